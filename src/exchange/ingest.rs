@@ -1,0 +1,3 @@
+//! Takes a platform's records in: envelope, versions, quarantine, derived facts, mapping, store.
+
+pub mod derive;

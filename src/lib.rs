@@ -1,0 +1,17 @@
+//! throughline: a FHIR gateway for online therapy.
+//!
+//! A therapy platform hands over its records as they are; throughline maps them to FHIR R4,
+//! decides who may see what under consent, and carries the record to where the client's care
+//! goes on. The layers are listed in `docs/architecture.md`; imports point down only.
+
+pub mod cache;
+pub mod clock;
+pub mod domain;
+pub mod error;
+pub mod exchange;
+pub mod fhir;
+pub mod mapping;
+pub mod policy;
+pub mod store;
+
+pub use error::{Error, Result};

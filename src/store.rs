@@ -1,0 +1,167 @@
+//! The store port: source records, resource versions, their index, and quarantine.
+//!
+//! The methods block, and are short: a read takes microseconds, a batch is one transaction. Every
+//! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::{FhirId, Kind, Record, TenantId};
+use crate::error::Result;
+use crate::fhir::search::{Cursor, IndexRow, Query};
+use crate::policy::Permit;
+
+/// One version of a resource as it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredResource {
+    /// `Encounter`, `Patient`, …
+    pub resource_type: String,
+    /// The logical id.
+    pub id: FhirId,
+    /// `meta.versionId`.
+    pub version_id: String,
+    /// `meta.lastUpdated`.
+    pub last_updated: Timestamp,
+    /// The exact bytes to serve.
+    pub body: Arc<[u8]>,
+}
+
+/// A resource version to be stored, with what is needed to find it.
+#[derive(Debug, Clone)]
+pub struct NewResource {
+    /// The version.
+    pub resource: StoredResource,
+    /// The patient in whose compartment it is.
+    pub patient: Option<FhirId>,
+    /// What a search finds it by.
+    pub index: Vec<IndexRow>,
+}
+
+/// What became of a record that was offered to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is now the record's state, or changed it.
+    Stored,
+    /// The same version with the same content was there already.
+    Unchanged,
+    /// A higher version was there already.
+    Older,
+    /// The same version with other content was there already; the first stays.
+    Conflict,
+}
+
+/// A record that could not be taken in, or one of its resources that could not be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The entry's number; 0 for one that is not stored yet.
+    pub number: i64,
+    /// Whose it is, as far as that could be read.
+    pub tenant: Option<TenantId>,
+    /// Its kind, as sent.
+    pub kind: Option<String>,
+    /// Its id, as sent.
+    pub id: Option<String>,
+    /// A stable name, such as `schema_violation`.
+    pub reason: String,
+    /// What is wrong and what to do; never content.
+    pub detail: String,
+    /// A JSON pointer into the record, or a map's `file:line`.
+    pub pointer: String,
+    /// Where it came from: `file:line`.
+    pub origin: String,
+    /// When it came.
+    pub received: Timestamp,
+    /// Whether it belongs to the isolated plane, so that its content is never shown.
+    pub isolated: bool,
+    /// The record's bytes as they came.
+    pub body: Vec<u8>,
+}
+
+/// A page of matches.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The matches, in order.
+    pub matches: Vec<StoredResource>,
+    /// What came along with them.
+    pub included: Vec<StoredResource>,
+    /// Where the next page starts; `None` on the last.
+    pub next: Option<Cursor>,
+    /// How many match in all.
+    pub total: u64,
+}
+
+/// What HTTP asks of a store.
+pub trait Store: Send + Sync {
+    /// The current version of a resource.
+    fn read(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>>;
+    /// One version of a resource.
+    fn version(
+        &self,
+        permit: &Permit,
+        id: &FhirId,
+        version_id: &str,
+    ) -> Result<Option<StoredResource>>;
+    /// All versions of a resource that is there now, newest first.
+    fn history(&self, permit: &Permit, id: &FhirId) -> Result<Vec<StoredResource>>;
+    /// A page of a search.
+    fn search(&self, permit: &Permit, query: &Query) -> Result<Page>;
+    /// The version of a resource without its bytes, for the cache's key.
+    fn version_id(&self, permit: &Permit, id: &FhirId) -> Result<Option<String>>;
+    /// Opens the one write transaction; dropping it without `commit` undoes everything.
+    fn write(&self) -> Result<Box<dyn Write + '_>>;
+    /// Entries in quarantine, oldest first, without their bodies.
+    fn quarantine(&self) -> Result<Vec<Quarantined>>;
+    /// One entry with its body.
+    fn quarantined(&self, number: i64) -> Result<Option<Quarantined>>;
+    /// How many source records there are by kind.
+    fn record_counts(&self) -> Result<Vec<(Kind, u64)>>;
+    /// How many current resources there are by type.
+    fn resource_counts(&self) -> Result<Vec<(String, u64)>>;
+}
+
+/// One write transaction. What it reads includes what it wrote.
+pub trait Write {
+    /// Offers a record version; `links` are the records it refers to.
+    fn put_record(
+        &mut self,
+        record: &Record,
+        content_hash: &[u8; 32],
+        links: &[(Kind, String)],
+    ) -> Result<Accepted>;
+    /// Keeps a note of the isolated plane; nothing else of it is stored anywhere.
+    fn put_isolated(&mut self, record: &Record, content_hash: &[u8; 32]) -> Result<Accepted>;
+    /// The current state of a record.
+    fn record(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>>;
+    /// The records of `kind` that refer to `(to, id)`, ordered by id.
+    fn referring(
+        &self,
+        tenant: &TenantId,
+        kind: Kind,
+        to: Kind,
+        id: &str,
+    ) -> Result<Vec<Arc<Record>>>;
+    /// The records of one kind, ordered by id.
+    fn records(&self, tenant: &TenantId, kind: Kind) -> Result<Vec<Arc<Record>>>;
+    /// Marks a record for (re)mapping.
+    fn mark_dirty(&mut self, tenant: &TenantId, kind: Kind, id: &str) -> Result<()>;
+    /// Marks every record of these kinds for (re)mapping, in every tenant.
+    fn mark_kinds_dirty(&mut self, kinds: &[Kind]) -> Result<()>;
+    /// Up to `limit` records marked for mapping.
+    fn dirty(&self, limit: usize) -> Result<Vec<(TenantId, Kind, String)>>;
+    /// Replaces everything made from one record by `resources`, and unmarks the record. Unchanged
+    /// resources (same `version_id`) cost no new version; those no longer made are taken away.
+    fn put_projection(
+        &mut self,
+        tenant: &TenantId,
+        kind: Kind,
+        id: &str,
+        resources: Vec<NewResource>,
+    ) -> Result<()>;
+    /// Puts something into quarantine, once per (origin-independent) content and reason.
+    fn quarantine(&mut self, entry: &Quarantined) -> Result<()>;
+    /// Takes an entry out of quarantine, once it has been replayed.
+    fn release(&mut self, number: i64) -> Result<()>;
+    /// Makes it durable.
+    fn commit(self: Box<Self>) -> Result<()>;
+}
