@@ -38,12 +38,9 @@ impl Permit {
             Action::Search => 's',
         };
         let covers = |scope: &String| {
-            scope
-                .strip_prefix("system/")
-                .and_then(|rest| rest.split_once('.'))
-                .is_some_and(|(name, rights)| {
-                    (name == "*" || name == resource_type) && rights.contains(letter)
-                })
+            scope.strip_prefix("system/").and_then(|rest| rest.split_once('.')).is_some_and(
+                |(name, rights)| (name == "*" || name == resource_type) && rights.contains(letter),
+            )
         };
         if principal.scopes.iter().any(covers) {
             Ok(Self { tenant: principal.tenant.clone(), resource_type: resource_type.to_owned() })

@@ -1,0 +1,175 @@
+//! The layers of `docs/architecture.md`: imports point down only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module → height. A module may import modules that are lower, and modules of its own name.
+const LAYERS: &[(&str, u8)] = &[
+    ("main", 10),
+    ("cli", 9),
+    ("app", 8),
+    ("http", 7),
+    ("exchange", 6),
+    ("audit", 5),
+    ("store", 4),
+    ("cache", 4),
+    ("auth", 4),
+    ("platform", 4),
+    ("policy", 3),
+    ("mapping", 3),
+    ("fhir", 2),
+    ("domain", 1),
+    ("config", 1),
+    ("telemetry", 1),
+    ("clock", 0),
+    ("error", 0),
+];
+
+/// Crates that only some paths may name, so that an adapter stays behind its port.
+const CONFINED: &[(&str, &[&str])] = &[
+    ("rusqlite", &["store/"]),
+    ("redis::", &["cache/redis.rs"]),
+    ("actix_web", &["http.rs", "http/", "app.rs"]),
+    ("fhir_codec", &["fhir.rs", "fhir/"]),
+    ("fhir_sdk", &["fhir.rs", "fhir/"]),
+    ("fml_model", &["mapping.rs", "mapping/"]),
+    ("fml_syntax", &["mapping.rs", "mapping/"]),
+    ("fml_check", &["mapping.rs", "mapping/"]),
+    ("anyhow::", &["cli.rs", "cli/", "main.rs"]),
+];
+
+/// What the rules may not touch: they are pure.
+const PURE: &[(&str, &[&str])] = &[
+    ("mapping", &["tokio", "crate::store", "crate::http", "crate::cache", "Timestamp::now"]),
+    ("policy", &["tokio", "crate::store", "crate::http", "crate::cache", "Timestamp::now"]),
+];
+
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root, &mut files);
+    files
+        .iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+fn module(name: &str) -> &str {
+    name.split(['/', '.']).next().unwrap()
+}
+
+fn height(module: &str) -> Option<u8> {
+    LAYERS.iter().find(|(name, _)| *name == module).map(|(_, height)| *height)
+}
+
+/// The lines that count: code, not comments, and not the tests at a file's end.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(number, line)| (number + 1, line))
+}
+
+/// The modules that a line names after `crate::`, also inside a nested `use crate::{…}`.
+fn imported(line: &str) -> Vec<&str> {
+    line.split("crate::")
+        .skip(1)
+        .flat_map(|rest| {
+            let rest = rest.strip_prefix('{').unwrap_or(rest);
+            rest.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).take(1)
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn every_module_has_a_place_in_the_layers() {
+    let homeless: Vec<_> = sources()
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name != "lib.rs" && height(module(name)).is_none())
+        .collect();
+    assert!(homeless.is_empty(), "give these a layer: {homeless:?}");
+}
+
+#[test]
+fn imports_point_down_only() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let Some(here) = height(module(&name)) else { continue };
+        for (number, line) in code(&text) {
+            for target in imported(line) {
+                let allowed =
+                    target == module(&name) || height(target).is_none_or(|there| there < here);
+                if !allowed {
+                    wrong.push(format!("src/{name}:{number}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports that point up or sideways:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn adapters_stay_behind_their_ports() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        for (number, line) in code(&text) {
+            for (crate_name, homes) in CONFINED {
+                if line.contains(crate_name) && !homes.iter().any(|home| name.starts_with(home)) {
+                    wrong.push(format!("src/{name}:{number}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "crates named outside their place:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_rules_are_pure() {
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        for (pure, forbidden) in PURE {
+            if module(&name) != *pure {
+                continue;
+            }
+            for (number, line) in code(&text) {
+                if forbidden.iter().any(|word| line.contains(word)) {
+                    wrong.push(format!("src/{name}:{number}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "impure rules:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//!"))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(silent.is_empty(), "files without a `//!` opening: {silent:?}");
+}
+
+#[test]
+fn a_test_of_the_tests_finds_an_upward_import() {
+    assert_eq!(imported("use crate::http::Handler;"), ["http"]);
+    assert_eq!(imported("    crate::store::open(crate::domain::x)"), ["store", "domain"]);
+    assert!(height("http") > height("store"));
+}
