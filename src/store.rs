@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use crate::domain::Accepted;
 use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, IndexRow, Query};
@@ -36,19 +37,6 @@ pub struct NewResource {
     pub patient: Option<FhirId>,
     /// What a search finds it by.
     pub index: Vec<IndexRow>,
-}
-
-/// What became of a record that was offered to the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accepted {
-    /// It is now the record's state, or changed it.
-    Stored,
-    /// The same version with the same content was there already.
-    Unchanged,
-    /// A higher version was there already.
-    Older,
-    /// The same version with other content was there already; the first stays.
-    Conflict,
 }
 
 /// A record that could not be taken in, or one of its resources that could not be made.
@@ -122,14 +110,20 @@ pub trait Store: Send + Sync {
 
 /// One write transaction. What it reads includes what it wrote.
 pub trait Write {
-    /// Offers a record version; `links` are the records it refers to.
+    /// Offers a record version, which is folded into the record's state by [`State::offer`];
+    /// `links` are the records that the version refers to. A note with data of which the isolated
+    /// plane holds a higher version with data is `Older`.
+    ///
+    /// [`State::offer`]: crate::domain::State::offer
     fn put_record(
         &mut self,
         record: &Record,
         content_hash: &[u8; 32],
         links: &[(Kind, String)],
     ) -> Result<Accepted>;
-    /// Keeps a note of the isolated plane; nothing else of it is stored anywhere.
+    /// Keeps a note of the isolated plane; nothing else of it is stored anywhere. A note that
+    /// changed planes (a higher version now is isolated) is removed from the general plane with
+    /// its links and marked dirty, so that what was made of it goes too.
     fn put_isolated(&mut self, record: &Record, content_hash: &[u8; 32]) -> Result<Accepted>;
     /// The current state of a record.
     fn record(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>>;
@@ -160,6 +154,15 @@ pub trait Write {
     ) -> Result<()>;
     /// Puts something into quarantine, once per (origin-independent) content and reason.
     fn quarantine(&mut self, entry: &Quarantined) -> Result<()>;
+    /// Takes the entries out of quarantine that say why no resource could be made from a record
+    /// (`reason`), before it is mapped anew.
+    fn release_refused(
+        &mut self,
+        tenant: &TenantId,
+        kind: Kind,
+        id: &str,
+        reason: &str,
+    ) -> Result<()>;
     /// Takes an entry out of quarantine, once it has been replayed.
     fn release(&mut self, number: i64) -> Result<()>;
     /// Makes it durable.
