@@ -4,10 +4,34 @@
 //! platform sent them, and beside them `derived`, the facts worked out here (FHIR ids, references
 //! to neighbours, labels, presence unions, minutes face to face). `mappings/README.md` lists them.
 
+mod appointment;
+mod assessment;
+mod attachment;
+mod client;
+mod consent;
+mod dependency;
+mod diagnosis;
+mod episode;
+mod field;
+mod input;
+mod labels;
+mod links;
+mod message;
+mod organization;
+mod reference;
+mod related_party;
+mod session_log;
+mod session_note;
+mod staff;
+mod thread;
+mod treatment_plan;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use self::dependency::{DEPENDENCIES, Dependency, Needs, Side};
+pub use self::links::links;
 use crate::domain::{FhirId, Kind, Record, TenantIds};
 
 /// What one map reads to make one resource.
@@ -50,4 +74,41 @@ pub struct Derivation<'a> {
     pub ids: &'a TenantIds,
     /// The canonical base for identifier systems, without a trailing slash.
     pub base: &'a str,
+}
+
+/// The views of a record, and what is worth telling the platform about it. A record of a kind that
+/// is not mapped, and one of which no data has been seen, has none.
+pub fn views(record: &Record, d: &Derivation) -> (Vec<View>, Vec<Warning>) {
+    let mut warnings = Vec::new();
+    if !record.data.is_object() {
+        return (Vec::new(), warnings);
+    }
+    let views = match record.kind {
+        Kind::Organization => organization::views(record, d, &mut warnings),
+        Kind::Staff => staff::views(record, d, &mut warnings),
+        Kind::Client => client::views(record, d, &mut warnings),
+        Kind::RelatedParty => related_party::views(record, d, &mut warnings),
+        Kind::Episode => episode::views(record, d, &mut warnings),
+        Kind::Appointment => appointment::views(record, d, &mut warnings),
+        Kind::SessionLog => session_log::views(record, d, &mut warnings),
+        Kind::Thread => thread::views(record, d, &mut warnings),
+        Kind::Message => message::views(record, d, &mut warnings),
+        Kind::Attachment => attachment::views(record, d, &mut warnings),
+        Kind::SessionNote => session_note::views(record, d, &mut warnings),
+        Kind::TreatmentPlan => treatment_plan::views(record, d, &mut warnings),
+        Kind::Diagnosis => diagnosis::views(record, d, &mut warnings),
+        Kind::Assessment => assessment::views(record, d, &mut warnings),
+        Kind::Consent => consent::views(record, d, &mut warnings),
+        // An assignment shows in its client's care team; the other kinds are stored only.
+        Kind::Assignment
+        | Kind::RecordRequest
+        | Kind::Transfer
+        | Kind::Disclosure
+        | Kind::ClientMerge
+        | Kind::AccessEvent
+        | Kind::RetentionPolicy
+        | Kind::LegalHold
+        | Kind::SecurityStatement => Vec::new(),
+    };
+    (views, warnings)
 }

@@ -1,0 +1,111 @@
+//! Whose change makes a record due for mapping again.
+//!
+//! ## Why
+//! What is made from a record is a function of the record *and* of facts of its neighbours. When
+//! a neighbour changes, everything that used it is made again, so that the order in which records
+//! arrive never shows.
+
+use crate::domain::Kind;
+
+/// On which side of a reference the neighbour stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The record refers to the neighbour.
+    Forward,
+    /// The neighbour refers to the record.
+    Reverse,
+}
+
+/// How much of the neighbour is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Only whether it makes a resource: it matters when it first appears, and when its `op` or
+    /// the `status` in its data changes.
+    Presence,
+    /// Its content: every change matters.
+    Facts,
+}
+
+/// Records of `kind` use records of `on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dependency {
+    /// What has to be mapped again.
+    pub kind: Kind,
+    /// Whose change brings that about.
+    pub on: Kind,
+    /// Who refers to whom.
+    pub side: Side,
+    /// How much is used.
+    pub needs: Needs,
+}
+
+const fn forward(kind: Kind, on: Kind, needs: Needs) -> Dependency {
+    Dependency { kind, on, side: Side::Forward, needs }
+}
+
+const fn reverse(kind: Kind, on: Kind) -> Dependency {
+    Dependency { kind, on, side: Side::Reverse, needs: Needs::Facts }
+}
+
+/// Every dependency between records. Beside these, all kinds use the tenant's practice: its id
+/// and its `part2_program`.
+pub const DEPENDENCIES: &[Dependency] = {
+    use Kind::{
+        Appointment, Assessment, Assignment, Attachment, Client, Consent, Diagnosis, Episode,
+        Message, Organization, RelatedParty, SessionLog, SessionNote, Staff, Thread, TreatmentPlan,
+    };
+    use Needs::{Facts, Presence};
+    &[
+        forward(Staff, Organization, Presence),
+        forward(Client, Client, Presence),
+        reverse(Client, Assignment),
+        reverse(Client, RelatedParty),
+        forward(RelatedParty, Client, Presence),
+        forward(Episode, Client, Facts),
+        forward(Episode, Organization, Facts),
+        forward(Appointment, Client, Facts),
+        forward(Appointment, Staff, Presence),
+        forward(Appointment, Appointment, Presence),
+        forward(SessionLog, Client, Facts),
+        forward(SessionLog, Staff, Presence),
+        forward(SessionLog, RelatedParty, Facts),
+        forward(SessionLog, Appointment, Presence),
+        forward(SessionLog, Episode, Facts),
+        forward(SessionLog, Diagnosis, Facts),
+        forward(Thread, Client, Facts),
+        forward(Thread, Staff, Presence),
+        reverse(Thread, Message),
+        forward(Message, Client, Facts),
+        forward(Message, Staff, Presence),
+        forward(Message, RelatedParty, Presence),
+        forward(Message, Thread, Facts),
+        forward(Message, Message, Presence),
+        forward(Message, SessionLog, Facts),
+        forward(Message, Attachment, Facts),
+        forward(Attachment, Client, Facts),
+        forward(Attachment, Message, Presence),
+        forward(SessionNote, Client, Facts),
+        forward(SessionNote, Staff, Facts),
+        forward(SessionNote, SessionLog, Facts),
+        forward(SessionNote, SessionNote, Presence),
+        reverse(SessionNote, SessionNote),
+        forward(SessionNote, Diagnosis, Facts),
+        forward(TreatmentPlan, Client, Facts),
+        forward(TreatmentPlan, Staff, Presence),
+        forward(TreatmentPlan, Episode, Facts),
+        forward(TreatmentPlan, Diagnosis, Facts),
+        forward(TreatmentPlan, TreatmentPlan, Presence),
+        reverse(TreatmentPlan, TreatmentPlan),
+        reverse(TreatmentPlan, Assignment),
+        forward(Diagnosis, Client, Facts),
+        forward(Diagnosis, Staff, Presence),
+        forward(Diagnosis, SessionLog, Facts),
+        forward(Assessment, Client, Facts),
+        forward(Assessment, SessionLog, Facts),
+        forward(Consent, Client, Facts),
+        forward(Consent, Staff, Presence),
+        forward(Consent, RelatedParty, Presence),
+        forward(Consent, Attachment, Presence),
+        forward(Consent, Consent, Presence),
+    ]
+};
