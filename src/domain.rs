@@ -4,9 +4,7 @@
 mod id;
 mod kind;
 mod record;
-mod state;
 
 pub use id::{FhirId, IdKey, TenantId, TenantIds};
 pub use kind::Kind;
 pub use record::{Coding, Op, Record};
-pub use state::{Accepted, State, Version};

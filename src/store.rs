@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use crate::domain::Accepted;
 use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, IndexRow, Query};
@@ -37,6 +36,28 @@ pub struct NewResource {
     pub patient: Option<FhirId>,
     /// What a search finds it by.
     pub index: Vec<IndexRow>,
+}
+
+/// What became of a record version that was offered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Accepted {
+    /// It is now the record's state, or changed it.
+    Stored {
+        /// The state before, if there was one.
+        before: Option<Arc<Record>>,
+    },
+    /// The same version with the same content was there already.
+    Unchanged,
+    /// A higher version was there already, and decides.
+    Older,
+    /// The same version with other content was there already. Which of the two counts, if any, is
+    /// the store's rule, and does not depend on which came first.
+    Conflict {
+        /// The state before.
+        before: Option<Arc<Record>>,
+        /// Another variant of the version.
+        rival: Arc<Record>,
+    },
 }
 
 /// A record that could not be taken in, or one of its resources that could not be made.
@@ -110,11 +131,8 @@ pub trait Store: Send + Sync {
 
 /// One write transaction. What it reads includes what it wrote.
 pub trait Write {
-    /// Offers a record version, which is folded into the record's state by [`State::offer`];
-    /// `links` are the records that the version refers to. A note with data of which the isolated
-    /// plane holds a higher version with data is `Older`.
-    ///
-    /// [`State::offer`]: crate::domain::State::offer
+    /// Offers a record version; `links` are the records that it refers to. A note with data of
+    /// which the isolated plane holds a higher version with data is `Older`.
     fn put_record(
         &mut self,
         record: &Record,
@@ -139,6 +157,14 @@ pub trait Write {
     fn records(&self, tenant: &TenantId, kind: Kind) -> Result<Vec<Arc<Record>>>;
     /// Marks a record for (re)mapping.
     fn mark_dirty(&mut self, tenant: &TenantId, kind: Kind, id: &str) -> Result<()>;
+    /// Marks the records of `kinds` whose state refers to `(to, id)` for (re)mapping.
+    fn mark_referring_dirty(
+        &mut self,
+        tenant: &TenantId,
+        kinds: &[Kind],
+        to: Kind,
+        id: &str,
+    ) -> Result<()>;
     /// Marks every record of these kinds for (re)mapping, in every tenant.
     fn mark_kinds_dirty(&mut self, kinds: &[Kind]) -> Result<()>;
     /// Up to `limit` records marked for mapping.
