@@ -5,7 +5,9 @@
 //! goes on. The layers are listed in `docs/architecture.md`; imports point down only.
 
 pub mod cache;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod exchange;
@@ -13,5 +15,6 @@ pub mod fhir;
 pub mod mapping;
 pub mod policy;
 pub mod store;
+pub mod telemetry;
 
 pub use error::{Error, Result};

@@ -1,3 +1,8 @@
-//! The `throughline` command.
+//! The `throughline` command: arguments in, exit code out; everything else is in the library.
 
-fn main() {}
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    throughline::cli::run(std::env::args_os(), &mut io::stdout(), &mut io::stderr())
+}

@@ -1,0 +1,127 @@
+//! The command line: one file per subcommand, one way to print, one way to fail.
+
+pub mod demo;
+pub mod ingest;
+pub mod map;
+pub mod quarantine;
+pub mod synth;
+pub mod token;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Folders, Logging};
+use crate::telemetry;
+
+/// Reads a therapy platform's records, and serves them as FHIR R4.
+#[derive(Debug, Parser)]
+#[command(name = "throughline", version, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    folders: Folders,
+    #[command(flatten)]
+    logging: Logging,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Token(token::Token),
+    Ingest(ingest::Ingest),
+    Quarantine(quarantine::Quarantine),
+    Map(map::Map),
+    Synth(synth::Synth),
+}
+
+/// What a subcommand is given.
+pub struct Context<'a> {
+    /// Where things are.
+    pub folders: Folders,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Results.
+    pub out: &'a mut dyn Write,
+    /// Progress and complaints.
+    pub err: &'a mut dyn Write,
+}
+
+/// How a subcommand ended, other than with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well: exit code 0.
+    Done,
+    /// It ran, and found something that somebody has to look at: exit code 1.
+    Attention,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::Attention => Self::from(1),
+        }
+    }
+}
+
+/// The exit code of a command that could not run: wrong arguments, or a set-up to put right.
+const COULD_NOT_RUN: u8 = 2;
+
+/// Runs the command line `arguments`, and answers the process's exit code.
+pub fn run<A, T>(arguments: A, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode
+where
+    A: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(refused) => return usage(&refused, out, err),
+    };
+    match execute(cli, out, err) {
+        Ok(outcome) => outcome.into(),
+        Err(failure) => report(&failure, err),
+    }
+}
+
+fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<Outcome> {
+    telemetry::start(&cli.logging)?;
+    let mut context = Context { folders: cli.folders, clock: Arc::new(SystemClock), out, err };
+    let outcome = match cli.command {
+        Command::Demo(demo) => demo.run(&mut context),
+        Command::Token(token) => token.run(&mut context),
+        Command::Ingest(ingest) => ingest.run(&mut context),
+        Command::Quarantine(quarantine) => quarantine.run(&mut context),
+        Command::Map(map) => map.run(&mut context),
+        Command::Synth(synth) => synth.run(&mut context),
+    }?;
+    context.out.flush()?;
+    Ok(outcome)
+}
+
+/// Prints help and versions on `out`, complaints about arguments on `err`.
+fn usage(refused: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    let wanted = matches!(refused.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let text = refused.render();
+    let printed = if wanted { write!(out, "{text}") } else { write!(err, "{text}") };
+    if wanted && printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(COULD_NOT_RUN) }
+}
+
+/// Prints one clear line; a reader that went away (`throughline … | head`) is not worth one.
+fn report(failure: &anyhow::Error, err: &mut dyn Write) -> ExitCode {
+    let closed = failure
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe);
+    if closed {
+        return ExitCode::SUCCESS;
+    }
+    let printed = writeln!(err, "error: {failure:#}");
+    drop(printed);
+    ExitCode::from(COULD_NOT_RUN)
+}
