@@ -2,6 +2,12 @@
 //!
 //! <https://hl7.org/fhir/R4/search.html>
 
+pub mod date;
+pub mod index;
+mod node;
+pub mod param;
+pub mod text;
+
 use jiff::Timestamp;
 
 /// How a parameter is compared.

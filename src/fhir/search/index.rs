@@ -1,0 +1,279 @@
+//! What a resource is found by: its bytes in, its index rows out.
+
+use serde::de::DeserializeSeed;
+
+use super::node::{Members, Node};
+use super::param::{self, Param};
+use super::{IndexRow, ParamKind, date, text};
+use crate::domain::FhirId;
+use crate::error::{Error, Result};
+
+/// The patient whose record the resource belongs to, if any, and the rows of the search index.
+///
+/// # Errors
+///
+/// The bytes are not a JSON object.
+pub fn rows(resource_type: &str, bytes: &[u8]) -> Result<(Option<FhirId>, Vec<IndexRow>)> {
+    let Some(kind) = param::search_type(resource_type) else { return Ok((None, Vec::new())) };
+    let wanted = |name: &str| {
+        name == "id"
+            || kind.params.iter().flat_map(|param| param.paths).any(|path| first(path) == name)
+    };
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let resource = Members(wanted).deserialize(&mut reader).map_err(Error::internal)?;
+    let mut rows = Vec::new();
+    let mut patient = None;
+    for (number, param) in kind.numbered() {
+        for path in param.paths {
+            visit(&resource, path, &mut |value| put(number, param, value, &mut rows));
+        }
+        if param.name == "patient" {
+            patient = rows.iter().find_map(|row| patient_of(number, row));
+        }
+    }
+    if resource_type == "Patient" {
+        patient = resource.text_at("id").and_then(|id| id.parse().ok());
+    }
+    Ok((patient, rows))
+}
+
+/// The first element name of a path.
+fn first(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or(path)
+}
+
+fn patient_of(number: u16, row: &IndexRow) -> Option<FhirId> {
+    match row {
+        IndexRow::Reference { param, target } if *param == number => {
+            target.strip_prefix("Patient/").and_then(|id| id.parse().ok())
+        }
+        _ => None,
+    }
+}
+
+/// Calls `found` with every value at the end of `path`.
+fn visit<'n, 'a>(node: &'n Node<'a>, path: &str, found: &mut impl FnMut(&'n Node<'a>)) {
+    let (segment, rest) = split(path);
+    let (name, condition) = match segment.split_once('[') {
+        Some((name, condition)) => (name, condition.strip_suffix(']')),
+        None => (segment, None),
+    };
+    let Some(value) = node.get(name) else { return };
+    for item in value.items().iter().filter(|item| holds(item, condition)) {
+        match rest {
+            Some(rest) => visit(item, rest, found),
+            None => found(item),
+        }
+    }
+}
+
+/// The first segment of a path and what comes after; dots inside brackets do not count.
+fn split(path: &str) -> (&str, Option<&str>) {
+    let end = match path.find(['[', '.']) {
+        Some(at) if path.as_bytes().get(at) == Some(&b'[') => path.find("].").map(|end| end + 1),
+        dot => dot,
+    };
+    match end.and_then(|end| path.split_at_checked(end)) {
+        Some((segment, rest)) => (segment, rest.strip_prefix('.')),
+        None => (path, None),
+    }
+}
+
+fn holds(item: &Node<'_>, condition: Option<&str>) -> bool {
+    condition
+        .and_then(|condition| condition.split_once('='))
+        .is_none_or(|(name, value)| item.text_at(name) == Some(value))
+}
+
+/// The rows of one value.
+fn put(number: u16, param: &Param, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    match param.kind {
+        ParamKind::Token => tokens(number, param.system, value, rows),
+        ParamKind::Reference => references(number, param.targets, value, rows),
+        ParamKind::Date => dates(number, value, rows),
+        ParamKind::Text => texts(number, value, rows),
+    }
+}
+
+/// Adds a row once; resources repeat themselves, and a repeated row helps nobody.
+fn add(rows: &mut Vec<IndexRow>, row: IndexRow) {
+    if !rows.contains(&row) {
+        rows.push(row);
+    }
+}
+
+/// A `code`, boolean, Coding, CodeableConcept or Identifier.
+fn tokens(number: u16, implied: &str, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    let mut token = |system: &str, code: &str| {
+        add(rows, IndexRow::Token { param: number, system: system.into(), code: code.into() });
+    };
+    match value {
+        Node::Text(code) => token(implied, code),
+        Node::Bool(flag) => token(implied, if *flag { "true" } else { "false" }),
+        Node::Object(_) => {
+            let codings = value.get("coding").map_or(std::slice::from_ref(value), Node::items);
+            for coding in codings {
+                let code = coding.text_at("code").or_else(|| coding.text_at("value"));
+                if let Some(code) = code {
+                    token(coding.text_at("system").unwrap_or_default(), code);
+                }
+            }
+        }
+        Node::Array(_) | Node::Other => {}
+    }
+}
+
+/// A Reference or a canonical URL; a version at its end does not count.
+fn references(number: u16, targets: &[&str], value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    let Some(reference) = value.text().or_else(|| value.text_at("reference")) else { return };
+    let target = reference.split_once("/_history/").map_or(reference, |(target, _)| target);
+    let target = target.split_once('|').map_or(target, |(target, _)| target);
+    let of_type = |wanted: &&str| {
+        target.contains("://")
+            || target.strip_prefix(*wanted).is_some_and(|rest| rest.starts_with('/'))
+    };
+    if targets.is_empty() || targets.iter().any(of_type) {
+        add(rows, IndexRow::Reference { param: number, target: target.into() });
+    }
+}
+
+/// A date, dateTime, instant or Period.
+fn dates(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    let range = match value {
+        Node::Text(text) => date::range(text),
+        Node::Object(_) => {
+            let start = value.text_at("start").and_then(date::range);
+            let end = value.text_at("end").and_then(date::range);
+            let open = (i64::MIN, i64::MAX);
+            (start.is_some() || end.is_some())
+                .then(|| (start.unwrap_or(open).0, end.unwrap_or(open).1))
+        }
+        _ => None,
+    };
+    if let Some((low, high)) = range {
+        add(rows, IndexRow::Date { param: number, low, high });
+    }
+}
+
+/// A string, or the parts of a HumanName or Address that a person would search for.
+fn texts(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    const PARTS: &[&str] = &[
+        "text",
+        "family",
+        "given",
+        "prefix",
+        "suffix",
+        "line",
+        "city",
+        "district",
+        "state",
+        "postalCode",
+        "country",
+    ];
+    let mut put = |text: &str| {
+        let value = text::normalise(text);
+        if !value.is_empty() {
+            add(rows, IndexRow::Text { param: number, value });
+        }
+    };
+    match value {
+        Node::Text(text) => put(text),
+        Node::Object(_) => PARTS
+            .iter()
+            .filter_map(|part| value.get(part))
+            .flat_map(Node::items)
+            .filter_map(Node::text)
+            .for_each(put),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of one parameter, written out.
+    fn found(resource_type: &str, json: &str, name: &str) -> Vec<String> {
+        let (number, _) = param::search_type(resource_type).unwrap().param(name).unwrap();
+        let (_, rows) = rows(resource_type, json.as_bytes()).unwrap();
+        rows.iter()
+            .filter_map(|row| match row {
+                IndexRow::Token { param, system, code } => {
+                    (*param == number).then(|| format!("{system}|{code}"))
+                }
+                IndexRow::Reference { param, target } => (*param == number).then(|| target.clone()),
+                IndexRow::Date { param, low, high } => {
+                    (*param == number).then(|| format!("{low}..{high}"))
+                }
+                IndexRow::Text { param, value } => (*param == number).then(|| value.clone()),
+            })
+            .collect()
+    }
+
+    const ENCOUNTER: &str = r#"{"resourceType":"Encounter","id":"e1","text":{"div":"<div/>"},
+        "identifier":[{"system":"urn:s","value":"v"}],"status":"finished",
+        "class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"VR"},
+        "type":[{"coding":[{"system":"http://www.ama-assn.org/go/cpt","code":"90837"},
+        {"system":"http://www.ama-assn.org/go/cpt","code":"90837"}],"text":"x"}],
+        "subject":{"reference":"Patient/p1"},
+        "participant":[{"individual":{"reference":"Practitioner/s1"}}],
+        "period":{"start":"2026-11-01T01:30:00-06:00"},"length":{"value":53}}"#;
+
+    #[test]
+    fn an_encounter_is_found_by_what_it_says() {
+        let cases = [
+            ("identifier", "urn:s|v"),
+            ("status", "http://hl7.org/fhir/encounter-status|finished"),
+            ("class", "http://terminology.hl7.org/CodeSystem/v3-ActCode|VR"),
+            ("type", "http://www.ama-assn.org/go/cpt|90837"),
+            ("subject", "Patient/p1"),
+            ("practitioner", "Practitioner/s1"),
+            ("date", "1793518200000000..9223372036854775807"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(found("Encounter", ENCOUNTER, name), [expected], "{name}");
+        }
+        assert!(found("Encounter", ENCOUNTER, "location").is_empty());
+    }
+
+    #[test]
+    fn the_patient_of_a_resource_is_its_subject_and_of_a_patient_itself() {
+        let patient = |kind, json: &str| {
+            rows(kind, json.as_bytes()).unwrap().0.map(|id| id.as_str().to_owned())
+        };
+        assert_eq!(patient("Encounter", ENCOUNTER).as_deref(), Some("p1"));
+        assert_eq!(patient("Patient", r#"{"id":"p2"}"#).as_deref(), Some("p2"));
+        let appointment = r#"{"participant":[{"actor":{"reference":"Practitioner/s"}},
+            {"actor":{"reference":"Patient/p3"}}]}"#;
+        assert_eq!(patient("Appointment", appointment).as_deref(), Some("p3"));
+        assert_eq!(patient("Organization", r#"{"id":"o"}"#), None);
+        assert_eq!(patient("Binary", r#"{"id":"b"}"#), None);
+    }
+
+    #[test]
+    fn a_condition_in_a_path_keeps_the_matching_elements() {
+        let patient = r#"{"id":"p","telecom":[{"system":"phone","value":"1"},
+            {"system":"email","value":"a@b.example"}],"name":[{"family":"Šimić","given":["Zoë"]}]}"#;
+        assert_eq!(found("Patient", patient, "phone"), ["|1"]);
+        assert_eq!(found("Patient", patient, "email"), ["|a@b.example"]);
+        assert_eq!(found("Patient", patient, "name"), ["simic", "zoe"]);
+        let condition = r#"{"id":"c","extension":[{"url":
+            "http://hl7.org/fhir/StructureDefinition/condition-assertedDate",
+            "valueDateTime":"1970-01-01"},{"url":"urn:other","valueDateTime":"1980"}]}"#;
+        assert_eq!(found("Condition", condition, "asserted-date"), ["0..86399999999"]);
+    }
+
+    #[test]
+    fn a_reference_of_another_type_is_not_the_patient() {
+        let provenance = r#"{"target":[{"reference":"Encounter/e/_history/2"},
+            {"reference":"Patient/p"}]}"#;
+        assert_eq!(found("Provenance", provenance, "target"), ["Encounter/e", "Patient/p"]);
+        assert_eq!(found("Provenance", provenance, "patient"), ["Patient/p"]);
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        assert!(rows("Patient", b"[]").is_err());
+        assert!(rows("Patient", b"{").is_err());
+    }
+}
