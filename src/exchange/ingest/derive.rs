@@ -23,6 +23,7 @@ mod related_party;
 mod session_log;
 mod session_note;
 mod staff;
+mod tables;
 mod thread;
 mod treatment_plan;
 
@@ -32,6 +33,7 @@ use jiff::Timestamp;
 
 pub use self::dependency::{DEPENDENCIES, Dependency, Needs, Side};
 pub use self::links::links;
+pub use self::tables::Tables;
 use crate::domain::{FhirId, Kind, Record, TenantIds};
 
 /// What one map reads to make one resource.
@@ -74,6 +76,8 @@ pub struct Derivation<'a> {
     pub ids: &'a TenantIds,
     /// The canonical base for identifier systems, without a trailing slash.
     pub base: &'a str,
+    /// The tables beside the maps.
+    pub tables: &'a Tables,
 }
 
 /// The views of a record, and what is worth telling the platform about it. A record of a kind that
