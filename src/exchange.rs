@@ -1,4 +1,3 @@
 //! The use cases: what the gateway does with records and resources.
 
 pub mod ingest;
-pub mod synth;

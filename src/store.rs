@@ -3,6 +3,9 @@
 //! The methods block, and are short: a read takes microseconds, a batch is one transaction. Every
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
+mod sqlite;
+mod versions;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +14,8 @@ use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
+
+pub use self::sqlite::{Durability, SqliteStore};
 
 /// One version of a resource as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +126,7 @@ pub trait Store: Send + Sync {
     fn write(&self) -> Result<Box<dyn Write + '_>>;
     /// Entries in quarantine, oldest first, without their bodies.
     fn quarantine(&self) -> Result<Vec<Quarantined>>;
-    /// One entry with its body.
+    /// One entry with its body; that of the isolated plane is left out.
     fn quarantined(&self, number: i64) -> Result<Option<Quarantined>>;
     /// How many source records there are by kind.
     fn record_counts(&self) -> Result<Vec<(Kind, u64)>>;
@@ -189,6 +194,8 @@ pub trait Write {
         id: &str,
         reason: &str,
     ) -> Result<()>;
+    /// The body of an entry of the isolated plane, to be replayed; nothing may show it.
+    fn isolated_body(&self, number: i64) -> Result<Option<Vec<u8>>>;
     /// Takes an entry out of quarantine, once it has been replayed.
     fn release(&mut self, number: i64) -> Result<()>;
     /// Makes it durable.

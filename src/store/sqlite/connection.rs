@@ -1,0 +1,233 @@
+//! Opening the database: where it lives, how it syncs, its migration, and the readers' pool.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Error, Result};
+
+/// The version of `schema.sql`, kept in the file's `user_version`.
+const SCHEMA: i64 = 1;
+/// Marks the file as ours (`application_id`): "thrl".
+const APPLICATION: i64 = 0x7468_726c;
+/// How long a connection waits for another process's transaction.
+const BUSY: Duration = Duration::from_secs(10);
+/// Statements kept prepared by each connection; more than there are fixed ones.
+const STATEMENTS: usize = 256;
+/// Idle readers that are kept; a burst opens more and closes them again.
+const IDLE_READERS: usize = 32;
+
+/// When a commit is on the disk.
+///
+/// In WAL mode neither loses or tears a committed transaction when the process is killed; they
+/// differ when the machine loses power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// A power cut may undo the last commits, never part of one. Ingest can be repeated from its
+    /// source without harm, so this is the default, and a commit costs no wait for the disk.
+    #[default]
+    Process,
+    /// Every commit waits for the disk.
+    Power,
+}
+
+/// Where the database is.
+#[derive(Debug, Clone)]
+pub(super) struct Location {
+    name: PathBuf,
+    in_memory: bool,
+    durability: Durability,
+}
+
+impl Location {
+    /// A file; its folder must exist.
+    pub(super) fn file(path: &Path, durability: Durability) -> Self {
+        Self { name: path.to_owned(), in_memory: false, durability }
+    }
+
+    /// A database of its own in this process's memory, for tests.
+    pub(super) fn memory() -> Result<Self> {
+        let mut name = [0_u8; 16];
+        rand::fill(&mut name).map_err(Error::internal)?;
+        let name = format!("file:/{}?vfs=memdb", hex::encode(name));
+        Ok(Self { name: name.into(), in_memory: true, durability: Durability::Process })
+    }
+
+    /// Opens the connection that writes, and brings the schema up to date.
+    pub(super) fn open_writer(&self) -> Result<Connection> {
+        self.check_folder()?;
+        let connection = self.open(OpenFlags::SQLITE_OPEN_CREATE)?;
+        self.migrate(&connection).map_err(|error| self.explain(error))??;
+        Ok(connection)
+    }
+
+    /// Opens a connection that reads; the writer's must be open.
+    fn open_reader(&self) -> Result<Connection> {
+        let connection = self.open(OpenFlags::empty())?;
+        let set = || {
+            connection.pragma_update(None, "query_only", true)?;
+            connection.pragma_update(None, "cache_size", -8_192)
+        };
+        set().map_err(|error| self.explain(error))?;
+        Ok(connection)
+    }
+
+    fn open(&self, extra: OpenFlags) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI
+            | extra;
+        let open = || {
+            let connection = Connection::open_with_flags(&self.name, flags)?;
+            connection.busy_timeout(BUSY)?;
+            connection.set_prepared_statement_cache_capacity(STATEMENTS);
+            Ok(connection)
+        };
+        open().map_err(|error| self.explain(error))
+    }
+
+    fn migrate(&self, connection: &Connection) -> rusqlite::Result<Result<()>> {
+        // The page size takes effect on a new file only; resources are 1 to 3 kB.
+        connection.pragma_update(None, "page_size", 8_192)?;
+        if !self.in_memory {
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+            connection.pragma_update(None, "journal_size_limit", 64 * 1_024 * 1_024)?;
+        }
+        let level = match self.durability {
+            Durability::Process => "NORMAL",
+            Durability::Power => "FULL",
+        };
+        connection.pragma_update(None, "synchronous", level)?;
+        connection.pragma_update(None, "cache_size", -49_152)?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let (application, schema) = (number("application_id")?, number("user_version")?);
+        if application == 0 && schema == 0 && number("schema_version")? == 0 {
+            connection.execute_batch(include_str!("schema.sql"))?;
+            connection.pragma_update(None, "application_id", APPLICATION)?;
+            connection.pragma_update(None, "user_version", SCHEMA)?;
+            connection.execute_batch("COMMIT")?;
+            return Ok(Ok(()));
+        }
+        connection.execute_batch("ROLLBACK")?;
+        Ok(self.judge(application, schema))
+    }
+
+    fn judge(&self, application: i64, schema: i64) -> Result<()> {
+        let name = self.name.display();
+        if application != APPLICATION {
+            Err(Error::Setup(format!(
+                "{name} is a database of another program; name a data folder of its own"
+            )))
+        } else if schema > SCHEMA {
+            Err(Error::Setup(format!(
+                "{name} was written by a newer throughline (schema {schema}; this one knows \
+                 {SCHEMA}); run that version, or name another data folder"
+            )))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_folder(&self) -> Result<()> {
+        let folder = self.name.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match folder {
+            Some(folder) if !self.in_memory && !folder.is_dir() => Err(Error::Setup(format!(
+                "the data folder {} does not exist; create it, or name another",
+                folder.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn explain(&self, error: rusqlite::Error) -> Error {
+        use rusqlite::ErrorCode::{CannotOpen, NotADatabase, PermissionDenied, ReadOnly};
+        let name = self.name.display();
+        match error.sqlite_error_code() {
+            Some(CannotOpen | PermissionDenied | ReadOnly) => Error::Setup(format!(
+                "{name} cannot be written; give this user the right to write to its folder, or \
+                 name another"
+            )),
+            Some(NotADatabase) => Error::Setup(format!(
+                "{name} is not a database; move it away, or name another data folder"
+            )),
+            _ => broken(error),
+        }
+    }
+}
+
+/// What a failed statement means to the caller.
+pub(super) fn broken(error: rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode::{DatabaseBusy, DiskFull, ReadOnly};
+    match error.sqlite_error_code() {
+        Some(DiskFull) => Error::Setup("the data folder's disk is full; make room".to_owned()),
+        Some(ReadOnly) => Error::Setup("the data folder has become read-only".to_owned()),
+        Some(DatabaseBusy) => Error::Setup(
+            "another process has been writing to the data folder for too long; wait for it or end \
+             it"
+            .to_owned(),
+        ),
+        _ => Error::internal(error),
+    }
+}
+
+/// Connections that read. Each is used by one thread at a time; there are as many as threads have
+/// ever read at once, up to a bound.
+pub(super) struct Readers {
+    location: Location,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(super) fn new(location: Location) -> Self {
+        Self { location, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Takes a connection for a moment.
+    pub(super) fn take(&self) -> Result<Reader<'_>> {
+        let idle = self.idle().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.location.open_reader()?,
+        };
+        Ok(Reader { connection: Some(connection), pool: self })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that goes back to its pool when dropped.
+pub(super) struct Reader<'a> {
+    connection: Option<Connection>,
+    pool: &'a Readers,
+}
+
+impl Reader<'_> {
+    /// Runs `read` in one snapshot of the database.
+    pub(super) fn run<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.connection
+            .as_ref()
+            .ok_or_else(|| Error::broken("a reader without connection"))
+            .and_then(|connection| read(connection).map_err(broken))
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            let mut idle = self.pool.idle();
+            if idle.len() < IDLE_READERS && connection.is_autocommit() {
+                idle.push(connection);
+            }
+        }
+    }
+}
