@@ -6,6 +6,7 @@ pub mod date;
 pub mod index;
 mod node;
 pub mod param;
+pub mod parse;
 pub mod text;
 
 use jiff::Timestamp;

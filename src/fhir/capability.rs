@@ -1,0 +1,146 @@
+//! The CapabilityStatement: what this server does, and nothing that it does not
+//! (<https://hl7.org/fhir/R4/capabilitystatement.html>).
+
+use fhir_codec::fhir_sdk::DateTime;
+use fhir_codec::fhir_sdk::r4b::codes::{
+    CapabilityStatementKind, ConditionalReadStatus, FHIRVersion, PublicationStatus,
+    ReferenceHandlingPolicy, ResourceVersionPolicy, RestfulCapabilityMode,
+};
+use fhir_codec::fhir_sdk::r4b::resources::{
+    CapabilityStatement, CapabilityStatementImplementation, CapabilityStatementRest,
+    CapabilityStatementRestResource, CapabilityStatementRestResourceInteraction,
+    CapabilityStatementRestResourceSearchParam, CapabilityStatementRestSecurity,
+    CapabilityStatementSoftware, Resource,
+};
+
+use super::profile;
+use super::search::ParamKind;
+use super::search::param::{self, SearchType};
+use crate::error::{Error, Result};
+
+/// What the statement is about.
+#[derive(Debug, Clone)]
+pub struct Server<'a> {
+    /// The base URL, without a trailing slash.
+    pub base: &'a str,
+    /// When the server began to be as it is, RFC 3339.
+    pub since: &'a str,
+    /// What may be done with one resource: the codes of the routes that there are.
+    pub instance: &'a [&'static str],
+    /// What may be done with a searched type.
+    pub searched: &'a [&'static str],
+}
+
+/// The statement as JSON.
+pub fn encode(server: &Server<'_>) -> Result<Vec<u8>> {
+    let statement = CapabilityStatement::builder()
+        .status(PublicationStatus::Active)
+        .experimental(true)
+        .date(server.since.parse::<DateTime>().map_err(Error::internal)?)
+        .kind(CapabilityStatementKind::Instance)
+        .software(software()?)
+        .implementation(
+            CapabilityStatementImplementation::builder()
+                .description("Records of a therapy platform, served as FHIR".to_owned())
+                .url(server.base.to_owned())
+                .build()
+                .map_err(Error::internal)?,
+        )
+        .fhir_version(FHIRVersion::N401)
+        .format(vec![Some("application/fhir+json".to_owned()), Some("json".to_owned())])
+        .rest(vec![Some(rest(server)?)])
+        .build()
+        .map_err(Error::internal)?;
+    fhir_codec::encode(&Resource::from(statement)).map_err(Error::internal)
+}
+
+fn software() -> Result<CapabilityStatementSoftware> {
+    CapabilityStatementSoftware::builder()
+        .name("throughline".to_owned())
+        .version(env!("CARGO_PKG_VERSION").to_owned())
+        .build()
+        .map_err(Error::internal)
+}
+
+fn rest(server: &Server<'_>) -> Result<CapabilityStatementRest> {
+    let searched = param::TYPES.iter().map(|kind| resource(server, kind.name, Some(kind)));
+    let read_only = param::READ_ONLY.iter().map(|name| resource(server, name, None));
+    let security = CapabilityStatementRestSecurity::builder()
+        .cors(false)
+        .description(
+            "Every request but this one carries a bearer token: a JWT signed ES384 by this server."
+                .to_owned(),
+        )
+        .build()
+        .map_err(Error::internal)?;
+    CapabilityStatementRest::builder()
+        .mode(RestfulCapabilityMode::Server)
+        .documentation(
+            "Read only. Unknown search parameters are refused unless the request says \
+             Prefer: handling=lenient. Dates without an offset are read as UTC."
+                .to_owned(),
+        )
+        .security(security)
+        .resource(searched.chain(read_only).map(|one| one.map(Some)).collect::<Result<Vec<_>>>()?)
+        .build()
+        .map_err(Error::internal)
+}
+
+fn resource(
+    server: &Server<'_>,
+    name: &str,
+    kind: Option<&'static SearchType>,
+) -> Result<CapabilityStatementRestResource> {
+    let searched = kind.map_or(&[][..], |_| server.searched);
+    let interactions = server.instance.iter().chain(searched).map(|code| interaction(code));
+    let params = kind.into_iter().flat_map(|kind| kind.params).flat_map(|param| {
+        let names = std::iter::once(param.name).chain(param.alias);
+        names.map(|name| search_param(name, type_code(param)))
+    });
+    let common = [("_id", "token"), ("_lastUpdated", "date")];
+    let common = kind.into_iter().flat_map(|_| common).map(|(name, code)| search_param(name, code));
+    let profiles = profile::supported(name).iter().map(|url| Some((*url).to_owned()));
+    let revincludes: Vec<_> =
+        kind.iter().map(|_| Some(super::search::parse::REVINCLUDE.to_owned())).collect();
+    CapabilityStatementRestResource::builder()
+        .r#type(name.parse().map_err(Error::internal)?)
+        .supported_profile(profiles.collect::<Vec<_>>())
+        .interaction(interactions.collect::<Result<Vec<_>>>()?)
+        .versioning(ResourceVersionPolicy::Versioned)
+        .read_history(true)
+        .conditional_read(ConditionalReadStatus::NotMatch)
+        .reference_policy(vec![Some(ReferenceHandlingPolicy::Literal)])
+        .search_rev_include(revincludes)
+        .search_param(common.chain(params).collect::<Result<Vec<_>>>()?)
+        .build()
+        .map_err(Error::internal)
+}
+
+fn interaction(code: &str) -> Result<Option<CapabilityStatementRestResourceInteraction>> {
+    CapabilityStatementRestResourceInteraction::builder()
+        .code(code.to_owned())
+        .build()
+        .map(Some)
+        .map_err(Error::internal)
+}
+
+fn search_param(
+    name: &str,
+    code: &str,
+) -> Result<Option<CapabilityStatementRestResourceSearchParam>> {
+    CapabilityStatementRestResourceSearchParam::builder()
+        .name(name.to_owned())
+        .r#type(code.parse().map_err(Error::internal)?)
+        .build()
+        .map(Some)
+        .map_err(Error::internal)
+}
+
+fn type_code(param: &param::Param) -> &'static str {
+    match param.kind {
+        ParamKind::Token => "token",
+        ParamKind::Reference => "reference",
+        ParamKind::Date => "date",
+        ParamKind::Text => "string",
+    }
+}
