@@ -32,6 +32,15 @@ pub struct StoredResource {
     pub body: Arc<[u8]>,
 }
 
+/// What identifies a version of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// `meta.versionId`.
+    pub version_id: String,
+    /// `meta.lastUpdated`.
+    pub last_updated: Timestamp,
+}
+
 /// A resource version to be stored, with what is needed to find it.
 #[derive(Debug, Clone)]
 pub struct NewResource {
@@ -120,8 +129,8 @@ pub trait Store: Send + Sync {
     fn history(&self, permit: &Permit, id: &FhirId) -> Result<Vec<StoredResource>>;
     /// A page of a search.
     fn search(&self, permit: &Permit, query: &Query) -> Result<Page>;
-    /// The version of a resource without its bytes, for the cache's key.
-    fn version_id(&self, permit: &Permit, id: &FhirId) -> Result<Option<String>>;
+    /// The current version of a resource without its bytes, for the cache's key and for `304`.
+    fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>>;
     /// Opens the one write transaction; dropping it without `commit` undoes everything.
     fn write(&self) -> Result<Box<dyn Write + '_>>;
     /// Entries in quarantine, oldest first, without their bodies.

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use self::connection::{Location, Readers};
 use self::write::{Transaction, Writer};
-use super::{Page, Quarantined, Store, StoredResource, Write};
+use super::{Head, Page, Quarantined, Store, StoredResource, Write};
 use crate::domain::{FhirId, Kind};
 use crate::error::Result;
 use crate::fhir::search::Query;
@@ -72,8 +72,8 @@ impl Store for SqliteStore {
         self.readers.take()?.run(|connection| search::page(connection, permit, query))
     }
 
-    fn version_id(&self, permit: &Permit, id: &FhirId) -> Result<Option<String>> {
-        self.readers.take()?.run(|connection| read::version_id(connection, permit, id))
+    fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
+        self.readers.take()?.run(|connection| read::head(connection, permit, id))
     }
 
     fn write(&self) -> Result<Box<dyn Write + '_>> {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::read::{instant, parsed};
 use super::source::Key;
+use crate::domain::TenantId;
 use crate::store::Quarantined;
 
 const COLUMNS: &str =
@@ -14,7 +15,7 @@ const COLUMNS: &str =
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Quarantined>> {
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine ORDER BY number"))?
-        .query_map([], |row| described(row))?
+        .query_map([], described)?
         .collect()
 }
 
@@ -72,7 +73,7 @@ pub(super) fn put(connection: &Connection, entry: &Quarantined) -> rusqlite::Res
         )?
         .execute(params![
             key(entry),
-            entry.tenant.as_ref().map(|tenant| tenant.as_str()),
+            entry.tenant.as_ref().map(TenantId::as_str),
             entry.kind,
             entry.id,
             entry.reason,

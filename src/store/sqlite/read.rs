@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::domain::{FhirId, Kind};
 use crate::policy::Permit;
-use crate::store::StoredResource;
+use crate::store::{Head, StoredResource};
 
 /// The columns that [`resource`] reads, from a table or alias named `r`.
 pub(super) const COLUMNS: &str = "r.type, r.id, r.version_id, r.updated, r.body";
@@ -63,17 +63,19 @@ pub(super) fn current(
         .optional()
 }
 
-/// The current version's id.
-pub(super) fn version_id(
+/// What identifies the current version.
+pub(super) fn head(
     connection: &Connection,
     permit: &Permit,
     id: &FhirId,
-) -> rusqlite::Result<Option<String>> {
+) -> rusqlite::Result<Option<Head>> {
     connection
         .prepare_cached(
-            "SELECT version_id FROM resource WHERE tenant = ?1 AND type = ?2 AND id = ?3",
+            "SELECT version_id, updated FROM resource WHERE tenant = ?1 AND type = ?2 AND id = ?3",
         )?
-        .query_row(key(permit, id), |row| row.get(0))
+        .query_row(key(permit, id), |row| {
+            Ok(Head { version_id: row.get(0)?, last_updated: instant(row, 1)? })
+        })
         .optional()
 }
 
