@@ -1,3 +1,4 @@
 //! The use cases: what the gateway does with records and resources.
 
 pub mod ingest;
+pub mod synth;

@@ -4,6 +4,7 @@
 //! decides who may see what under consent, and carries the record to where the client's care
 //! goes on. The layers are listed in `docs/architecture.md`; imports point down only.
 
+pub mod auth;
 pub mod cache;
 pub mod cli;
 pub mod clock;
