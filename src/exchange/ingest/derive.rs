@@ -13,19 +13,25 @@ mod dependency;
 mod diagnosis;
 mod episode;
 mod field;
+mod icd10;
 mod input;
 mod labels;
 mod links;
 mod message;
+mod npi;
 mod organization;
+mod provenance;
+mod race;
 mod reference;
 mod related_party;
 mod session_log;
 mod session_note;
 mod staff;
 mod tables;
+mod telecom;
 mod thread;
 mod treatment_plan;
+mod wall;
 
 use std::sync::Arc;
 
@@ -34,6 +40,7 @@ use jiff::Timestamp;
 pub use self::dependency::{DEPENDENCIES, Dependency, Needs, Side};
 pub use self::links::links;
 pub use self::tables::Tables;
+pub use self::provenance::provenance;
 use crate::domain::{FhirId, Kind, Record, TenantIds};
 
 /// What one map reads to make one resource.
@@ -56,6 +63,17 @@ pub struct Warning {
     pub code: &'static str,
     /// A JSON pointer into the record.
     pub pointer: String,
+}
+
+/// Why a record is not taken in at all, beyond what its schema says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// A stable name, such as `ssn_rejected`.
+    pub reason: &'static str,
+    /// A JSON pointer into the record.
+    pub pointer: String,
+    /// What to do about it.
+    pub detail: &'static str,
 }
 
 /// The records around a record, as they stand now.
@@ -115,4 +133,12 @@ pub fn views(record: &Record, d: &Derivation) -> (Vec<View>, Vec<Warning>) {
         | Kind::SecurityStatement => Vec::new(),
     };
     (views, warnings)
+}
+
+/// Whether a record has to be refused although its schema allows it.
+pub fn rejection(record: &Record) -> Option<Rejection> {
+    match record.kind {
+        Kind::Client => client::rejection(record),
+        _ => None,
+    }
 }

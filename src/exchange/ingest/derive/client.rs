@@ -1,13 +1,160 @@
-//! Derives the views of a `client` record.
+//! Derives the Patient of a `client` record, and the CareTeam of those assigned to the client.
 
-use super::{Derivation, View, Warning};
-use crate::domain::{Kind, Record};
+use std::sync::Arc;
 
-/// Whether anyone has been assigned to the client.
-pub(super) fn has_care_team(d: &Derivation, client: &str) -> bool {
-    !d.neighbours.referring(Kind::Assignment, Kind::Client, client).is_empty()
+use serde_json::{Map, Value, json};
+
+use super::field::{list, text, texts};
+use super::input::Input;
+use super::{
+    Derivation, Rejection, View, Warning, labels, race, reference, related_party, telecom,
+};
+use crate::domain::{Kind, Op, Record};
+
+/// Refuses a record that carries a social security number: US Core says that one SHOULD NOT be
+/// used as an identifier, and what is never taken in cannot leak.
+pub(super) fn rejection(record: &Record) -> Option<Rejection> {
+    let is_ssn = |identifier: &Value| {
+        let system = text(identifier, "system").unwrap_or_default();
+        let value = text(identifier, "value").unwrap_or_default();
+        text(identifier, "type") == Some("SS")
+            || system.ends_with("/us-ssn")
+            || system.ends_with("2.16.840.1.113883.4.1")
+            || is_ssn_shaped(value)
+    };
+    let place = list(&record.data, "identifiers").iter().position(is_ssn)?;
+    Some(Rejection {
+        reason: "ssn_rejected",
+        pointer: format!("/data/identifiers/{place}"),
+        detail: "Social security numbers are not taken in: remove the identifier and send again.",
+    })
 }
 
-pub(super) fn views(_record: &Record, _d: &Derivation, _warnings: &mut Vec<Warning>) -> Vec<View> {
-    Vec::new()
+/// Whether the client has a care team: anyone known who is assigned to the client.
+pub(super) fn has_care_team(d: &Derivation, client: &str) -> bool {
+    assigned(d, client).next().is_some()
+}
+
+/// The client's primary therapist.
+pub(super) fn primary_therapist(d: &Derivation, client: &str) -> Option<String> {
+    let mut primary = assigned(d, client).filter(|(assignment, _)| {
+        let data = &assignment.data;
+        text(data, "role") == Some("primary") && data.get("to").is_none_or(Value::is_null)
+    });
+    primary.next().map(|(_, member)| member)
+}
+
+pub(super) fn views(record: &Record, d: &Derivation, _warnings: &mut Vec<Warning>) -> Vec<View> {
+    let mut views = vec![patient(record, d)];
+    views.extend(care_team(record, d));
+    views
+}
+
+fn patient(record: &Record, d: &Derivation) -> View {
+    let data = &record.data;
+    let mut input = Input::new(record, d, d.ids.id(Kind::Client, &record.id));
+    let names = |name: &Value| text(name, "family").is_some() || !list(name, "given").is_empty();
+    if list(data, "names").iter().all(names) {
+        input.fact("us_core", true);
+    }
+    input.fact("active", is_active(record));
+    if let Some(on) = text(data, "deceased_on") {
+        input.fact("deceased_on", on);
+    } else {
+        input.fact_if_any("deceased", data.get("deceased").and_then(Value::as_bool));
+    }
+    input.fact_if_any("race", race::race(texts(data, "race")));
+    input.fact_if_any("ethnicity", text(data, "ethnicity").map(race::ethnicity));
+    input.fact("telecom", telecom::safe(data));
+    let contacts = contacts(record, d, &mut input);
+    input.fact("contacts", contacts);
+    input.fact_if_any("organization", reference::practice(d));
+    input.view("client-patient")
+}
+
+fn is_active(record: &Record) -> bool {
+    let data = &record.data;
+    record.op == Op::Upsert
+        && !matches!(text(data, "status"), Some("discharged" | "archived"))
+        && text(data, "merged_into").is_none()
+}
+
+fn contacts(record: &Record, d: &Derivation, input: &mut Input) -> Vec<Value> {
+    let mut contacts = Vec::new();
+    for related in d.neighbours.referring(Kind::RelatedParty, Kind::Client, &record.id) {
+        if related_party::is_contact(&related, &record.id) {
+            input.uses(&related);
+            let name = related.data.get("name").cloned().unwrap_or_default();
+            contacts.push(json!({ "name": name, "telecom": telecom::safe(&related.data) }));
+        }
+    }
+    contacts
+}
+
+fn care_team(record: &Record, d: &Derivation) -> Option<View> {
+    let team: Vec<_> = assigned(d, &record.id).collect();
+    if team.is_empty() {
+        return None;
+    }
+    let part = d.ids.part(Kind::Client, &record.id, "care-team");
+    let mut input = Input::new(record, d, part);
+    input.labels(&labels::of_therapy(record, d));
+    input.fact("identifier_value", format!("{}:care-team", record.id));
+    input.fact("us_core", true);
+    input.fact("active", is_active(record));
+    input.fact(
+        "care_team_status",
+        match record.op {
+            Op::Void => "entered-in-error",
+            _ if is_active(record) => "active",
+            _ => "inactive",
+        },
+    );
+    input.fact_if_any("patient", reference::patient(d, &record.id));
+    input.fact_if_any("organization", reference::practice(d));
+    for (assignment, _) in &team {
+        input.uses(assignment);
+    }
+    input.fact("participants", team.iter().map(participant).collect::<Vec<_>>());
+    Some(input.view("client-care-team"))
+}
+
+fn participant((assignment, member): &(Arc<Record>, String)) -> Value {
+    let data = &assignment.data;
+    let role = text(data, "role").unwrap_or("other");
+    let described = match role {
+        "primary" => "Primary therapist",
+        "secondary" => "Secondary therapist",
+        "supervisor" => "Supervisor",
+        "group_lead" => "Group leader",
+        "covering" => "Covering therapist",
+        _ => text(data, "role_text").unwrap_or("Member"),
+    };
+    let mut participant = Map::new();
+    participant.insert("role".to_owned(), role.into());
+    participant.insert("text".to_owned(), described.into());
+    participant.insert("member".to_owned(), member.clone().into());
+    for name in ["from", "to"] {
+        if let Some(date) = data.get(name) {
+            participant.insert(name.to_owned(), date.clone());
+        }
+    }
+    participant.into()
+}
+
+fn assigned(d: &Derivation, client: &str) -> impl Iterator<Item = (Arc<Record>, String)> {
+    let assignments = d.neighbours.referring(Kind::Assignment, Kind::Client, client);
+    assignments.into_iter().filter_map(move |assignment| {
+        let stands =
+            assignment.op == Op::Upsert && text(&assignment.data, "client_id") == Some(client);
+        let member = text(&assignment.data, "staff_id").filter(|_| stands)?;
+        let member = reference::practitioner(d, member)?;
+        Some((assignment, member))
+    })
+}
+
+fn is_ssn_shaped(value: &str) -> bool {
+    let parts: Vec<&str> = value.trim().split('-').collect();
+    let lengths = parts.iter().map(|part| part.len());
+    lengths.eq([3, 2, 4]) && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -14,6 +14,8 @@ pub enum Side {
     Forward,
     /// The neighbour refers to the record.
     Reverse,
+    /// Both are about the same client.
+    SameClient,
 }
 
 /// How much of the neighbour is used.
@@ -47,6 +49,10 @@ const fn reverse(kind: Kind, on: Kind) -> Dependency {
     Dependency { kind, on, side: Side::Reverse, needs: Needs::Facts }
 }
 
+const fn same_client(kind: Kind, on: Kind) -> Dependency {
+    Dependency { kind, on, side: Side::SameClient, needs: Needs::Facts }
+}
+
 /// Every dependency between records. Beside these, all kinds use the tenant's practice: its id
 /// and its `part2_program`.
 pub const DEPENDENCIES: &[Dependency] = {
@@ -56,16 +62,18 @@ pub const DEPENDENCIES: &[Dependency] = {
     };
     use Needs::{Facts, Presence};
     &[
-        forward(Staff, Organization, Presence),
+        forward(Staff, Organization, Facts),
         forward(Client, Client, Presence),
         reverse(Client, Assignment),
         reverse(Client, RelatedParty),
         forward(RelatedParty, Client, Presence),
         forward(Episode, Client, Facts),
         forward(Episode, Organization, Facts),
+        same_client(Episode, Assignment),
         forward(Appointment, Client, Facts),
         forward(Appointment, Staff, Presence),
         forward(Appointment, Appointment, Presence),
+        forward(Appointment, SessionLog, Facts),
         forward(SessionLog, Client, Facts),
         forward(SessionLog, Staff, Presence),
         forward(SessionLog, RelatedParty, Facts),
@@ -96,7 +104,7 @@ pub const DEPENDENCIES: &[Dependency] = {
         forward(TreatmentPlan, Diagnosis, Facts),
         forward(TreatmentPlan, TreatmentPlan, Presence),
         reverse(TreatmentPlan, TreatmentPlan),
-        reverse(TreatmentPlan, Assignment),
+        same_client(TreatmentPlan, Assignment),
         forward(Diagnosis, Client, Facts),
         forward(Diagnosis, Staff, Presence),
         forward(Diagnosis, SessionLog, Facts),

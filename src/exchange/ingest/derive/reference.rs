@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::field::text;
 use super::{
-    Derivation, appointment, assessment, attachment, consent, diagnosis, episode, message,
+    Derivation, Warning, appointment, assessment, attachment, consent, diagnosis, episode, message,
     related_party, session_log, session_note, thread, treatment_plan,
 };
 use crate::domain::{Kind, Record};
@@ -19,6 +19,21 @@ use crate::domain::{Kind, Record};
 pub(super) fn patient(d: &Derivation, client: &str) -> Option<String> {
     known(d, Kind::Client, client)?;
     Some(format!("Patient/{}", d.ids.id(Kind::Client, client)))
+}
+
+/// The Patient whom a resource must name. Where the client is not known yet, the resource waits:
+/// there is a warning, and the record is mapped again when the client arrives.
+pub(super) fn subject(
+    d: &Derivation,
+    client: &str,
+    pointer: &str,
+    warnings: &mut Vec<Warning>,
+) -> Option<String> {
+    let patient = patient(d, client);
+    if patient.is_none() {
+        warnings.push(Warning { code: "client_unknown", pointer: pointer.to_owned() });
+    }
+    patient
 }
 
 /// The Practitioner of a member of staff.

@@ -1,13 +1,62 @@
-//! Derives the views of a `staff` record.
+//! Derives the Practitioner of a `staff` record, and a PractitionerRole for each role.
 
-use super::{Derivation, View, Warning};
-use crate::domain::Record;
+use serde_json::{Map, Value, json};
 
-/// Whether the record becomes a resource.
-pub(super) fn is_mapped(record: &Record) -> bool {
-    record.data.is_object()
+use super::field::{flag, list, text, texts};
+use super::input::Input;
+use super::{Derivation, View, Warning, npi, reference, telecom};
+use crate::domain::{Kind, Op, Record};
+
+pub(super) fn views(record: &Record, d: &Derivation, warnings: &mut Vec<Warning>) -> Vec<View> {
+    let mut input = Input::new(record, d, d.ids.id(Kind::Staff, &record.id));
+    input.fact("active", is_active(record));
+    npi::add(&mut input, record, d, warnings);
+    let mut views = vec![input.view("staff-practitioner")];
+    views.extend(list(&record.data, "roles").iter().filter_map(|role| role_view(record, d, role)));
+    views
 }
 
-pub(super) fn views(_record: &Record, _d: &Derivation, _warnings: &mut Vec<Warning>) -> Vec<View> {
-    Vec::new()
+fn is_active(record: &Record) -> bool {
+    record.op != Op::Void && flag(&record.data, "active")
+}
+
+fn role_view(record: &Record, d: &Derivation, role: &Value) -> Option<View> {
+    let (name, org) = (text(role, "role")?, text(role, "org_id")?);
+    let part = format!("role:{name}:{org}:{}", text(role, "from").unwrap_or_default());
+    let mut input = Input::new(record, d, d.ids.part(Kind::Staff, &record.id, &part));
+    input.fact("identifier_value", format!("{}:{part}", record.id));
+    input.fact("active", is_active(record));
+    input.fact_if_any("practitioner", reference::practitioner(d, &record.id));
+    input.fact_if_any("organization", reference::organization(d, org));
+    // A member of staff is reached through the organization; US Core wants a telecom (pd-1).
+    let organization = d.neighbours.get(Kind::Organization, org);
+    let telecom = organization.as_ref().map(|org| telecom::safe(&org.data)).unwrap_or_default();
+    if let Some(organization) = organization.filter(|_| !telecom.is_empty()) {
+        input.uses(&organization);
+        input.fact("telecom", telecom);
+        input.fact("us_core", true);
+    }
+    input.fact("role", described(role, name));
+    let specialties = texts(&record.data, "specialties");
+    let specialty = |code: &str| json!({ "code": code, "text": words(code) });
+    input.fact("specialties", specialties.map(specialty).collect::<Vec<_>>());
+    Some(input.view("staff-practitioner-role"))
+}
+
+fn described(role: &Value, name: &str) -> Value {
+    let text = text(role, "role_text").map_or_else(|| words(name), ToOwned::to_owned);
+    let mut described = Map::new();
+    described.insert("code".to_owned(), name.into());
+    described.insert("text".to_owned(), text.into());
+    for name in ["from", "to"] {
+        if let Some(date) = role.get(name) {
+            described.insert(name.to_owned(), date.clone());
+        }
+    }
+    described.into()
+}
+
+/// A code of ours as words: `privacy_officer` is a privacy officer.
+fn words(code: &str) -> String {
+    code.replace('_', " ")
 }
