@@ -1,5 +1,7 @@
 //! The one integration-test binary: one file per feature, test names are sentences.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod cache;
 mod layers;
 mod store;
+mod support;

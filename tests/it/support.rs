@@ -1,0 +1,3 @@
+//! What several features' tests need: servers started for one test.
+
+pub(crate) mod redis;
