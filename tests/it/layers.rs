@@ -20,7 +20,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("fhir", 2),
     ("domain", 1),
     ("config", 1),
-    ("telemetry", 1),
+    ("telemetry", 2),
     ("clock", 0),
     ("error", 0),
 ];
