@@ -29,6 +29,8 @@ mod session_note;
 mod staff;
 mod tables;
 mod telecom;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod treatment_plan;
 mod wall;
@@ -39,8 +41,8 @@ use jiff::Timestamp;
 
 pub use self::dependency::{DEPENDENCIES, Dependency, Needs, Side};
 pub use self::links::links;
-pub use self::tables::Tables;
 pub use self::provenance::provenance;
+pub use self::tables::Tables;
 use crate::domain::{FhirId, Kind, Record, TenantIds};
 
 /// What one map reads to make one resource.

@@ -3,24 +3,22 @@
 
 use serde_json::{Map, Value};
 
-/// The OMB categories of race in CDCREC, and the two ways not to say.
-const RACES: [(&str, &str); 7] = [
+/// The OMB categories of race in CDCREC.
+const RACES: [(&str, &str); 5] = [
     ("1002-5", "American Indian or Alaska Native"),
     ("2028-9", "Asian"),
     ("2054-5", "Black or African American"),
     ("2076-8", "Native Hawaiian or Other Pacific Islander"),
     ("2106-3", "White"),
-    ("declined", "Declined to answer"),
-    ("unknown", "Unknown"),
 ];
 
-/// The OMB categories of ethnicity in CDCREC, and the two ways not to say.
-const ETHNICITIES: [(&str, &str); 4] = [
-    ("2135-2", "Hispanic or Latino"),
-    ("2186-5", "Non Hispanic or Latino"),
-    ("declined", "Declined to answer"),
-    ("unknown", "Unknown"),
-];
+/// The OMB categories of ethnicity in CDCREC.
+const ETHNICITIES: [(&str, &str); 2] =
+    [("2135-2", "Hispanic or Latino"), ("2186-5", "Non Hispanic or Latino")];
+
+/// The ways not to say. They stay text: what asks for the OMB categories has no code for them
+/// before US Core 6, and a text is right in every version.
+const NOT_SAID: [(&str, &str); 2] = [("declined", "Declined to answer"), ("unknown", "Unknown")];
 
 /// Race, or nothing where the client's record says nothing.
 pub(super) fn race<'a>(given: impl Iterator<Item = &'a str>) -> Option<Value> {
@@ -30,7 +28,7 @@ pub(super) fn race<'a>(given: impl Iterator<Item = &'a str>) -> Option<Value> {
     }
     let categories: Vec<&str> =
         given.iter().copied().filter(|code| known(&RACES, code).is_some()).collect();
-    let texts: Vec<&str> = given.iter().map(|code| known(&RACES, code).unwrap_or(code)).collect();
+    let texts: Vec<&str> = given.iter().map(|code| text(&RACES, code)).collect();
     let mut race = Map::new();
     if !categories.is_empty() {
         race.insert("categories".to_owned(), categories.into());
@@ -42,12 +40,15 @@ pub(super) fn race<'a>(given: impl Iterator<Item = &'a str>) -> Option<Value> {
 /// Ethnicity.
 pub(super) fn ethnicity(given: &str) -> Value {
     let mut ethnicity = Map::new();
-    let text = known(&ETHNICITIES, given);
-    if text.is_some() {
+    if known(&ETHNICITIES, given).is_some() {
         ethnicity.insert("category".to_owned(), given.into());
     }
-    ethnicity.insert("text".to_owned(), text.unwrap_or(given).into());
+    ethnicity.insert("text".to_owned(), text(&ETHNICITIES, given).into());
     ethnicity.into()
+}
+
+fn text<'a>(table: &[(&'static str, &'static str)], code: &'a str) -> &'a str {
+    known(table, code).or_else(|| known(&NOT_SAID, code)).unwrap_or(code)
 }
 
 fn known(table: &[(&'static str, &'static str)], code: &str) -> Option<&'static str> {
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn a_client_who_declined_is_not_one_who_was_not_asked() {
         assert_eq!(race(std::iter::empty()), None);
-        let declined = json!({ "categories": ["declined"], "text": "Declined to answer" });
+        let declined = json!({ "text": "Declined to answer" });
         assert_eq!(race(std::iter::once("declined")), Some(declined));
     }
 }

@@ -1,7 +1,7 @@
 //! Derives the RelatedPerson of a `related_party` record.
 //!
-//! Authority counts only with evidence; someone who claims it without is an emergency contact and
-//! nothing more.
+//! Authority counts only with evidence; someone who claims it without is an emergency contact, if
+//! the platform says so, and nothing more.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use crate::domain::{Kind, Op, Record};
 
 /// Whether the record becomes a resource: someone with authority, or to call in an emergency.
 pub(super) fn is_mapped(record: &Record) -> bool {
-    record.data.is_object() && (claims_authority(&record.data) || is_for_emergencies(&record.data))
+    record.data.is_object() && (has_authority(&record.data) || is_for_emergencies(&record.data))
 }
 
 /// Whether this is an emergency contact of the client who may be named to others. Someone at whom
@@ -56,20 +56,16 @@ pub(super) fn views(record: &Record, d: &Derivation, warnings: &mut Vec<Warning>
 fn relationship(data: &Value) -> &str {
     let relationship = text(data, "relationship").unwrap_or("other");
     let needs_authority = matches!(relationship, "guardian" | "court_guardian" | "poa");
-    let has_authority = list(data, "authority").iter().any(is_evidenced);
-    if needs_authority && !has_authority { "emergency" } else { relationship }
+    if needs_authority && !has_authority(data) { "emergency" } else { relationship }
 }
 
 fn is_evidenced(authority: &Value) -> bool {
-    is_claimed(authority) && text(authority, "evidence_ref").is_some()
-}
-
-fn is_claimed(authority: &Value) -> bool {
     text(authority, "type").is_some_and(|kind| kind != "none")
+        && text(authority, "evidence_ref").is_some()
 }
 
-fn claims_authority(data: &Value) -> bool {
-    list(data, "authority").iter().any(is_claimed)
+fn has_authority(data: &Value) -> bool {
+    list(data, "authority").iter().any(is_evidenced)
 }
 
 fn is_for_emergencies(data: &Value) -> bool {
