@@ -1,0 +1,151 @@
+//! Puts what was read into the store: records, what their change makes due, and quarantine.
+
+use serde_json::Value;
+
+use super::accept::{self, Incoming, Refused};
+use super::derive::{DEPENDENCIES, Needs, Side, links};
+use super::reject::Reject;
+use super::report::Report;
+use crate::domain::{Kind, Record};
+use crate::error::Result;
+use crate::store::{Accepted, Quarantined, Write};
+use jiff::Timestamp;
+
+/// Where and when something came in.
+pub struct Arrival {
+    /// `file:line`.
+    pub origin: String,
+    /// The time.
+    pub received: Timestamp,
+}
+
+/// Stores a record, and marks what has to be mapped because of it.
+pub fn store(
+    write: &mut dyn Write,
+    incoming: &Incoming,
+    arrival: &Arrival,
+    report: &mut Report,
+) -> Result<()> {
+    let Incoming { record, hash, links, isolated, .. } = incoming;
+    let kind = record.kind.as_str();
+    let accepted = if *isolated {
+        write.put_isolated(record, hash)?
+    } else {
+        write.put_record(record, hash, links)?
+    };
+    for (code, pointer) in &incoming.warnings {
+        report.warning(kind, pointer, code);
+    }
+    if !isolated {
+        for pointer in &incoming.unknown {
+            report.loss(kind, pointer, "unknown_field");
+        }
+    }
+    match accepted {
+        Accepted::Unchanged => report.kind(kind).unchanged += 1,
+        Accepted::Older => report.kind(kind).older += 1,
+        Accepted::Stored { before } => {
+            let counts = report.kind(kind);
+            counts.stored += 1;
+            counts.isolated += u64::from(*isolated);
+            counts.not_mapped += u64::from(!record.kind.is_mapped());
+            mark(write, incoming, before.as_deref())?;
+        }
+        Accepted::Conflict { before, rival } => {
+            report.kind(kind).quarantined += 1;
+            report.quarantine(VERSION_CONFLICT);
+            write.quarantine(&disputed(record, arrival))?;
+            write.quarantine(&disputed(&rival, arrival))?;
+            mark(write, incoming, before.as_deref())?;
+        }
+    }
+    Ok(())
+}
+
+/// The reason for a version that was sent with different contents.
+pub const VERSION_CONFLICT: &str = "version_conflict";
+
+/// The entry for one of the contents of a version.
+fn disputed(record: &Record, arrival: &Arrival) -> Quarantined {
+    let detail = "this version was sent with different contents; the version before it is served, \
+                  or of a first version the content with the lowest hash; send a higher version";
+    let refused = Refused {
+        reject: Reject::new(VERSION_CONFLICT, "/version", detail),
+        tenant: Some(record.tenant.clone()),
+        kind: Some(record.kind.as_str().to_owned()),
+        id: Some(record.id.clone()),
+        isolated: false,
+        body: accept::line(record),
+    };
+    entry(refused, arrival)
+}
+
+/// Puts what may not be stored into quarantine.
+pub fn refuse(
+    write: &mut dyn Write,
+    refused: Refused,
+    arrival: &Arrival,
+    report: &mut Report,
+) -> Result<()> {
+    let kind = refused.kind.as_deref().unwrap_or("unreadable");
+    // A kind that nobody knows may be anything, and there may be any number of them.
+    let kind = if kind.parse::<Kind>().is_ok() { kind } else { "unreadable" };
+    report.kind(kind).quarantined += 1;
+    report.quarantine(refused.reject.reason);
+    write.quarantine(&entry(refused, arrival))
+}
+
+fn entry(refused: Refused, arrival: &Arrival) -> Quarantined {
+    Quarantined {
+        number: 0,
+        tenant: refused.tenant,
+        kind: refused.kind,
+        id: refused.id,
+        reason: refused.reject.reason.to_owned(),
+        detail: refused.reject.detail,
+        pointer: refused.reject.pointer,
+        origin: arrival.origin.clone(),
+        received: arrival.received,
+        isolated: refused.isolated,
+        body: refused.body,
+    }
+}
+
+/// Marks a changed record, and those that use something of it.
+fn mark(write: &mut dyn Write, incoming: &Incoming, before: Option<&Record>) -> Result<()> {
+    let record = &incoming.record;
+    let (tenant, kind, id) = (&record.tenant, record.kind, record.id.as_str());
+    if !kind.is_mapped() {
+        return Ok(());
+    }
+    if !incoming.isolated {
+        write.mark_dirty(tenant, kind, id)?;
+    }
+    let presence = before.is_none_or(|before| standing(before) != standing(record));
+    let users: Vec<Kind> = DEPENDENCIES
+        .iter()
+        .filter(|uses| uses.on == kind && uses.side == Side::Forward)
+        .filter(|uses| presence || uses.needs == Needs::Facts)
+        .map(|uses| uses.kind)
+        .collect();
+    write.mark_referring_dirty(tenant, &users, kind, id)?;
+    let used_by = |target: Kind| {
+        DEPENDENCIES
+            .iter()
+            .any(|uses| uses.on == kind && uses.side == Side::Reverse && uses.kind == target)
+    };
+    let left = before.map(links).unwrap_or_default();
+    for (target, id) in incoming.links.iter().chain(&left).filter(|(target, _)| used_by(*target)) {
+        write.mark_dirty(tenant, *target, id)?;
+    }
+    if kind == Kind::Organization {
+        let mapped: Vec<Kind> = Kind::ALL.iter().copied().filter(|kind| kind.is_mapped()).collect();
+        write.mark_kinds_dirty(&mapped)?;
+    }
+    Ok(())
+}
+
+/// What decides whether a record makes a resource at all.
+fn standing(record: &Record) -> (crate::domain::Op, Option<&Value>, bool) {
+    (record.op, record.data.get("status"), record.data.is_null())
+}

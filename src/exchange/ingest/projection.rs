@@ -1,0 +1,204 @@
+//! Makes resources of the records that are due: pre-steps, maps, version, index, store.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::derive::{self, Derivation, View};
+use super::neighbours::{Around, Memory};
+use super::report::Report;
+use super::rules::Rules;
+use super::{accept, canonical};
+use crate::clock::Clock;
+use crate::domain::{IdKey, Kind, Record, TenantId, TenantIds};
+use crate::error::{Error, Result};
+use crate::fhir::search::index;
+use crate::mapping::{Refusal, Scratch};
+use crate::store::{NewResource, Quarantined, StoredResource, Write};
+
+/// The reason of a record of which a resource could not be made.
+pub const UNMAPPED: &str = "unmapped_required";
+
+/// Maps records. Holds what is reused from one to the next.
+pub struct Projector<'a> {
+    rules: &'a Rules,
+    base: &'a str,
+    clock: &'a dyn Clock,
+    ids: &'a IdKey,
+    tenants: HashMap<TenantId, TenantIds>,
+    scratch: Scratch,
+    out: Vec<u8>,
+}
+
+impl<'a> Projector<'a> {
+    /// A projector by these rules.
+    pub fn new(rules: &'a Rules, base: &'a str, clock: &'a dyn Clock, ids: &'a IdKey) -> Self {
+        let (tenants, scratch, out) = (HashMap::new(), Scratch::default(), Vec::new());
+        Self { rules, base, clock, ids, tenants, scratch, out }
+    }
+
+    /// Maps up to `limit` of the records that are due; answers how many there were.
+    pub fn drain(
+        &mut self,
+        write: &mut dyn Write,
+        limit: usize,
+        report: &mut Report,
+    ) -> Result<usize> {
+        let due = write.dirty(limit)?;
+        let memory = RefCell::default();
+        for (tenant, kind, id) in &due {
+            let record = write.record(tenant, *kind, id)?;
+            let mut made = Made::default();
+            if let Some(record) = &record {
+                self.project(write, record, &memory, &mut made, report)?;
+            }
+            write.release_refused(tenant, *kind, id, UNMAPPED)?;
+            for entry in &made.refused {
+                report.quarantine(UNMAPPED);
+                write.quarantine(entry)?;
+            }
+            for resource in &made.resources {
+                let name = resource.resource.resource_type.clone();
+                *report.resources.entry(name).or_default() += 1;
+            }
+            report.mapped += 1;
+            write.put_projection(tenant, *kind, id, made.resources)?;
+        }
+        Ok(due.len())
+    }
+
+    fn project(
+        &mut self,
+        write: &dyn Write,
+        record: &Record,
+        memory: &RefCell<Memory>,
+        made: &mut Made,
+        report: &mut Report,
+    ) -> Result<()> {
+        let around = Around::new(write, &record.tenant, memory);
+        let ids = self.tenants.entry(record.tenant.clone());
+        let ids = &*ids.or_insert_with(|| self.ids.tenant(&record.tenant));
+        let (base, tables) = (self.base, &self.rules.tables);
+        let derivation = Derivation { neighbours: &around, ids, base, tables };
+        let (views, warnings) = derive::views(record, &derivation);
+        for warning in warnings {
+            report.warning(record.kind.as_str(), &warning.pointer, warning.code);
+        }
+        let mut run = Run {
+            rules: self.rules,
+            record,
+            scratch: &mut self.scratch,
+            out: &mut self.out,
+            report,
+        };
+        for view in &views {
+            match run.resource(view)? {
+                Ok(resource) => made.resources.push(resource),
+                Err(refusal) => {
+                    made.refused.push(refused(record, view, refusal, self.clock));
+                }
+            }
+        }
+        around.failure()
+    }
+}
+
+/// What came of one record.
+#[derive(Default)]
+struct Made {
+    resources: Vec<NewResource>,
+    refused: Vec<Quarantined>,
+}
+
+/// The maps at work on one record.
+struct Run<'a> {
+    rules: &'a Rules,
+    record: &'a Record,
+    scratch: &'a mut Scratch,
+    out: &'a mut Vec<u8>,
+    report: &'a mut Report,
+}
+
+impl Run<'_> {
+    /// Makes one resource.
+    fn resource(&mut self, view: &View) -> Result<std::result::Result<NewResource, Refusal>> {
+        self.out.clear();
+        let outcome = match self.rules.maps.run(view.map, &view.input, self.scratch, self.out) {
+            Ok(outcome) => outcome,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        for loss in outcome.losses {
+            self.report.loss(self.record.kind.as_str(), &loss.pointer, loss.reason);
+        }
+        let version_id = version_id(self.record.version, self.out);
+        let (resource_type, body) = with_version(self.out, &version_id).ok_or_else(|| {
+            Error::broken(format!("map {} writes no resource with meta", view.map))
+        })?;
+        let (patient, index) = index::rows(&resource_type, &body)?;
+        let resource = StoredResource {
+            resource_type,
+            id: view.resource_id.clone(),
+            version_id,
+            last_updated: view.last_updated,
+            body: Arc::from(body),
+        };
+        Ok(Ok(NewResource { resource, patient, index }))
+    }
+}
+
+/// `meta.versionId`: the platform's version, and eight hex digits of what was made of it, so that
+/// a changed map or neighbour gives a new version too.
+fn version_id(version: u64, mapped: &[u8]) -> String {
+    let hash = hex::encode(canonical::sha256(mapped));
+    format!("{version}-{}", hash.get(..8).unwrap_or_default())
+}
+
+/// The resource's type, and its bytes with `versionId` as the first member of `meta`.
+fn with_version(mapped: &[u8], version_id: &str) -> Option<(String, Vec<u8>)> {
+    const TYPE: &str = r#"{"resourceType":""#;
+    const META: &str = r#""meta":{"#;
+    let text = std::str::from_utf8(mapped).ok()?;
+    let (resource_type, _) = text.strip_prefix(TYPE)?.split_once('"')?;
+    let (before, after) = text.split_once(META)?;
+    let comma = if after.starts_with('}') { "" } else { "," };
+    let body = format!(r#"{before}{META}"versionId":"{version_id}"{comma}{after}"#);
+    Some((resource_type.to_owned(), body.into_bytes()))
+}
+
+fn refused(record: &Record, view: &View, refusal: Refusal, clock: &dyn Clock) -> Quarantined {
+    let Refusal { code, message, pointer, map, rule } = refusal;
+    Quarantined {
+        number: 0,
+        tenant: Some(record.tenant.clone()),
+        kind: Some(record.kind.as_str().to_owned()),
+        id: Some(record.id.clone()),
+        reason: UNMAPPED.to_owned(),
+        detail: format!("{code}: {message}"),
+        pointer: pointer.unwrap_or_else(|| format!("map {}", view.map)),
+        origin: format!("{map} {rule}"),
+        received: clock.now(),
+        isolated: false,
+        body: accept::line(record),
+    }
+}
+
+/// The kinds that a change of the maps concerns.
+pub fn mapped_kinds() -> Vec<Kind> {
+    Kind::ALL.iter().copied().filter(|kind| kind.is_mapped()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_goes_first_into_meta() {
+        let mapped = br#"{"resourceType":"Patient","id":"a","meta":{"source":"x"},"active":true}"#;
+        let (kind, body) = with_version(mapped, "3-0a1b2c3d").unwrap();
+        assert_eq!(kind, "Patient");
+        let expected = r#"{"resourceType":"Patient","id":"a","meta":{"versionId":"3-0a1b2c3d","source":"x"},"active":true}"#;
+        assert_eq!(String::from_utf8(body).unwrap(), expected);
+        assert!(with_version(b"{}", "1-0").is_none());
+        assert_ne!(version_id(1, b"a"), version_id(1, b"b"));
+    }
+}

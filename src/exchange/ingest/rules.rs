@@ -1,0 +1,68 @@
+//! Everything in the mappings folder that ingest goes by: maps, schemas and tables.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::accept::Schemas;
+use super::derive::Tables;
+use super::schema::Element;
+use crate::domain::Kind;
+use crate::error::{Error, Result};
+use crate::mapping::MapSet;
+
+/// The rules by which records become resources, loaded together and swapped together.
+pub struct Rules {
+    /// The compiled maps.
+    pub maps: Arc<MapSet>,
+    /// What is neither map nor code table.
+    pub tables: Tables,
+    schemas: HashMap<Kind, Element>,
+}
+
+impl Rules {
+    /// Loads a mappings folder; what is wrong with it is in the error, every item.
+    pub fn load(folder: &Path) -> Result<Self> {
+        if !folder.is_dir() {
+            let folder = folder.display();
+            let hint = "give the folder of the maps with --mappings";
+            return Err(Error::Setup(format!("there is no mappings folder {folder}: {hint}")));
+        }
+        let maps = MapSet::load(folder).map_err(|diagnostics| {
+            let texts: Vec<_> = diagnostics.into_iter().map(|found| found.text).collect();
+            Error::Setup(format!("the maps cannot be used:\n{}", texts.join("\n")))
+        })?;
+        Self::of(Arc::new(maps), folder)
+    }
+
+    /// The rules of a map set that was loaded from `folder`, with what lies beside the maps.
+    pub fn of(maps: Arc<MapSet>, folder: &Path) -> Result<Self> {
+        let tables = Tables::load(folder)?;
+        let mut schemas = HashMap::new();
+        for kind in Kind::ALL {
+            if let Some(definition) = definition(folder, *kind)? {
+                schemas.insert(*kind, Element::of_data(&definition));
+            }
+        }
+        Ok(Self { maps, tables, schemas })
+    }
+}
+
+/// The logical model of a kind as it lies in the folder.
+fn definition(folder: &Path, kind: Kind) -> Result<Option<serde_json::Value>> {
+    let path = folder.join("models").join(kind.as_str().replace('_', "-") + ".json");
+    let wrong = |what: String| Error::Setup(format!("{}: {what}", path.display()));
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).map(Some).map_err(|error| wrong(error.to_string()))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
+impl Schemas for Rules {
+    fn data(&self, kind: Kind) -> Option<&Element> {
+        self.schemas.get(&kind)
+    }
+}
