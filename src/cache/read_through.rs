@@ -1,8 +1,9 @@
-//! Reading through the caches: memory, then the shared one, then the store.
+//! Reading through the caches: memory, then the one that replicas share, then the store.
 
+use std::future::ready;
 use std::sync::Arc;
 
-use super::{Cache, CacheKey, MemoryCache};
+use super::{BoxFuture, Cache, CacheKey, MemoryCache};
 use crate::error::Result;
 
 /// The caches in front of a store.
@@ -27,22 +28,35 @@ impl ReadThrough {
         key: &CacheKey,
         load: impl FnOnce() -> Result<Option<Arc<[u8]>>>,
     ) -> Result<Option<Arc<[u8]>>> {
-        if let Some(value) = self.memory.find(key) {
-            return Ok(Some(value));
-        }
-        if let Some(shared) = &self.shared
-            && let Some(value) = shared.get(key).await
-        {
-            self.memory.keep(key, value.clone());
+        if let Some(value) = self.get(key).await {
             return Ok(Some(value));
         }
         let loaded = load()?;
         if let Some(value) = &loaded {
-            self.memory.keep(key, value.clone());
-            if let Some(shared) = &self.shared {
-                shared.put(key, value.clone()).await;
-            }
+            self.put(key, value.clone()).await;
         }
         Ok(loaded)
+    }
+}
+
+impl Cache for ReadThrough {
+    fn get<'a>(&'a self, key: &'a CacheKey) -> BoxFuture<'a, Option<Arc<[u8]>>> {
+        let found = self.memory.find(key);
+        match &self.shared {
+            Some(shared) if found.is_none() => Box::pin(async move {
+                let value = shared.get(key).await?;
+                self.memory.keep(key, value.clone());
+                Some(value)
+            }),
+            _ => Box::pin(ready(found)),
+        }
+    }
+
+    fn put<'a>(&'a self, key: &'a CacheKey, value: Arc<[u8]>) -> BoxFuture<'a, ()> {
+        self.memory.keep(key, value.clone());
+        match &self.shared {
+            Some(shared) => shared.put(key, value),
+            None => Box::pin(ready(())),
+        }
     }
 }
