@@ -11,7 +11,7 @@ use super::rules::Rules;
 use super::{accept, canonical};
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind, Record, TenantId, TenantIds};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fhir::search::index;
 use crate::mapping::{Refusal, Scratch};
 use crate::store::{NewResource, Quarantined, StoredResource, Write};
@@ -143,6 +143,17 @@ impl Run<'_> {
             body: Arc::from(body),
         };
         Ok(Ok(NewResource { resource, patient, index }))
+    }
+}
+
+/// The refusal of a map that wrote nothing that could be served.
+fn no_resource(view: &View) -> Refusal {
+    Refusal {
+        code: "MAP",
+        message: "the map wrote no resource with meta; see `throughline map run`".to_owned(),
+        pointer: None,
+        map: view.map.to_owned(),
+        rule: String::new(),
     }
 }
 
