@@ -131,9 +131,9 @@ impl Run<'_> {
             self.report.loss(self.record.kind.as_str(), &loss.pointer, loss.reason);
         }
         let version_id = version_id(self.record.version, self.out);
-        let (resource_type, body) = with_version(self.out, &version_id).ok_or_else(|| {
-            Error::broken(format!("map {} writes no resource with meta", view.map))
-        })?;
+        let Some((resource_type, body)) = with_version(self.out, &version_id) else {
+            return Ok(Err(no_resource(view)));
+        };
         let (patient, index) = index::rows(&resource_type, &body)?;
         let resource = StoredResource {
             resource_type,
