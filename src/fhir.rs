@@ -5,3 +5,4 @@ pub mod capability;
 pub mod outcome;
 pub mod profile;
 pub mod search;
+pub mod r4;
