@@ -4,5 +4,5 @@ pub mod bundle;
 pub mod capability;
 pub mod outcome;
 pub mod profile;
-pub mod search;
 pub mod r4;
+pub mod search;

@@ -23,7 +23,7 @@ use bumpalo::Bump;
 
 pub use codes::CodeTable;
 pub use diagnostic::{Diagnostic, Severity};
-pub use golden::{Case, Report};
+pub use golden::{Case, Report, Versions, pretty};
 pub use model::{Checked, Field, FieldType, Model, ObjectType, Violation};
 pub use plan::Row;
 pub use run::Trace;

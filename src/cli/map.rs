@@ -1,16 +1,189 @@
-//! `throughline map`: works on the maps.
+//! `throughline map`: checks, runs, explains and tests the maps.
 
-use clap::Args;
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
 
 use super::{Context, Outcome};
+use crate::mapping::{Diagnostic, MapSet, Scratch, Versions, pretty};
 
 /// Check, test, explain and export maps
 #[derive(Debug, Args)]
-pub struct Map {}
+pub struct Map {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compile all maps, code tables and models, and report everything that is wrong
+    Check {
+        /// Print JSON, for editors
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a map over a record and print the resource
+    Run {
+        /// The map: the last segment of its URL, such as `session-log-encounter`
+        map: String,
+        /// A file with a view: envelope, `data` and `derived`
+        record: PathBuf,
+        /// Also print which rules fired
+        #[arg(long)]
+        trace: bool,
+    },
+    /// Show what a map does, rule by rule
+    Explain {
+        /// The map; all of them if none is given
+        map: Option<String>,
+        /// Print a Markdown table
+        #[arg(long)]
+        md: bool,
+    },
+    /// Run the goldens in `tests/`
+    Test {
+        /// Accept the results as they are now
+        #[arg(long)]
+        bless: bool,
+        /// Accept changed results under an unchanged version: for maps that were never released
+        #[arg(long, requires = "bless")]
+        unreleased: bool,
+    },
+}
 
 impl Map {
     /// Runs the subcommand.
-    pub fn run(self, _context: &mut Context<'_>) -> anyhow::Result<Outcome> {
-        anyhow::bail!("`throughline map` is not built yet")
+    pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
+        match self.command {
+            Command::Check { json } => check(context, json),
+            Command::Run { map, record, trace } => run(context, &map, &record, trace),
+            Command::Explain { map, md } => explain(context, map.as_deref(), md),
+            Command::Test { bless, unreleased } => test(context, bless, unreleased),
+        }
     }
+}
+
+/// Loads the set, or prints everything that is wrong with it.
+fn load(context: &mut Context<'_>) -> anyhow::Result<Option<MapSet>> {
+    let folder = context.folders.mappings.clone();
+    if !folder.is_dir() {
+        anyhow::bail!("there is no folder {}; name one with --mappings", folder.display());
+    }
+    match MapSet::load(&folder) {
+        Ok(set) => Ok(Some(set)),
+        Err(diagnostics) => {
+            print(context, &diagnostics)?;
+            Ok(None)
+        }
+    }
+}
+
+fn print(context: &mut Context<'_>, diagnostics: &[Diagnostic]) -> anyhow::Result<()> {
+    for diagnostic in diagnostics {
+        writeln!(context.err, "{}\n", diagnostic.text)?;
+    }
+    Ok(())
+}
+
+fn check(context: &mut Context<'_>, json: bool) -> anyhow::Result<Outcome> {
+    let loaded = MapSet::load(&context.folders.mappings);
+    let (outcome, diagnostics) = match &loaded {
+        Ok(set) => (Outcome::Done, set.warnings()),
+        Err(diagnostics) => (Outcome::Attention, diagnostics.as_slice()),
+    };
+    if json {
+        writeln!(context.out, "{}", serde_json::to_string_pretty(diagnostics)?)?;
+        return Ok(outcome);
+    }
+    print(context, diagnostics)?;
+    match &loaded {
+        Ok(set) => {
+            let (maps, codes) = (set.maps().len(), set.code_tables().count());
+            let models = set.models().len();
+            writeln!(context.out, "{maps} maps, {codes} code tables, {models} models: no errors")?;
+        }
+        Err(diagnostics) => writeln!(context.err, "{} problems", diagnostics.len())?,
+    }
+    Ok(outcome)
+}
+
+fn run(
+    context: &mut Context<'_>,
+    map: &str,
+    record: &PathBuf,
+    trace: bool,
+) -> anyhow::Result<Outcome> {
+    let Some(set) = load(context)? else { return Ok(Outcome::Attention) };
+    let input = fs::read(record).with_context(|| format!("{} cannot be read", record.display()))?;
+    let mut out = Vec::new();
+    let mut scratch = Scratch::default();
+    let (result, rules) = set.trace(map, &input, &mut scratch, &mut out);
+    if trace {
+        for rule in rules {
+            writeln!(context.err, "{:5} × {}", rule.fired, rule.rule)?;
+        }
+    }
+    match result {
+        Ok(outcome) => {
+            write!(context.out, "{}", pretty(&String::from_utf8_lossy(&out)))?;
+            for loss in outcome.losses {
+                writeln!(context.err, "lost: {} ({})", loss.pointer, loss.reason)?;
+            }
+            Ok(Outcome::Done)
+        }
+        Err(refusal) => {
+            let pointer = refusal.pointer.map(|p| format!(" at {p}")).unwrap_or_default();
+            let (code, message) = (refusal.code, refusal.message);
+            writeln!(context.err, "refused[{code}]: {message}{pointer}")?;
+            writeln!(context.err, "  by {} ({})", refusal.map, refusal.rule)?;
+            Ok(Outcome::Attention)
+        }
+    }
+}
+
+fn explain(context: &mut Context<'_>, map: Option<&str>, md: bool) -> anyhow::Result<Outcome> {
+    let Some(set) = load(context)? else { return Ok(Outcome::Attention) };
+    let names = map.map_or_else(|| set.maps(), |map| vec![map]);
+    for name in names {
+        let about = set.about(name).with_context(|| format!("there is no map `{name}`"))?;
+        if md {
+            writeln!(context.out, "## {name}\n\n`{}` in `{}`\n", about.canonical, about.file)?;
+            writeln!(context.out, "| element | card. | source | transform | code table | rule |")?;
+            writeln!(context.out, "|---|---|---|---|---|---|")?;
+        } else {
+            writeln!(context.out, "{name}: {} → {}", about.model.name, about.resource)?;
+        }
+        for row in about.rows {
+            let table = row.table.as_deref().map_or("", |url| url.rsplit('/').next().unwrap_or(url));
+            let cells = [&row.target, &row.cardinality, &row.source, &row.transform];
+            if md {
+                let [target, cardinality, source, transform] = cells.map(|c| c.replace('|', "\\|"));
+                let (rule, out) = (&row.rule, &mut context.out);
+                writeln!(out, "| {target} | {cardinality} | {source} | {transform} | {table} | {rule} |")?;
+            } else {
+                let [target, cardinality, source, transform] = cells;
+                let (rule, out) = (&row.rule, &mut context.out);
+                writeln!(out, "  {target:48} {cardinality} ← {source:36} {transform} {table}  {rule}")?;
+            }
+        }
+        writeln!(context.out)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn test(context: &mut Context<'_>, bless: bool, unreleased: bool) -> anyhow::Result<Outcome> {
+    let Some(set) = load(context)? else { return Ok(Outcome::Attention) };
+    let versions = if unreleased { Versions::Unreleased } else { Versions::Enforced };
+    let report = if bless { set.bless(versions) } else { set.test() };
+    for case in &report.cases {
+        if let Some(problem) = &case.problem {
+            writeln!(context.err, "FAILED {}/{}: {problem}", case.map, case.case)?;
+        }
+    }
+    let (total, failed) = (report.cases.len(), report.failed());
+    writeln!(context.out, "{} goldens passed, {failed} failed", total - failed)?;
+    Ok(if failed == 0 { Outcome::Done } else { Outcome::Attention })
 }
