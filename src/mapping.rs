@@ -115,7 +115,8 @@ impl MapSet {
 
     /// A code table, by its URL or the last segment of it.
     pub fn codes(&self, name: &str) -> Option<&CodeTable> {
-        let by_slug = || self.codes.values().find(|table| table.url.rsplit('/').next() == Some(name));
+        let by_slug =
+            || self.codes.values().find(|table| table.url.rsplit('/').next() == Some(name));
         self.codes.get(name).or_else(by_slug).map(AsRef::as_ref)
     }
 

@@ -157,16 +157,23 @@ fn explain(context: &mut Context<'_>, map: Option<&str>, md: bool) -> anyhow::Re
             writeln!(context.out, "{name}: {} → {}", about.model.name, about.resource)?;
         }
         for row in about.rows {
-            let table = row.table.as_deref().map_or("", |url| url.rsplit('/').next().unwrap_or(url));
+            let table =
+                row.table.as_deref().map_or("", |url| url.rsplit('/').next().unwrap_or(url));
             let cells = [&row.target, &row.cardinality, &row.source, &row.transform];
             if md {
                 let [target, cardinality, source, transform] = cells.map(|c| c.replace('|', "\\|"));
                 let (rule, out) = (&row.rule, &mut context.out);
-                writeln!(out, "| {target} | {cardinality} | {source} | {transform} | {table} | {rule} |")?;
+                writeln!(
+                    out,
+                    "| {target} | {cardinality} | {source} | {transform} | {table} | {rule} |"
+                )?;
             } else {
                 let [target, cardinality, source, transform] = cells;
                 let (rule, out) = (&row.rule, &mut context.out);
-                writeln!(out, "  {target:48} {cardinality} ← {source:36} {transform} {table}  {rule}")?;
+                writeln!(
+                    out,
+                    "  {target:48} {cardinality} ← {source:36} {transform} {table}  {rule}"
+                )?;
             }
         }
         writeln!(context.out)?;

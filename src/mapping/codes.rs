@@ -85,7 +85,8 @@ impl CodeTable {
     /// Reads a ConceptMap; answers everything that is wrong with it.
     pub fn read(file: &str, definition: Value) -> Result<Self, Vec<String>> {
         let mut wrong = Vec::new();
-        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let text =
+            |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         if definition.get("resourceType").and_then(Value::as_str) != Some("ConceptMap") {
             wrong.push("not a ConceptMap".to_owned());
         }
@@ -135,7 +136,10 @@ impl CodeTable {
         let entry = match usable.as_slice() {
             [] => Entry::Unmatched,
             [target] => Entry::To(target.clone()),
-            _ => return wrong.push(format!("`{code}` has {} usable targets; keep one", usable.len())),
+            _ => {
+                return wrong
+                    .push(format!("`{code}` has {} usable targets; keep one", usable.len()));
+            }
         };
         if self.entries.insert(code.into(), entry).is_some() {
             wrong.push(format!("`{code}` has more than one entry; keep one"));

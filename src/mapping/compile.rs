@@ -192,7 +192,13 @@ impl<'a> Compiler<'a, '_> {
         self.diagnostics.error(code, &place, message);
     }
 
-    fn error_help(&mut self, code: &'static str, span: &Span, message: String, help: Option<String>) {
+    fn error_help(
+        &mut self,
+        code: &'static str,
+        span: &Span,
+        message: String,
+        help: Option<String>,
+    ) {
         let place = self.place(span);
         self.diagnostics.error_help(code, &place, message, help);
     }
@@ -223,7 +229,8 @@ impl<'a> Compiler<'a, '_> {
     fn model_of(&mut self, name: &Name) -> Option<usize> {
         let url = self.url_of(&name.text);
         let models = self.library.models;
-        let found = models.iter().position(|m| url.as_deref().map_or(m.name == name.text, |u| m.url == u));
+        let found =
+            models.iter().position(|m| url.as_deref().map_or(m.name == name.text, |u| m.url == u));
         if found.is_none() {
             let help = did_you_mean(&name.text, models.iter().map(|m| m.name.as_str()));
             let message = format!("there is no model `{}` in models/", name.text);

@@ -145,7 +145,17 @@ impl Diagnostics {
         }
         let text = render(severity, code, place, &message, help.as_deref());
         let length = place.length();
-        self.found.push(Diagnostic { text, severity, code, file, line, column, length, message, help });
+        self.found.push(Diagnostic {
+            text,
+            severity,
+            code,
+            file,
+            line,
+            column,
+            length,
+            message,
+            help,
+        });
     }
 
     /// Whether anything makes the set unusable.

@@ -242,11 +242,19 @@ impl Reader<'_> {
         let version = metadata("version");
         for (key, value) in [("url", &url), ("name", &metadata("name")), ("version", &version)] {
             if value.is_empty() {
-                self.error("MAP003", 0..0, format!("the map has no `{key}`: add `/// {key} = '…'`"));
+                self.error(
+                    "MAP003",
+                    0..0,
+                    format!("the map has no `{key}`: add `/// {key} = '…'`"),
+                );
             }
         }
         if let Some(constant) = tree.constants().next() {
-            self.unsupported(span(constant.syntax()), "`let`", "write the constant where it is used");
+            self.unsupported(
+                span(constant.syntax()),
+                "`let`",
+                "write the constant where it is used",
+            );
         }
         if let Some(embedded) = tree.concept_maps().next() {
             let instead = "put the table into codes/ as a ConceptMap";
@@ -284,9 +292,9 @@ impl Reader<'_> {
         let name = first_name(group.syntax(), &["group"])?;
         let mut params = Vec::new();
         for parameter in group.parameters() {
-            let type_name = parameter.type_annotation().and_then(|t| {
-                Some(Name { text: t.type_name()?, span: span(t.syntax()) })
-            });
+            let type_name = parameter
+                .type_annotation()
+                .and_then(|t| Some(Name { text: t.type_name()?, span: span(t.syntax()) }));
             let Some(parameter_name) = parameter.name() else { continue };
             params.push(Param {
                 name: Name { text: parameter_name, span: span(parameter.syntax()) },

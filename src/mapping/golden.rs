@@ -65,7 +65,9 @@ impl Made {
             },
             Err(refusal) => Self {
                 out: None,
-                issues: Some(json!({"refusal": {"code": refusal.code, "pointer": refusal.pointer}})),
+                issues: Some(
+                    json!({"refusal": {"code": refusal.code, "pointer": refusal.pointer}}),
+                ),
             },
         }
     }
@@ -166,9 +168,12 @@ impl Golden<'_> {
             let made = made.out.clone().unwrap_or_default();
             return Some(difference(&expected, &made));
         }
-        let expected: Option<Value> = self.read("issues").and_then(|t| serde_json::from_str(&t).ok());
+        let expected: Option<Value> =
+            self.read("issues").and_then(|t| serde_json::from_str(&t).ok());
         (expected != made.issues).then(|| {
-            let text = |issues: &Option<Value>| issues.as_ref().map_or("none".to_owned(), Value::to_string);
+            let text = |issues: &Option<Value>| {
+                issues.as_ref().map_or("none".to_owned(), Value::to_string)
+            };
             format!("issues: expected {}, got {}", text(&expected), text(&made.issues))
         })
     }
@@ -181,7 +186,10 @@ impl Golden<'_> {
         let same_version = before.is_some_and(|(version, _)| version == self.version);
         let same_result = before.is_some_and(|(_, before)| *before == digest);
         if same_version && !same_result && versions == Versions::Enforced {
-            return Some(format!("the result changed: raise the map's version above {} first", self.version));
+            return Some(format!(
+                "the result changed: raise the map's version above {} first",
+                self.version
+            ));
         }
         blessed.insert(self.case.to_owned(), (self.version.to_owned(), digest));
         let issues = made.issues.as_ref().map(Value::to_string);

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use serde_json::Value;
 
+use super::MapSet;
 use super::codes::CodeTable;
 use super::compile::{self, Library};
 use super::diagnostic::{Diagnostic, Diagnostics, Place, SourceText, did_you_mean};
 use super::fml::{self, File};
 use super::model::{FieldType, Model};
 use super::run::losses::{Fate, Fates};
-use super::MapSet;
 use crate::fhir::r4::Elements;
 
 /// Reasons that `tables/suppressed.toml` may give; `derived` means that a pre-step carries it.
@@ -28,7 +28,11 @@ const REASONS: &[(&str, Fate)] = &[
 /// Loads a folder.
 pub(super) fn load(folder: &Path) -> Result<MapSet, Vec<Diagnostic>> {
     let mut diagnostics = Diagnostics::default();
-    let mut loader = Loader { folder, hash: digest::Context::new(&digest::SHA256), diagnostics: &mut diagnostics };
+    let mut loader = Loader {
+        folder,
+        hash: digest::Context::new(&digest::SHA256),
+        diagnostics: &mut diagnostics,
+    };
     let models = loader.models();
     let codes = loader.codes();
     let tables = loader.tables();
@@ -174,7 +178,9 @@ impl Loader<'_> {
                     self.hash.update(text.as_bytes());
                     files.push((name, text));
                 }
-                Err(error) => self.diagnostics.file("MAP001", &name, format!("cannot be read: {error}")),
+                Err(error) => {
+                    self.diagnostics.file("MAP001", &name, format!("cannot be read: {error}"))
+                }
             }
         }
         files
@@ -199,7 +205,11 @@ impl Loader<'_> {
         for (name, value) in self.json("models") {
             match Model::read(value) {
                 Ok(model) if models.iter().any(|known| known.url == model.url) => {
-                    self.diagnostics.file("MAP005", &name, format!("a second model `{}`", model.url));
+                    self.diagnostics.file(
+                        "MAP005",
+                        &name,
+                        format!("a second model `{}`", model.url),
+                    );
                 }
                 Ok(model) => models.push(model),
                 Err(wrong) => {
@@ -232,7 +242,8 @@ impl Loader<'_> {
     fn tables(&mut self) -> HashMap<String, toml::Table> {
         let mut tables = HashMap::new();
         for (name, text) in self.read("tables", "toml") {
-            let stem = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let stem =
+                Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
             match text.parse::<toml::Table>() {
                 Ok(table) => {
                     tables.insert(stem, table);

@@ -115,7 +115,9 @@ fn elements(definition: &Value) -> impl Iterator<Item = &Value> {
 /// The codes of each contained value set, by `#id`.
 fn value_sets(definition: &Value) -> HashMap<String, Arc<[Box<str>]>> {
     let contained = definition.get("contained").and_then(Value::as_array).into_iter().flatten();
-    contained.filter_map(|set| Some((format!("#{}", set.get("id")?.as_str()?), codes(set)))).collect()
+    contained
+        .filter_map(|set| Some((format!("#{}", set.get("id")?.as_str()?), codes(set))))
+        .collect()
 }
 
 fn codes(set: &Value) -> Arc<[Box<str>]> {

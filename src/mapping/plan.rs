@@ -116,8 +116,15 @@ pub(crate) enum Op {
     Constant(Constant),
     /// A source variable.
     Copy(usize),
-    Translate { source: usize, table: Arc<CodeTable>, coding: bool },
-    Evaluate { focus: Option<usize>, expr: Expr },
+    Translate {
+        source: usize,
+        table: Arc<CodeTable>,
+        coding: bool,
+    },
+    Evaluate {
+        focus: Option<usize>,
+        expr: Expr,
+    },
     Append(Vec<Part>),
     Truncate(usize, usize),
 }

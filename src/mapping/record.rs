@@ -111,9 +111,11 @@ fn find(model: &Model, node: Node<'_>, wanted: Node<'_>, path: &mut Vec<String>)
     match node {
         Node::Object(object) => {
             let Some(t) = model.types.get(object.object) else { return false };
-            object.fields.iter().zip(&t.fields).any(|(value, field)| {
-                step(model, *value, wanted, path, &field.name)
-            })
+            object
+                .fields
+                .iter()
+                .zip(&t.fields)
+                .any(|(value, field)| step(model, *value, wanted, path, &field.name))
         }
         Node::List(_) => node
             .items()
@@ -123,7 +125,13 @@ fn find(model: &Model, node: Node<'_>, wanted: Node<'_>, path: &mut Vec<String>)
     }
 }
 
-fn step(model: &Model, node: Node<'_>, wanted: Node<'_>, path: &mut Vec<String>, name: &str) -> bool {
+fn step(
+    model: &Model,
+    node: Node<'_>,
+    wanted: Node<'_>,
+    path: &mut Vec<String>,
+    name: &str,
+) -> bool {
     path.push(format!("/{name}"));
     let found = find(model, node, wanted, path);
     if !found {

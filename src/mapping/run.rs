@@ -59,7 +59,8 @@ pub(crate) fn run<'a>(
     trace: Option<&mut Vec<Trace>>,
     out: &mut Vec<u8>,
 ) -> Result<(), Refusal> {
-    let mut runner = Runner { plan, model, record, bump, losses, trace, firings: MAX_FIRINGS, rule: 0 };
+    let mut runner =
+        Runner { plan, model, record, bump, losses, trace, firings: MAX_FIRINGS, rule: 0 };
     let length = out.len();
     let result = runner.resource(out);
     result.map_err(|stop| {
@@ -88,7 +89,12 @@ struct Runner<'a, 'r> {
 }
 
 impl<'a> Runner<'a, '_> {
-    fn stop<T>(&self, code: &'static str, message: impl Into<String>, at: Option<Node<'a>>) -> Run<T> {
+    fn stop<T>(
+        &self,
+        code: &'static str,
+        message: impl Into<String>,
+        at: Option<Node<'a>>,
+    ) -> Run<T> {
         let pointer = at.and_then(|node| pointer_to(self.model, self.record, node));
         Err(Stop { code, message: message.into(), pointer, place: Some(self.rule) })
     }
@@ -132,12 +138,20 @@ impl<'a> Runner<'a, '_> {
         Ok(())
     }
 
-    fn rule(&mut self, rule: &'a Rule, node: Node<'a>, frame: Frame<'a>, depth: usize) -> Run<usize> {
+    fn rule(
+        &mut self,
+        rule: &'a Rule,
+        node: Node<'a>,
+        frame: Frame<'a>,
+        depth: usize,
+    ) -> Run<usize> {
         let env = |this| Env { variables: frame.sources, this, bump: self.bump };
         let wanted = |node: &Node<'a>| rule.condition.as_ref().is_none_or(|c| c.holds(env(*node)));
         if node.is_absent() {
             return match &rule.default {
-                Some(constant) => self.fire(rule, Node::Text(&constant.text), frame, depth).map(|()| 1),
+                Some(constant) => {
+                    self.fire(rule, Node::Text(&constant.text), frame, depth).map(|()| 1)
+                }
                 None => Ok(0),
             };
         }

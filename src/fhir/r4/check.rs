@@ -35,7 +35,11 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn issue(&mut self, expression: &str, code: &'static str, message: impl Into<String>) {
-        self.issues.push(Issue { expression: expression.to_owned(), code, message: message.into() });
+        self.issues.push(Issue {
+            expression: expression.to_owned(),
+            code,
+            message: message.into(),
+        });
     }
 
     fn resource(&mut self, path: &str, value: &Value, depth: usize) {
@@ -46,7 +50,9 @@ impl Check<'_> {
                 let path = if path.is_empty() { name } else { path };
                 self.object(path, value, id, depth);
             }
-            (Some(_), None) => self.issue(path, "not-supported", "this resource type is not supported here"),
+            (Some(_), None) => {
+                self.issue(path, "not-supported", "this resource type is not supported here")
+            }
             (None, _) => self.issue(path, "structure", "a resource needs a resourceType"),
         }
     }
@@ -89,9 +95,15 @@ impl Check<'_> {
                     self.item(&path, element, slot.content, item, (extended, true), depth);
                 }
             }
-            (false, Value::Array(_)) => self.issue(&path, "structure", "this element does not repeat"),
-            (true, _) => self.issue(&path, "structure", "this element repeats: an array is expected"),
-            (false, item) => self.item(&path, element, slot.content, item, (extended, false), depth),
+            (false, Value::Array(_)) => {
+                self.issue(&path, "structure", "this element does not repeat")
+            }
+            (true, _) => {
+                self.issue(&path, "structure", "this element repeats: an array is expected")
+            }
+            (false, item) => {
+                self.item(&path, element, slot.content, item, (extended, false), depth)
+            }
         }
     }
 
@@ -122,7 +134,9 @@ impl Check<'_> {
             (Form::Boolean, Value::Bool(_)) => return,
             (Form::Number, Value::Number(number)) => number.to_string(),
             (Form::Text, Value::String(text)) => text.clone(),
-            _ => return self.issue(path, "structure", format!("a {} is expected", primitive.name())),
+            _ => {
+                return self.issue(path, "structure", format!("a {} is expected", primitive.name()));
+            }
         };
         if !primitive.accepts(&text) {
             self.issue(path, "value", format!("not a valid {}", primitive.name()));
@@ -184,7 +198,10 @@ mod tests {
             ("Encounter.period.start", "value"),
             ("Encounter.length.value", "structure"),
         ] {
-            assert!(found.contains(&(expected.0.to_owned(), expected.1)), "{expected:?} in {found:?}");
+            assert!(
+                found.contains(&(expected.0.to_owned(), expected.1)),
+                "{expected:?} in {found:?}"
+            );
         }
     }
 

@@ -164,7 +164,9 @@ fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     text.len() <= 32
         && digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
+        && digits
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
         && text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
@@ -253,7 +255,12 @@ mod tests {
         for good in ["2026-11-01T01:30:00-04:00", "2026-11-01T01:30:60.123Z", "2026-11"] {
             assert!(Primitive::DateTime.accepts(good), "{good}");
         }
-        for bad in ["2026-11-01T01:30:00", "2026-11-01T01:30Z", "2026-11-01T24:00:00Z", "2026-11-01T01:30:00.Z"] {
+        for bad in [
+            "2026-11-01T01:30:00",
+            "2026-11-01T01:30Z",
+            "2026-11-01T24:00:00Z",
+            "2026-11-01T01:30:00.Z",
+        ] {
             assert!(!Primitive::DateTime.accepts(bad), "{bad}");
         }
         assert!(!Primitive::Instant.accepts("2026-11-01"));
@@ -273,7 +280,9 @@ mod tests {
         assert!(!Primitive::String.accepts("") && !Primitive::String.accepts(" \n"));
         assert!(!Primitive::Code.accepts(" a") && !Primitive::Code.accepts("a  b"));
         assert!(Primitive::Id.accepts("a-1.B") && !Primitive::Id.accepts("a_1"));
-        assert!(Primitive::Base64Binary.accepts("aGk=") && !Primitive::Base64Binary.accepts("a b="));
+        assert!(
+            Primitive::Base64Binary.accepts("aGk=") && !Primitive::Base64Binary.accepts("a b=")
+        );
         assert!(Primitive::Oid.accepts("urn:oid:1.2.3") && !Primitive::Oid.accepts("1.2.3"));
     }
 }

@@ -75,7 +75,8 @@ impl Compiler<'_, '_> {
         let (slot, content) = match frame.get(&source.context.text) {
             Some(Bound::Source { slot, content }) => (slot, content),
             Some(Bound::Target { .. }) => {
-                let message = format!("`{}` is a target; a rule reads a source", source.context.text);
+                let message =
+                    format!("`{}` is a target; a rule reads a source", source.context.text);
                 self.error("MAP103", &source.context.span, message);
                 return None;
             }
@@ -87,10 +88,18 @@ impl Compiler<'_, '_> {
         let path = frame.paths.get(&slot).cloned().unwrap_or_default();
         let Some(element) = &source.element else {
             let codes = frame.codes.get(&slot).cloned();
-            return Some(Origin { context: slot, field: None, content, repeats: false, path, codes });
+            return Some(Origin {
+                context: slot,
+                field: None,
+                content,
+                repeats: false,
+                path,
+                codes,
+            });
         };
         let (position, field) = self.source_field(content, element)?;
-        let path = if path.is_empty() { element.text.clone() } else { format!("{path}.{}", element.text) };
+        let path =
+            if path.is_empty() { element.text.clone() } else { format!("{path}.{}", element.text) };
         let repeats = field.list && source.pick == Pick::All && source.condition.is_none();
         let (content, codes) = (field.content, field.codes.clone());
         Some(Origin { context: slot, field: Some(position), content, repeats, path, codes })
@@ -107,7 +116,9 @@ impl Compiler<'_, '_> {
         };
         let model = self.model()?;
         let t = model.types.get(object)?;
-        if let Some((position, field)) = t.field(&name.text).and_then(|p| Some((p, t.fields.get(p)?))) {
+        if let Some((position, field)) =
+            t.field(&name.text).and_then(|p| Some((p, t.fields.get(p)?)))
+        {
             self.reads.push((object, position));
             return Some((position, field.clone()));
         }
@@ -123,7 +134,11 @@ impl Compiler<'_, '_> {
     }
 
     /// A source variable by name.
-    pub(super) fn source_variable(&mut self, name: &Name, frame: &Frame) -> Option<(usize, FieldType)> {
+    pub(super) fn source_variable(
+        &mut self,
+        name: &Name,
+        frame: &Frame,
+    ) -> Option<(usize, FieldType)> {
         match frame.get(&name.text) {
             Some(Bound::Source { slot, content }) => Some((slot, content)),
             Some(Bound::Target { .. }) => {
@@ -213,12 +228,11 @@ impl Compiler<'_, '_> {
         let caller = std::mem::replace(&mut self.file, file);
         let url = self.url_of(&declared.text);
         self.file = caller;
-        let declared = url.as_deref().unwrap_or(&declared.text).rsplit('/').next().unwrap_or_default();
+        let declared =
+            url.as_deref().unwrap_or(&declared.text).rsplit('/').next().unwrap_or_default();
         let Some(given) = self.shapes.get(shape).map(|shape| shape.name.clone()) else { return };
-        let abstract_type = matches!(
-            declared,
-            "BackboneElement" | "Element" | "Resource" | "DomainResource"
-        );
+        let abstract_type =
+            matches!(declared, "BackboneElement" | "Element" | "Resource" | "DomainResource");
         if !abstract_type && declared != given {
             let message = format!("`{}` is a {given}; the group takes a {declared}", argument.text);
             self.error("MAP104", &argument.span, message);
@@ -233,7 +247,8 @@ pub(super) fn constant(value: &LiteralValue) -> Constant {
         LiteralValue::Number(text) => (text.clone(), false),
         LiteralValue::Boolean(value) => (value.to_string(), false),
     };
-    let json = if quoted { serde_json::Value::from(text.as_str()).to_string() } else { text.clone() };
+    let json =
+        if quoted { serde_json::Value::from(text.as_str()).to_string() } else { text.clone() };
     Constant { text: text.into(), json: json.into(), quoted }
 }
 

@@ -43,7 +43,8 @@ impl Compiler<'_, '_> {
         let (context, shape) = match frame.get(&target.context.text) {
             Some(Bound::Target { slot, shape }) => (slot, shape),
             Some(Bound::Source { .. }) => {
-                let message = format!("`{}` is a source and cannot be written", target.context.text);
+                let message =
+                    format!("`{}` is a source and cannot be written", target.context.text);
                 self.error("MAP103", &target.context.span, message);
                 return None;
             }
@@ -65,7 +66,15 @@ impl Compiler<'_, '_> {
             self.row(frame, context, element, "0..1", origin, &given, place);
             let (slot, codes) = (None, None);
             let primitive = Some(primitive);
-            return Some(Action { target: context, slot, primitive, codes, op: given.op, make: None, bind: None });
+            return Some(Action {
+                target: context,
+                slot,
+                primitive,
+                codes,
+                op: given.op,
+                make: None,
+                bind: None,
+            });
         }
         let found = self.find_element(shape, element)?;
         let content = self.choose(&found, &given, element)?;
@@ -97,7 +106,15 @@ impl Compiler<'_, '_> {
             Content::Primitive(primitive) => Some(primitive),
             _ => None,
         };
-        Some(Action { target: context, slot: Some(slot), primitive, codes, op: given.op, make: made, bind })
+        Some(Action {
+            target: context,
+            slot: Some(slot),
+            primitive,
+            codes,
+            op: given.op,
+            make: made,
+            bind,
+        })
     }
 
     /// The shape of the object that a target makes, or of the primitive that it names.
@@ -156,7 +173,13 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn copy(&mut self, slot: usize, content: FieldType, span: &Span, frame: &Frame) -> Option<Given> {
+    fn copy(
+        &mut self,
+        slot: usize,
+        content: FieldType,
+        span: &Span,
+        frame: &Frame,
+    ) -> Option<Given> {
         let FieldType::Primitive(primitive) = content else {
             let message = "an object cannot be copied; fill the target with `then { … }`";
             self.error("MAP104", span, message);
@@ -183,7 +206,11 @@ impl Compiler<'_, '_> {
             None => None,
         };
         if ty.many {
-            self.error("MAP110", &expr.span, "the expression may give several values; add `.first()`");
+            self.error(
+                "MAP110",
+                &expr.span,
+                "the expression may give several values; add `.first()`",
+            );
         }
         let focus = focus.map(|(slot, _)| slot);
         Some(Given::new(Op::Evaluate { focus, expr: compiled }, gives, "evaluate"))
@@ -200,7 +227,13 @@ impl Compiler<'_, '_> {
         Some(Given::new(Op::Append(parts), Some(Content::Primitive(Primitive::String)), "append"))
     }
 
-    fn translate(&mut self, variable: &Name, map: &Name, output: &Name, frame: &Frame) -> Option<Given> {
+    fn translate(
+        &mut self,
+        variable: &Name,
+        map: &Name,
+        output: &Name,
+        frame: &Frame,
+    ) -> Option<Given> {
         let (source, _) = self.source_variable(variable, frame)?;
         let Some(table) = self.library.tables.get(&map.text).cloned() else {
             let help = did_you_mean(&map.text, self.library.tables.keys().map(String::as_str));
@@ -255,7 +288,8 @@ impl Compiler<'_, '_> {
         let fits = |content: Content| kinds.contains(&content).then_some(content);
         let same_form = |primitive: Primitive| {
             let text = kinds.iter().copied().find(|c| *c == Content::Primitive(Primitive::String));
-            let form = |c: &Content| matches!(c, Content::Primitive(p) if p.form() == primitive.form());
+            let form =
+                |c: &Content| matches!(c, Content::Primitive(p) if p.form() == primitive.form());
             text.filter(|_| primitive.form() == Form::Text)
                 .or_else(|| kinds.iter().copied().find(|c| form(c)))
         };
@@ -368,7 +402,10 @@ impl Compiler<'_, '_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a row names everything that a rule brings together")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a row names everything that a rule brings together"
+    )]
     fn row(
         &mut self,
         frame: &Frame,

@@ -53,7 +53,8 @@ impl Reader<'_> {
     fn call(&mut self, base: Option<Expr>, syntax: &SyntaxNode) -> Option<ExprKind> {
         let name = super::first_name(syntax, &[])?;
         let list = syntax.children().find(|n| n.kind() == SyntaxKind::ArgumentList);
-        let nodes: Vec<Node> = list.iter().flat_map(SyntaxNode::children).filter_map(Node::cast).collect();
+        let nodes: Vec<Node> =
+            list.iter().flat_map(SyntaxNode::children).filter_map(Node::cast).collect();
         let arguments = nodes.iter().map(|node| self.expr(node)).collect();
         Some(ExprKind::Call(base.map(Box::new), name, arguments))
     }

@@ -9,8 +9,23 @@ use super::{
 
 /// Transforms of the language that maps here do without, since not every engine has them.
 const FOREIGN: &[&str] = &[
-    "escape", "cast", "reference", "dateOp", "uuid", "pointer", "cc", "c", "qty", "id", "cp",
-    "toDateTime", "unixToDateTime", "toDate", "unixToDate", "toTime", "unixToTime",
+    "escape",
+    "cast",
+    "reference",
+    "dateOp",
+    "uuid",
+    "pointer",
+    "cc",
+    "c",
+    "qty",
+    "id",
+    "cp",
+    "toDateTime",
+    "unixToDateTime",
+    "toDate",
+    "unixToDate",
+    "toTime",
+    "unixToTime",
 ];
 
 impl Reader<'_> {
@@ -163,7 +178,9 @@ impl Reader<'_> {
                 map: self.text_argument(map)?,
                 output: self.text_argument(output)?,
             }),
-            ("evaluate", [expr]) => Some(Transform::Evaluate { focus: None, expr: self.expr(expr) }),
+            ("evaluate", [expr]) => {
+                Some(Transform::Evaluate { focus: None, expr: self.expr(expr) })
+            }
             ("evaluate", [focus, expr]) => Some(Transform::Evaluate {
                 focus: Some(self.name_argument(focus)?),
                 expr: self.expr(expr),

@@ -70,7 +70,10 @@ impl Check<'_> {
             match t.field(key).and_then(|field| t.fields.get(field)) {
                 None => self.found.unknown.push(at),
                 Some(_) if self.incoming && at == "/derived" => {
-                    self.violation(&at, "`derived` is worked out by the gateway and may not be sent");
+                    self.violation(
+                        &at,
+                        "`derived` is worked out by the gateway and may not be sent",
+                    );
                 }
                 Some(field) => self.field(&at, field, value, depth),
             }
@@ -81,9 +84,9 @@ impl Check<'_> {
     }
 
     fn presence(&mut self, pointer: &str, field: &Field, members: &Map<String, Value>) {
-        let absent = members.get(&*field.name).is_none_or(|v| {
-            v.is_null() || v.as_array().is_some_and(Vec::is_empty)
-        });
+        let absent = members
+            .get(&*field.name)
+            .is_none_or(|v| v.is_null() || v.as_array().is_some_and(Vec::is_empty));
         if !field.required || !absent {
             return;
         }
@@ -124,7 +127,9 @@ impl Check<'_> {
                 return;
             }
             (Form::Text, Value::String(text)) => text.clone(),
-            _ => return self.violation(pointer, format!("a {} is expected here", primitive.name())),
+            _ => {
+                return self.violation(pointer, format!("a {} is expected here", primitive.name()));
+            }
         };
         if !primitive.accepts(&text) {
             self.violation(pointer, format!("not a valid {}", primitive.name()));

@@ -82,7 +82,9 @@ impl Compiler<'_> {
                 let (base, ty) = self.compile(base, focus);
                 self.member(base, ty, name)
             }
-            ExprKind::Call(base, name, arguments) => self.call(base.as_deref(), name, arguments, focus),
+            ExprKind::Call(base, name, arguments) => {
+                self.call(base.as_deref(), name, arguments, focus)
+            }
             ExprKind::Binary(operator, left, right) => {
                 self.binary(operator, left, right, &expr.span, focus)
             }
@@ -190,7 +192,11 @@ impl Compiler<'_> {
         let (left, left_ty) = self.compile(left, focus);
         let (right, right_ty) = self.compile(right, focus);
         let Some((_, operator)) = OPERATORS.iter().find(|(known, _)| *known == operator) else {
-            self.error("MAP110", span, format!("the FHIRPath operator `{operator}` is not supported"));
+            self.error(
+                "MAP110",
+                span,
+                format!("the FHIRPath operator `{operator}` is not supported"),
+            );
             return broken();
         };
         let ty = match operator {
@@ -200,15 +206,30 @@ impl Compiler<'_> {
         };
         let compared = matches!(
             operator,
-            Operator::Equal | Operator::NotEqual | Operator::Less | Operator::LessOrEqual
-                | Operator::Greater | Operator::GreaterOrEqual | Operator::In
+            Operator::Equal
+                | Operator::NotEqual
+                | Operator::Less
+                | Operator::LessOrEqual
+                | Operator::Greater
+                | Operator::GreaterOrEqual
+                | Operator::In
         );
         let forms = (left_ty.form(), right_ty.form());
         if compared && matches!(forms, (Some(a), Some(b)) if a != b) {
-            self.error("MAP110", span, "the two sides can never be equal: their types differ".to_owned());
+            self.error(
+                "MAP110",
+                span,
+                "the two sides can never be equal: their types differ".to_owned(),
+            );
         }
-        if *operator == Operator::Plus && (forms.0 == Some(Form::Number) || forms.1 == Some(Form::Number)) {
-            self.error("MAP110", span, "arithmetic is not supported; derive the value before".to_owned());
+        if *operator == Operator::Plus
+            && (forms.0 == Some(Form::Number) || forms.1 == Some(Form::Number))
+        {
+            self.error(
+                "MAP110",
+                span,
+                "arithmetic is not supported; derive the value before".to_owned(),
+            );
         }
         (Expr::Binary(*operator, Box::new(left), Box::new(right)), ty)
     }
@@ -225,8 +246,12 @@ fn variable_of(variable: Variable) -> (Expr, Ty) {
 fn literal(value: &LiteralValue) -> (Expr, Ty) {
     match value {
         LiteralValue::Text(text) => (Expr::Text(text.as_str().into()), Ty::one(Primitive::String)),
-        LiteralValue::Moment(text) => (Expr::Text(text.as_str().into()), Ty::one(Primitive::DateTime)),
-        LiteralValue::Number(text) => (Expr::Number(text.as_str().into()), Ty::one(Primitive::Decimal)),
+        LiteralValue::Moment(text) => {
+            (Expr::Text(text.as_str().into()), Ty::one(Primitive::DateTime))
+        }
+        LiteralValue::Number(text) => {
+            (Expr::Number(text.as_str().into()), Ty::one(Primitive::Decimal))
+        }
         LiteralValue::Boolean(value) => (Expr::Boolean(*value), Ty::one(Primitive::Boolean)),
     }
 }

@@ -70,9 +70,7 @@ impl Expr {
             Expr::Field(base, position) => {
                 base.each(env, &mut |node| node.field(*position).items().all(&mut *visit))
             }
-            Expr::Function(function, base, arguments) => {
-                function.each(env, base, arguments, visit)
-            }
+            Expr::Function(function, base, arguments) => function.each(env, base, arguments, visit),
             Expr::Binary(Operator::Union, left, right) => {
                 left.each(env, visit) && right.each(env, visit)
             }
@@ -124,7 +122,9 @@ impl Function {
             }),
             Function::Iif => {
                 let holds = criterion.is_some_and(|c| c.holds(env));
-                arguments.get(if holds { 1 } else { 2 }).is_none_or(|branch| branch.each(env, visit))
+                arguments
+                    .get(if holds { 1 } else { 2 })
+                    .is_none_or(|branch| branch.each(env, visit))
             }
             _ => match self.value(env, base, criterion, arguments.get(1)) {
                 Node::Absent => true,
@@ -150,9 +150,11 @@ impl Function {
             }
             Function::HasValue => Node::Boolean(!base.is_empty(env)),
             Function::Empty => Node::Boolean(base.is_empty(env)),
-            Function::All => Node::Boolean(base.each(env, &mut |node| {
-                first.is_some_and(|c| c.holds(Env { this: node, ..env }))
-            })),
+            Function::All => {
+                Node::Boolean(base.each(env, &mut |node| {
+                    first.is_some_and(|c| c.holds(Env { this: node, ..env }))
+                }))
+            }
             Function::Not => boolean(base.boolean(env).map(|value| !value)),
             Function::Count => {
                 let mut count = 0_usize;
@@ -210,7 +212,9 @@ impl Operator {
                 let refuted = and(left.boolean(env), || right.boolean(env).map(|v| !v));
                 boolean(refuted.map(|v| !v))
             }
-            Operator::Xor => boolean(left.boolean(env).zip(right.boolean(env)).map(|(a, b)| a != b)),
+            Operator::Xor => {
+                boolean(left.boolean(env).zip(right.boolean(env)).map(|(a, b)| a != b))
+            }
             Operator::Equal => boolean(equal(env, left, right)),
             Operator::NotEqual => boolean(equal(env, left, right).map(|value| !value)),
             Operator::In => boolean(member(env, left, right)),

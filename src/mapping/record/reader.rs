@@ -57,7 +57,8 @@ pub(crate) fn read<'a>(
     caps: Caps,
 ) -> Read<Node<'a>> {
     let text = std::str::from_utf8(input).or(Err("not UTF-8"))?;
-    let mut reader = Reader { text, bytes: input, at: 0, bump, model, depth: caps.depth, nodes: caps.nodes };
+    let mut reader =
+        Reader { text, bytes: input, at: 0, bump, model, depth: caps.depth, nodes: caps.nodes };
     reader.blanks();
     let root = reader.object(0)?;
     reader.blanks();
@@ -140,7 +141,8 @@ impl<'a> Reader<'a> {
             let guess = t.fields.get(hint).is_some_and(|field| *field.name == *name);
             let position = if guess { Some(hint) } else { t.field(name) };
             if let Some(position) = position
-                && let (Some(field), Some(place)) = (t.fields.get(position), fields.get_mut(position))
+                && let (Some(field), Some(place)) =
+                    (t.fields.get(position), fields.get_mut(position))
             {
                 hint = position + 1;
                 let again = if position < 64 {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::target::{Content, Target, Value};
 use super::{Frame, Run, Runner};
 use crate::fhir::r4::{Form, Primitive};
+use crate::mapping::Loss;
 use crate::mapping::codes::{CodeTable, Entry, Unmapped};
 use crate::mapping::path::Env;
 use crate::mapping::plan::{Action, Op, Part};
 use crate::mapping::record::{Node, pointer_to};
-use crate::mapping::Loss;
 
 impl<'a> Runner<'a, '_> {
     pub(super) fn act(&mut self, action: &'a Action, frame: Frame<'a>) -> Run<()> {
@@ -55,7 +55,9 @@ impl<'a> Runner<'a, '_> {
         value: Option<Value<'a>>,
     ) -> Run<Option<&'a Target<'a>>> {
         let shape = self.plan.shapes.get(target.shape).and_then(|shape| shape.slots.get(slot));
-        let (Some(definition), Some(cell)) = (shape, target.slots.get(slot)) else { return Ok(None) };
+        let (Some(definition), Some(cell)) = (shape, target.slots.get(slot)) else {
+            return Ok(None);
+        };
         let object = match action.make {
             None => None,
             Some(made) => match (definition.list, cell.get()) {
@@ -87,7 +89,8 @@ impl<'a> Runner<'a, '_> {
         target: &'a Target<'a>,
         frame: Frame<'a>,
     ) -> Run<Value<'a>> {
-        let source = |slot: usize| frame.sources.get(slot).map_or(Node::Absent, std::cell::Cell::get);
+        let source =
+            |slot: usize| frame.sources.get(slot).map_or(Node::Absent, std::cell::Cell::get);
         match &action.op {
             Op::Make => Ok(Value::None),
             Op::Constant(constant) => Ok(Value::Json(&constant.json)),
@@ -126,7 +129,9 @@ impl<'a> Runner<'a, '_> {
     fn checked(&mut self, action: &'a Action, node: Node<'a>) -> Run<Value<'a>> {
         let primitive = action.primitive.unwrap_or(Primitive::String);
         let text = match node {
-            Node::Absent | Node::Object(_) | Node::List(_) | Node::Text("") => return Ok(Value::None),
+            Node::Absent | Node::Object(_) | Node::List(_) | Node::Text("") => {
+                return Ok(Value::None);
+            }
             Node::Boolean(true) => "true",
             Node::Boolean(false) => "false",
             Node::Number(text) | Node::Text(text) => text,
@@ -161,7 +166,9 @@ impl<'a> Runner<'a, '_> {
         }
         let target = match (table.get(code), &table.unmapped) {
             (Some(Entry::To(target)), _) | (None, Unmapped::Fixed(target)) => target,
-            (None, Unmapped::Provided(system)) if coding => return Ok(Some(self.provided(system.as_deref(), code))),
+            (None, Unmapped::Provided(system)) if coding => {
+                return Ok(Some(self.provided(system.as_deref(), code)));
+            }
             (None, Unmapped::Provided(_)) => return self.checked(action, node).map(Some),
             (Some(Entry::Unmatched) | None, _) => return Ok(None),
         };

@@ -1,8 +1,8 @@
 //! What a record holds and no map of its kind carries over.
 
+use crate::mapping::Loss;
 use crate::mapping::model::{FieldType, Model};
 use crate::mapping::record::{Node, Object};
-use crate::mapping::Loss;
 
 /// What becomes of a field of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
