@@ -83,7 +83,7 @@ impl Model {
         for element in elements(&definition) {
             reader.element(element);
         }
-        if reader.types.len() == 1 && reader.types.iter().all(|t| t.fields.is_empty()) {
+        if reader.wrong.is_empty() && reader.types.iter().all(|t| t.fields.is_empty()) {
             reader.wrong.push("no elements in `differential` or `snapshot`".to_owned());
         }
         if !reader.wrong.is_empty() {

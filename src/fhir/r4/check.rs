@@ -135,7 +135,11 @@ impl Check<'_> {
             (Form::Number, Value::Number(number)) => number.to_string(),
             (Form::Text, Value::String(text)) => text.clone(),
             _ => {
-                return self.issue(path, "structure", format!("a {} is expected", primitive.name()));
+                return self.issue(
+                    path,
+                    "structure",
+                    format!("a {} is expected", primitive.name()),
+                );
             }
         };
         if !primitive.accepts(&text) {

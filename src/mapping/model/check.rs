@@ -174,10 +174,11 @@ mod tests {
     fn a_record_is_checked_field_by_field() {
         let found = model().check(&json!({"op": "upsert", "more": 1,
             "data": {"status": "gone", "at": ["2026-01-01", "soon"], "note": "x"}}));
-        let pointers: Vec<_> = found.violations.iter().map(|v| v.pointer.as_str()).collect();
+        let mut pointers: Vec<_> = found.violations.iter().map(|v| v.pointer.as_str()).collect();
+        pointers.sort_unstable();
         assert_eq!(pointers, ["/data/at/1", "/data/status"]);
         assert_eq!(found.unknown, ["/data/note", "/more"]);
-        assert!(found.violations[1].message.contains("open, done"));
+        assert!(found.violations.iter().any(|v| v.message.contains("open, done")));
     }
 
     #[test]
