@@ -4,6 +4,7 @@
 //! decides who may see what under consent, and carries the record to where the client's care
 //! goes on. The layers are listed in `docs/architecture.md`; imports point down only.
 
+pub mod app;
 pub mod auth;
 pub mod cache;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod domain;
 pub mod error;
 pub mod exchange;
 pub mod fhir;
+pub mod http;
 pub mod mapping;
 pub mod policy;
 pub mod store;

@@ -2,6 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod cache;
+mod errors;
+mod http_read;
+mod http_refusals;
+mod http_search;
 mod layers;
+mod routes;
 mod store;
 mod support;

@@ -1,3 +1,4 @@
 //! What several features' tests need: servers started for one test.
 
 pub(crate) mod redis;
+pub(crate) mod server;

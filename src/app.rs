@@ -1,0 +1,156 @@
+//! The composition: the one place that names concrete adapters, for the command and for the tests.
+
+mod reload;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::{App as Service, HttpServer, web};
+use arc_swap::ArcSwap;
+
+use crate::auth::{Keys, Tokens};
+use crate::cache::{Cache, CacheSecret, MemoryCache, ReadThrough, RedisCache};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::http::{self, Ports, State};
+use crate::mapping::MapSet;
+use crate::store::{SqliteStore, Store};
+
+pub use self::reload::Reload;
+
+/// How long open requests may take once the server is told to stop, in seconds.
+const GRACE_S: u64 = 10;
+/// How much memory the cache in process may take.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// How long a resource stays cached; it cannot be stale, so this only bounds what lies about.
+const CACHED_FOR: Duration = Duration::from_secs(3600);
+
+/// What the composition needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder of the store and of the keys.
+    pub data: PathBuf,
+    /// Folder of the maps, code tables and models.
+    pub mappings: PathBuf,
+    /// Redis to cache in, if there is one.
+    pub redis_url: Option<String>,
+}
+
+/// The product, put together.
+pub struct App {
+    keys: Keys,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    redis_url: Option<String>,
+    maps: Arc<ArcSwap<MapSet>>,
+    tokens: Arc<Tokens>,
+    mappings: PathBuf,
+}
+
+impl App {
+    /// Opens the data folder, compiles the maps, and connects what is configured.
+    ///
+    /// # Errors
+    ///
+    /// `Setup`, with what to put right.
+    pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
+        let maps = compile(&config.mappings)?;
+        let keys = Keys::open(&config.data)?;
+        let store = SqliteStore::open(&config.data.join("store.sqlite"))?;
+        let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
+        Ok(Self {
+            keys,
+            clock,
+            store: Arc::new(store),
+            redis_url: config.redis_url.clone(),
+            maps: Arc::new(ArcSwap::from_pointee(maps)),
+            tokens: Arc::new(tokens),
+            mappings: config.mappings.clone(),
+        })
+    }
+
+    /// Where resources are.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The maps that are in use.
+    pub fn maps(&self) -> Arc<MapSet> {
+        self.maps.load_full()
+    }
+
+    /// The installation's keys.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Mints and verifies tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The FHIR base URL of a server that listens there.
+    pub fn base(listener: &TcpListener) -> Result<String> {
+        let address = listener.local_addr().map_err(Error::internal)?;
+        Ok(format!("http://{address}{}", http::FHIR))
+    }
+
+    /// Memory, in front of Redis if there is one; Redis wants to be named inside a Tokio runtime.
+    fn cache(&self) -> Result<ReadThrough> {
+        let shared = self.redis_url.as_deref().map(|url| {
+            let secret = CacheSecret::new(*self.keys.cache_key());
+            RedisCache::new(url, &secret, CACHED_FOR).map(|redis| Arc::new(redis) as Arc<dyn Cache>)
+        });
+        Ok(ReadThrough::new(MemoryCache::new(CACHE_BYTES, CACHED_FOR), shared.transpose()?))
+    }
+
+    /// Serves until `stop` is done, and then until the open requests are answered.
+    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
+        let base = Self::base(&listener)?;
+        let ports = Ports {
+            store: Arc::clone(&self.store),
+            cache: self.cache()?,
+            tokens: Arc::clone(&self.tokens),
+            maps: Arc::clone(&self.maps),
+        };
+        let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
+        let service = move || {
+            Service::new().wrap(from_fn(http::gate)).configure(http::configure(state.clone()))
+        };
+        let server = HttpServer::new(service)
+            .keep_alive(Duration::from_secs(75))
+            .shutdown_timeout(GRACE_S)
+            .disable_signals()
+            .listen(listener)
+            .map_err(Error::internal)?
+            .run();
+        let handle = server.handle();
+        let mut server = pin!(server);
+        let served = tokio::select! {
+            served = &mut server => served,
+            () = stop => {
+                let (served, ()) = tokio::join!(server, handle.stop(true));
+                served
+            }
+        };
+        served.map_err(Error::internal)
+    }
+}
+
+/// Compiles a folder of maps, and says everything that is wrong with it.
+fn compile(folder: &Path) -> Result<MapSet> {
+    if !folder.is_dir() {
+        return Err(Error::Setup(format!(
+            "there is no folder of maps at {}: give it with --mappings",
+            folder.display()
+        )));
+    }
+    MapSet::load(folder).map_err(|diagnostics| {
+        let texts: Vec<String> = diagnostics.into_iter().map(|one| one.text).collect();
+        Error::Setup(format!("the maps do not compile\n{}", texts.join("\n")))
+    })
+}

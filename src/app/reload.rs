@@ -1,0 +1,105 @@
+//! Hot reload: a folder of maps that changed is compiled, and takes the place of the old set at
+//! once; one that does not compile changes nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::App;
+use crate::mapping::{Diagnostic, MapSet};
+
+/// What became of a change.
+pub enum Reload {
+    /// The new maps are in use.
+    Done,
+    /// The old maps stay; why.
+    Kept(Vec<Diagnostic>),
+}
+
+/// The state of every file: when it was changed, and how long it is.
+type Listing = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+
+/// Remembers what a folder looked like.
+pub struct Watch {
+    folder: PathBuf,
+    seen: Listing,
+    /// A change that may not be complete yet: it is acted upon once the folder stands still.
+    pending: bool,
+}
+
+impl Watch {
+    /// From now on.
+    fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), seen: list(folder), pending: false }
+    }
+
+    /// Whether the folder changed, and has stood still since the last call.
+    pub fn changed(&mut self) -> bool {
+        let now = list(&self.folder);
+        let moved = now != self.seen;
+        self.seen = now;
+        let settled = self.pending && !moved;
+        self.pending = moved || (self.pending && !settled);
+        settled
+    }
+}
+
+fn list(folder: &Path) -> Listing {
+    let mut files = Listing::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(about) = entry.metadata() else { continue };
+            if about.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.insert(entry.path(), (about.modified().ok(), about.len()));
+            }
+        }
+    }
+    files
+}
+
+impl App {
+    /// Watches the folder of maps.
+    pub fn watch(&self) -> Watch {
+        Watch::new(&self.mappings)
+    }
+
+    /// Compiles the maps anew, and serves by them if they are right; `None` where they say the
+    /// same as before.
+    pub fn reload(&self) -> Option<Reload> {
+        match MapSet::load(&self.mappings) {
+            Ok(maps) if maps.hash() == self.maps.load().hash() => None,
+            Ok(maps) => {
+                self.maps.store(Arc::new(maps));
+                Some(Reload::Done)
+            }
+            Err(diagnostics) => Some(Reload::Kept(diagnostics)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_counts_once_the_folder_stands_still() {
+        let folder = tempfile::tempdir().unwrap();
+        let map = folder.path().join("outbound/a.fml");
+        fs::create_dir(folder.path().join("outbound")).unwrap();
+        fs::write(&map, "one").unwrap();
+        let mut watch = Watch::new(folder.path());
+        assert!(!watch.changed());
+        fs::write(&map, "three").unwrap();
+        assert!(!watch.changed());
+        assert!(watch.changed());
+        assert!(!watch.changed());
+        fs::remove_file(&map).unwrap();
+        assert!(!watch.changed());
+        assert!(watch.changed());
+    }
+}

@@ -1,0 +1,93 @@
+//! Delivery: FHIR's RESTful API over HTTP (<https://hl7.org/fhir/R4/http.html>), read only.
+//!
+//! A request passes the gate (limits, token, format), finds its route in the table, and a handler
+//! asks for a permit, reads, and renders. What is refused is an `OperationOutcome`, always.
+
+mod cursor;
+mod gate;
+mod history;
+mod metadata;
+mod negotiate;
+mod parameters;
+mod path;
+mod read;
+pub mod refusal;
+mod resource;
+pub mod routes;
+mod search;
+
+use std::sync::Arc;
+
+use actix_web::web::{self, Bytes};
+use arc_swap::ArcSwap;
+
+use self::cursor::Cursors;
+use crate::auth::{Keys, Tokens};
+use crate::cache::ReadThrough;
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::fhir::capability;
+use crate::mapping::MapSet;
+use crate::store::Store;
+
+pub use self::gate::gate;
+pub use self::refusal::Refusal;
+
+/// The path of the FHIR base.
+pub const FHIR: &str = "/fhir";
+
+/// What the handlers share.
+pub struct State {
+    store: Arc<dyn Store>,
+    cache: ReadThrough,
+    tokens: Arc<Tokens>,
+    maps: Arc<ArcSwap<MapSet>>,
+    cursors: Cursors,
+    base: String,
+    metadata: Bytes,
+}
+
+/// What the handlers need from the rest of the product.
+pub struct Ports {
+    /// Where resources are.
+    pub store: Arc<dyn Store>,
+    /// Where their bytes are found faster.
+    pub cache: ReadThrough,
+    /// Who may call.
+    pub tokens: Arc<Tokens>,
+    /// The maps that made the resources; part of the cache's keys.
+    pub maps: Arc<ArcSwap<MapSet>>,
+}
+
+impl State {
+    /// The state of a server whose FHIR base is `base`, an absolute URL without a trailing slash.
+    pub fn new(ports: Ports, keys: &Keys, clock: &dyn Clock, base: String) -> Result<Self> {
+        let since = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let instance = routes::interactions(routes::Level::Instance);
+        let searched = routes::interactions(routes::Level::Type);
+        let server = capability::Server {
+            base: &base,
+            since: &since,
+            instance: &instance,
+            searched: &searched,
+        };
+        let metadata = Bytes::from(capability::encode(&server)?);
+        Ok(Self {
+            store: ports.store,
+            cache: ports.cache,
+            tokens: ports.tokens,
+            maps: ports.maps,
+            cursors: Cursors::new(keys.cursor_key())?,
+            base,
+            metadata,
+        })
+    }
+}
+
+/// Registers the routes of the table and what answers everything else.
+pub fn configure(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |service| {
+        service.app_data(state);
+        routes::register(service);
+    }
+}

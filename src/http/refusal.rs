@@ -1,0 +1,140 @@
+//! What is refused, and how: one table of statuses and issue codes, always an `OperationOutcome`.
+
+use std::fmt;
+
+use actix_web::body::BoxBody;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
+
+use super::resource::FHIR_JSON;
+use crate::error::Error;
+use crate::fhir::outcome::{self, Issue, IssueType};
+
+/// A refused request: an error of the product, or something only HTTP knows.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A use case refused it.
+    Known(Error),
+    /// There is no such route.
+    NoRoute,
+    /// There is no such resource type.
+    UnknownType,
+    /// The route is there, for other methods.
+    Method {
+        /// The methods, separated by commas.
+        allow: String,
+    },
+    /// The answer cannot have the format that was asked for.
+    NotAcceptable,
+    /// The body has a format that is not read.
+    MediaType,
+    /// The URL is longer than the limit.
+    LongUrl {
+        /// In bytes.
+        limit: usize,
+    },
+    /// The header fields are longer than the limit.
+    LongHeaders {
+        /// In bytes.
+        limit: usize,
+    },
+}
+
+impl Refusal {
+    /// The HTTP status and the issue type.
+    pub fn classify(&self) -> (u16, IssueType) {
+        match self {
+            Self::Known(error) => outcome::classify(error),
+            Self::NoRoute => (404, IssueType::NotFound),
+            Self::UnknownType => (404, IssueType::NotSupported),
+            Self::Method { .. } => (405, IssueType::NotSupported),
+            Self::NotAcceptable => (406, IssueType::NotSupported),
+            Self::MediaType => (415, IssueType::NotSupported),
+            Self::LongUrl { .. } => (414, IssueType::TooLong),
+            Self::LongHeaders { .. } => (431, IssueType::TooLong),
+        }
+    }
+
+    /// The parameter, header or path segment at fault.
+    fn expression(&self) -> Option<String> {
+        match self {
+            Self::Known(
+                Error::Invalid { expression, .. } | Error::NotSupported { expression, .. },
+            ) => expression.clone(),
+            Self::NotAcceptable => Some("Accept".into()),
+            Self::MediaType => Some("Content-Type".into()),
+            _ => None,
+        }
+    }
+}
+
+/// What the caller is told.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(Error::Setup(_)) => f.write_str("internal error"),
+            Self::Known(error) => error.fmt(f),
+            Self::NoRoute => f.write_str("there is nothing at this path: see /fhir/metadata"),
+            Self::UnknownType => {
+                f.write_str("this resource type is not served: /fhir/metadata lists those that are")
+            }
+            Self::Method { allow } => write!(f, "the method is not allowed here: use {allow}"),
+            Self::NotAcceptable => {
+                f.write_str("the only format is JSON, FHIR 4.0: accept application/fhir+json")
+            }
+            Self::MediaType => {
+                f.write_str("send the parameters as application/x-www-form-urlencoded")
+            }
+            Self::LongUrl { limit } => write!(f, "the URL is longer than {limit} bytes"),
+            Self::LongHeaders { limit } => {
+                write!(f, "the header fields are longer than {limit} bytes")
+            }
+        }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Known(error)
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.classify().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (_, code) = self.classify();
+        let issue =
+            Issue { code, text: self.to_string(), expression: self.expression(), refused: true };
+        let mut response = HttpResponse::build(self.status_code());
+        response.content_type(FHIR_JSON);
+        match self {
+            Self::Known(Error::Unauthenticated) => {
+                response.insert_header((header::WWW_AUTHENTICATE, r#"Bearer realm="throughline""#));
+            }
+            Self::Known(Error::Denied) => {
+                response.insert_header((
+                    header::WWW_AUTHENTICATE,
+                    r#"Bearer realm="throughline", error="insufficient_scope""#,
+                ));
+            }
+            Self::Method { allow } => {
+                response.insert_header((header::ALLOW, allow.as_str()));
+            }
+            _ => {}
+        }
+        // An outcome of plain text always encodes; an empty body would say the status at least.
+        response.body(outcome::encode(vec![issue]).unwrap_or_default())
+    }
+}
+
+/// So that a handler can do nothing but refuse.
+impl Responder for Refusal {
+    type Body = BoxBody;
+
+    fn respond_to(self, _request: &HttpRequest) -> HttpResponse {
+        HttpResponse::from_error(self)
+    }
+}

@@ -1,0 +1,69 @@
+//! The table of routes: every row without a token, and every row in the CapabilityStatement.
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use throughline::fhir::search::param;
+use throughline::http::routes::{Access, Level, ROUTES};
+
+use crate::support::server::spawn;
+
+#[tokio::test]
+async fn every_route_but_the_public_ones_asks_for_a_token() {
+    let server = spawn();
+    for endpoint in ROUTES {
+        let path = endpoint
+            .pattern
+            .replace("{type}", "Patient")
+            .replace("{id}", "p1")
+            .replace("{version}", "1");
+        let path = path.strip_prefix("/fhir/").unwrap();
+        let method: Method = endpoint.method.parse().unwrap();
+        let answer = server.send(server.request(method, path)).await;
+        match endpoint.access {
+            Access::Public => assert_eq!(answer.status, StatusCode::OK, "{path}"),
+            Access::Bearer => assert_eq!(answer.refusal().0, 401, "{path}"),
+        }
+    }
+    let public = ROUTES.iter().filter(|endpoint| endpoint.access == Access::Public);
+    assert_eq!(public.map(|endpoint| endpoint.pattern).collect::<Vec<_>>(), ["/fhir/metadata"]);
+}
+
+fn codes(list: &Value, name: &str) -> Vec<String> {
+    let items = list.as_array().cloned().unwrap_or_default();
+    items.iter().map(|item| item[name].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_capability_statement_says_what_is_served() {
+    let server = spawn();
+    let answer = server.send(server.request(Method::GET, "metadata")).await;
+    let statement = answer.json();
+    assert_eq!(statement["resourceType"], "CapabilityStatement");
+    assert_eq!(statement["fhirVersion"], "4.0.1");
+    assert_eq!(statement["kind"], "instance");
+    assert_eq!(statement["implementation"]["url"], server.base);
+    let resources = statement["rest"][0]["resource"].as_array().unwrap();
+    let types = codes(&statement["rest"][0]["resource"], "type");
+    assert_eq!(types, param::served().collect::<Vec<_>>());
+    for resource in resources {
+        let name = resource["type"].as_str().unwrap();
+        let mut interactions = codes(&resource["interaction"], "code");
+        let mut expected: Vec<String> = ROUTES
+            .iter()
+            .filter(|endpoint| match endpoint.level {
+                Level::System => false,
+                Level::Instance => true,
+                Level::Type => param::search_type(name).is_some(),
+            })
+            .map(|endpoint| endpoint.interaction.to_owned())
+            .collect();
+        interactions.sort();
+        expected.sort();
+        expected.dedup();
+        assert_eq!(interactions, expected, "{name}");
+        for parameter in codes(&resource["searchParam"], "name") {
+            let known = param::search_type(name).unwrap().param(&parameter).is_some();
+            assert!(known || parameter == "_id" || parameter == "_lastUpdated", "{parameter}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A server of its own for every test: a free port, a fresh data folder, a few resources.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+use throughline::app::{App, Config};
+use throughline::auth::Grant;
+use throughline::clock::SystemClock;
+use throughline::domain::{Kind, TenantId};
+use throughline::fhir::search::index;
+use throughline::store::{NewResource, StoredResource};
+use tokio::sync::oneshot;
+
+/// The tenant of the test data.
+pub(crate) const TENANT: &str = "hv";
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) app: Arc<App>,
+    /// `http://127.0.0.1:PORT/fhir`.
+    pub(crate) base: String,
+    pub(crate) token: String,
+    client: Client,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    _data: TempDir,
+}
+
+/// A server without any resources.
+pub(crate) fn spawn() -> Server {
+    let data = tempfile::tempdir().unwrap();
+    let config = Config {
+        data: data.path().to_owned(),
+        mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
+        redis_url: None,
+    };
+    let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = App::base(&listener).unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let serving = Arc::clone(&app);
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let stopped = async { stopped.await.unwrap_or_default() };
+        runtime.block_on(serving.serve(listener, stopped)).unwrap();
+    });
+    let client = Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+    let token = mint(&app, TENANT, &["system/*.rs"]);
+    Server { app, base, token, client, stop: Some(stop), thread: Some(thread), _data: data }
+}
+
+fn mint(app: &App, tenant: &str, scopes: &[&str]) -> String {
+    let grant = Grant {
+        tenant: tenant.parse().unwrap(),
+        subject: "test".into(),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        lifetime: Duration::from_secs(600),
+    };
+    app.tokens().mint(&grant).unwrap()
+}
+
+/// What came back: the status, the header fields and the JSON.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The status, the issue code and the text of an OperationOutcome.
+    pub(crate) fn refusal(&self) -> (u16, String, String) {
+        let outcome = self.json();
+        assert_eq!(outcome["resourceType"], "OperationOutcome", "{outcome}");
+        let issue = &outcome["issue"][0];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (self.status.as_u16(), text(&issue["code"]), text(&issue["details"]["text"]))
+    }
+
+    /// The ids of the matches of a searchset, in order.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let bundle = self.json();
+        assert_eq!(bundle["resourceType"], "Bundle", "{bundle}");
+        let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+        let matches = entries.iter().filter(|entry| entry["search"]["mode"] == "match");
+        matches.map(|entry| entry["resource"]["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The URL of a link of a Bundle.
+    pub(crate) fn link(&self, relation: &str) -> Option<String> {
+        let bundle = self.json();
+        let links = bundle["link"].as_array().cloned().unwrap_or_default();
+        let link = links.iter().find(|link| link["relation"] == relation)?;
+        Some(link["url"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Server {
+    /// A request without a token; `path` is below the base, or an absolute URL.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = match path {
+            path if path.starts_with("http://") => path.to_owned(),
+            path => format!("{}/{path}", self.base),
+        };
+        self.client.request(method, url)
+    }
+
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// A request with the token.
+    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).bearer_auth(&self.token)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.ask(Method::GET, path)).await
+    }
+
+    /// A token for a tenant.
+    pub(crate) fn token_for(&self, tenant: &str, scopes: &[&str]) -> String {
+        mint(&self.app, tenant, scopes)
+    }
+
+    /// Stores the resources that are made from one record, all in the same version.
+    pub(crate) fn store(&self, tenant: &str, record: &str, resources: &[Value]) {
+        let tenant: TenantId = tenant.parse().unwrap();
+        let resources = resources.iter().map(new_resource).collect();
+        let mut write = self.app.store().write().unwrap();
+        write.put_projection(&tenant, Kind::Client, record, resources).unwrap();
+        write.commit().unwrap();
+    }
+}
+
+fn new_resource(resource: &Value) -> NewResource {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let resource_type = text(&resource["resourceType"]);
+    let body = serde_json::to_vec(resource).unwrap();
+    let (patient, index) = index::rows(&resource_type, &body).unwrap();
+    let resource = StoredResource {
+        id: text(&resource["id"]).parse().unwrap(),
+        version_id: text(&resource["meta"]["versionId"]),
+        last_updated: text(&resource["meta"]["lastUpdated"]).parse().unwrap(),
+        resource_type,
+        body: body.into(),
+    };
+    NewResource { resource, patient, index }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.unwrap();
+            }
+        }
+    }
+}
