@@ -744,6 +744,20 @@ fn a_file_is_found_again_with_everything_in_it() {
     assert!(store.read(&permit("Encounter"), &fhir_id("e")).unwrap().is_some());
 }
 
+#[cfg(unix)]
+#[test]
+fn the_file_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("throughline.db")).unwrap();
+    put(&store, &record("s", 1, json!({})), 1, &[]);
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().collect();
+    assert!(files.len() >= 2, "the file and its log");
+    for file in files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+}
+
 fn advice(opened: Result<SqliteStore>) -> String {
     let Some(Error::Setup(advice)) = opened.err() else { return "no advice".into() };
     advice
@@ -765,7 +779,9 @@ fn a_file_that_is_not_ours_is_refused_with_advice() {
     };
     change("PRAGMA user_version = 99");
     assert!(advice(SqliteStore::open(&path)).contains("newer throughline (schema 99"));
-    change("PRAGMA application_id = 5");
+    change("PRAGMA application_id = 5; PRAGMA journal_mode = DELETE");
+    let untouched = std::fs::read(&path).unwrap();
     assert!(advice(SqliteStore::open(&path)).contains("another program"));
+    assert_eq!(std::fs::read(&path).unwrap(), untouched);
     assert!(advice(SqliteStore::open(folder.path())).contains("cannot be written"));
 }

@@ -59,8 +59,12 @@ impl Location {
     /// Opens the connection that writes, and brings the schema up to date.
     pub(super) fn open_writer(&self) -> Result<Connection> {
         self.check_folder()?;
+        self.keep_private();
         let connection = self.open(OpenFlags::SQLITE_OPEN_CREATE)?;
-        self.migrate(&connection).map_err(|error| self.explain(error))??;
+        // Nothing is changed in a file that is not ours.
+        let kind = kind(&connection).map_err(|error| self.explain(error))?;
+        self.judge(kind)?;
+        self.prepare(&connection).map_err(|error| self.explain(error))?;
         Ok(connection)
     }
 
@@ -89,7 +93,8 @@ impl Location {
         open().map_err(|error| self.explain(error))
     }
 
-    fn migrate(&self, connection: &Connection) -> rusqlite::Result<Result<()>> {
+    /// Sets the connection up and makes the schema where there is none.
+    fn prepare(&self, connection: &Connection) -> rusqlite::Result<()> {
         // The page size takes effect on a new file only; resources are 1 to 3 kB.
         connection.pragma_update(None, "page_size", 8_192)?;
         if !self.in_memory {
@@ -104,32 +109,37 @@ impl Location {
         connection.pragma_update(None, "synchronous", level)?;
         connection.pragma_update(None, "cache_size", -49_152)?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        let (application, schema) = (number("application_id")?, number("user_version")?);
-        if application == 0 && schema == 0 && number("schema_version")? == 0 {
+        // Another process may have made it meanwhile.
+        if kind(connection)? == FileKind::Empty {
             connection.execute_batch(include_str!("schema.sql"))?;
             connection.pragma_update(None, "application_id", APPLICATION)?;
             connection.pragma_update(None, "user_version", SCHEMA)?;
-            connection.execute_batch("COMMIT")?;
-            return Ok(Ok(()));
         }
-        connection.execute_batch("ROLLBACK")?;
-        Ok(self.judge(application, schema))
+        connection.execute_batch("COMMIT")
     }
 
-    fn judge(&self, application: i64, schema: i64) -> Result<()> {
+    fn judge(&self, kind: FileKind) -> Result<()> {
         let name = self.name.display();
-        if application != APPLICATION {
-            Err(Error::Setup(format!(
-                "{name} is a database of another program; name a data folder of its own"
-            )))
-        } else if schema > SCHEMA {
-            Err(Error::Setup(format!(
+        match kind {
+            FileKind::Empty | FileKind::Ours { schema: ..=SCHEMA } => Ok(()),
+            FileKind::Ours { schema } => Err(Error::Setup(format!(
                 "{name} was written by a newer throughline (schema {schema}; this one knows \
                  {SCHEMA}); run that version, or name another data folder"
-            )))
-        } else {
-            Ok(())
+            ))),
+            FileKind::Foreign => Err(Error::Setup(format!(
+                "{name} is a database of another program; name a data folder of its own"
+            ))),
+        }
+    }
+
+    /// Makes a new file readable by its owner only; SQLite gives its companions the same mode.
+    fn keep_private(&self) {
+        #[cfg(unix)]
+        if !self.in_memory {
+            use std::os::unix::fs::OpenOptionsExt;
+            let mut options = std::fs::OpenOptions::new();
+            // Where this fails, opening the database fails too and says why.
+            drop(options.write(true).create_new(true).mode(0o600).open(&self.name));
         }
     }
 
@@ -158,6 +168,26 @@ impl Location {
             _ => broken(error),
         }
     }
+}
+
+/// What a file is, by its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileKind {
+    Empty,
+    Ours { schema: i64 },
+    Foreign,
+}
+
+fn kind(connection: &Connection) -> rusqlite::Result<FileKind> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, schema) = (number("application_id")?, number("user_version")?);
+    Ok(if application == APPLICATION {
+        FileKind::Ours { schema }
+    } else if application == 0 && schema == 0 && number("schema_version")? == 0 {
+        FileKind::Empty
+    } else {
+        FileKind::Foreign
+    })
 }
 
 /// What a failed statement means to the caller.
