@@ -92,11 +92,12 @@ impl<'a> Projector<'a> {
             report,
         };
         for view in &views {
-            match run.resource(view)? {
-                Ok(resource) => made.resources.push(resource),
-                Err(refusal) => {
-                    made.refused.push(refused(record, view, refusal, self.clock));
-                }
+            let about =
+                run.make(view, made, self.clock)?.and_then(|(resource_type, version_id)| {
+                    derive::provenance(record, &derivation, view, &resource_type, &version_id)
+                });
+            if let Some(about) = about {
+                run.make(&about, made, self.clock)?;
             }
         }
         around.failure()
@@ -120,7 +121,28 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Makes one resource.
+    /// Makes one resource, or an entry of quarantine; answers type and version of the resource.
+    fn make(
+        &mut self,
+        view: &View,
+        made: &mut Made,
+        clock: &dyn Clock,
+    ) -> Result<Option<(String, String)>> {
+        match self.resource(view)? {
+            Ok(resource) => {
+                let name = resource.resource.resource_type.clone();
+                let version = resource.resource.version_id.clone();
+                made.resources.push(resource);
+                Ok(Some((name, version)))
+            }
+            Err(refusal) => {
+                made.refused.push(refused(self.record, view, refusal, clock));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Runs one map.
     fn resource(&mut self, view: &View) -> Result<std::result::Result<NewResource, Refusal>> {
         self.out.clear();
         let outcome = match self.rules.maps.run(view.map, &view.input, self.scratch, self.out) {

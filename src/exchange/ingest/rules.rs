@@ -38,26 +38,12 @@ impl Rules {
     /// The rules of a map set that was loaded from `folder`, with what lies beside the maps.
     pub fn of(maps: Arc<MapSet>, folder: &Path) -> Result<Self> {
         let tables = Tables::load(folder)?;
-        let mut schemas = HashMap::new();
-        for kind in Kind::ALL {
-            if let Some(definition) = definition(folder, *kind)? {
-                schemas.insert(*kind, Element::of_data(&definition));
-            }
-        }
+        let schema = |kind: &Kind| {
+            let model = maps.model(kind.as_str())?;
+            Some((*kind, Element::of_data(&model.definition)))
+        };
+        let schemas = Kind::ALL.iter().filter_map(schema).collect();
         Ok(Self { maps, tables, schemas })
-    }
-}
-
-/// The logical model of a kind as it lies in the folder.
-fn definition(folder: &Path, kind: Kind) -> Result<Option<serde_json::Value>> {
-    let path = folder.join("models").join(kind.as_str().replace('_', "-") + ".json");
-    let wrong = |what: String| Error::Setup(format!("{}: {what}", path.display()));
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            serde_json::from_slice(&bytes).map(Some).map_err(|error| wrong(error.to_string()))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(wrong(error.to_string())),
     }
 }
 
