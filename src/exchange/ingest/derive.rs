@@ -9,19 +9,30 @@ mod assessment;
 mod attachment;
 mod client;
 mod consent;
+mod cpt;
 mod dependency;
 mod diagnosis;
 mod episode;
 mod field;
+mod file_name;
+#[cfg(test)]
+mod fixture;
+mod goal;
 mod icd10;
 mod input;
 mod labels;
 mod links;
+mod local_time;
 mod message;
+mod narrative;
+mod note_text;
 mod npi;
 mod organization;
+mod plain_text;
+mod presence;
 mod provenance;
 mod race;
+mod redaction;
 mod reference;
 mod related_party;
 mod session_log;
@@ -32,8 +43,10 @@ mod telecom;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod transcript;
 mod treatment_plan;
 mod wall;
+mod window;
 
 use std::sync::Arc;
 
@@ -41,6 +54,7 @@ use jiff::Timestamp;
 
 pub use self::dependency::{DEPENDENCIES, Dependency, Needs, Side};
 pub use self::links::links;
+pub use self::local_time::{TimeFault, faults};
 pub use self::provenance::provenance;
 pub use self::tables::Tables;
 use crate::domain::{FhirId, Kind, Record, TenantIds};

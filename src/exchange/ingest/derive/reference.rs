@@ -94,7 +94,7 @@ pub(super) fn appointment(d: &Derivation, id: &str, client: &str) -> Option<Stri
 /// The client's Encounter of a session.
 pub(super) fn encounter(d: &Derivation, session: &str, client: &str) -> Option<String> {
     let record = known(d, Kind::SessionLog, session)?;
-    session_log::is_mapped(&record, client)
+    session_log::is_mapped(&record, d, client)
         .then(|| format!("Encounter/{}", d.ids.part(Kind::SessionLog, session, client)))
 }
 
@@ -108,8 +108,9 @@ pub(super) fn condition(d: &Derivation, diagnosis: &str, client: &str) -> Option
 /// The client's CarePlan.
 pub(super) fn care_plan(d: &Derivation, plan: &str, client: &str) -> Option<String> {
     let record = known(d, Kind::TreatmentPlan, plan)?;
-    (text(&record.data, "client_id") == Some(client) && treatment_plan::is_mapped(&record))
-        .then(|| format!("CarePlan/{}", d.ids.id(Kind::TreatmentPlan, plan)))
+    (text(&record.data, "client_id") == Some(client)
+        && treatment_plan::is_mapped(&record, d, client))
+    .then(|| format!("CarePlan/{}", d.ids.id(Kind::TreatmentPlan, plan)))
 }
 
 /// The Goal of a treatment plan that is known to be mapped.
@@ -120,41 +121,42 @@ pub(super) fn goal(d: &Derivation, plan: &str, goal: &str) -> String {
 /// The DocumentReference of a note about the client.
 pub(super) fn note(d: &Derivation, note: &str, client: &str) -> Option<String> {
     let record = known(d, Kind::SessionNote, note)?;
-    session_note::is_mapped(&record, client)
+    session_note::is_mapped(&record, d, client)
         .then(|| format!("DocumentReference/{}", d.ids.id(Kind::SessionNote, note)))
 }
 
 /// The client's Consent.
 pub(super) fn consent(d: &Derivation, id: &str, client: &str) -> Option<String> {
     let record = known(d, Kind::Consent, id)?;
-    consent::is_mapped(&record, client).then(|| format!("Consent/{}", d.ids.id(Kind::Consent, id)))
+    consent::is_mapped(&record, d, client)
+        .then(|| format!("Consent/{}", d.ids.id(Kind::Consent, id)))
 }
 
 /// The client's QuestionnaireResponse.
 pub(super) fn questionnaire_response(d: &Derivation, id: &str, client: &str) -> Option<String> {
     let record = known(d, Kind::Assessment, id)?;
-    assessment::is_mapped(&record, client)
+    assessment::is_mapped(&record, d, client)
         .then(|| format!("QuestionnaireResponse/{}", d.ids.id(Kind::Assessment, id)))
 }
 
 /// The client's view of a conversation's header Communication.
 pub(super) fn thread(d: &Derivation, id: &str, client: &str) -> Option<String> {
     let record = known(d, Kind::Thread, id)?;
-    thread::is_mapped(&record, client)
+    thread::is_mapped(&record, d, client)
         .then(|| format!("Communication/{}", d.ids.part(Kind::Thread, id, client)))
 }
 
 /// The client's view of a message.
 pub(super) fn message(d: &Derivation, id: &str, client: &str) -> Option<String> {
     let record = known(d, Kind::Message, id)?;
-    message::is_mapped(&record, client)
+    message::is_mapped(&record, d, client)
         .then(|| format!("Communication/{}", d.ids.part(Kind::Message, id, client)))
 }
 
 /// The Binary of an attachment in a record about the client.
 pub(super) fn attachment(d: &Derivation, id: &str, client: &str) -> Option<String> {
     let record = known(d, Kind::Attachment, id)?;
-    attachment::is_mapped(&record, client)
+    attachment::is_mapped(&record, d, client)
         .then(|| format!("Binary/{}", d.ids.id(Kind::Attachment, id)))
 }
 
