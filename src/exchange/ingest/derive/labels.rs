@@ -76,6 +76,19 @@ pub(super) fn of_therapy(record: &Record, d: &Derivation) -> Vec<Coding> {
     labels.0
 }
 
+/// Labels of something that also names diagnoses.
+pub(super) fn of_diagnosed<'a>(
+    record: &Record,
+    d: &Derivation,
+    diagnoses: impl Iterator<Item = &'a Record>,
+) -> Vec<Coding> {
+    let mut labels = Labels(of(record, d));
+    for diagnosis in diagnoses {
+        by_diagnosis(&diagnosis.data, &mut labels);
+    }
+    labels.0
+}
+
 fn by_content(record: &Record, d: &Derivation, labels: &mut Labels) {
     let data = &record.data;
     match record.kind {

@@ -3,13 +3,15 @@
 //! No roster leaves: each view holds the rows of its own client and of the staff, and an
 //! identifier of its own.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::field::{flag, list, text};
 use super::input::Input;
 use super::window::{self, Window};
-use super::{Derivation, View, Warning, cpt, local_time, reference};
+use super::{Derivation, View, Warning, cpt, labels, local_time, reference};
 use crate::domain::{Kind, Op, Record};
 
 /// Seconds by which two statements about the same time may differ.
@@ -120,13 +122,12 @@ fn view(
     input.fact_if_any("end", window.end.map(|at| local_time::shown(at, &zone)));
     input.fact_if_any("minutes", minutes(record, window).filter(|m| *m > 0));
     input.fact("participants", participants(d, appointment, window, &zone));
-    let mut reasons = Vec::new();
-    for diagnosis in d.neighbours.referring(Kind::Diagnosis, Kind::SessionLog, &record.id) {
-        if let Some(reason) = reference::condition(d, &diagnosis.id, client) {
-            reasons.push(Value::from(reason));
-        }
-    }
-    input.fact("reasons", reasons);
+    let diagnoses = d.neighbours.referring(Kind::Diagnosis, Kind::SessionLog, &record.id);
+    let own = |dx: &&Arc<Record>| reference::condition(d, &dx.id, client).is_some();
+    let own: Vec<&Arc<Record>> = diagnoses.iter().filter(own).collect();
+    input.labels(&labels::of_diagnosed(record, d, own.iter().map(|dx| dx.as_ref())));
+    let reasons = own.iter().filter_map(|dx| reference::condition(d, &dx.id, client));
+    input.fact("reasons", reasons.collect::<Vec<_>>());
     Some(input.view("session-log-encounter"))
 }
 

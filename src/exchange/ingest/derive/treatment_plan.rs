@@ -58,6 +58,7 @@ fn plan(record: &Record, d: &Derivation, client: &str) -> View {
     input.fact("title", title);
     input.fact_if_any("description", text(data, "modality_summary"));
     input.fact_if_any("author", author(record, d));
+    input.fact_if_any("care_team", reference::care_team(d, client));
     let addresses =
         texts(data, "problem_refs").filter_map(|id| reference::condition(d, id, client));
     input.fact("addresses", addresses.collect::<Vec<_>>());
