@@ -54,7 +54,6 @@ use jiff::Timestamp;
 
 pub use self::dependency::{DEPENDENCIES, Dependency, Needs, Side};
 pub use self::links::links;
-pub use self::local_time::{TimeFault, faults};
 pub use self::provenance::provenance;
 pub use self::tables::Tables;
 use crate::domain::{FhirId, Kind, Record, TenantIds};
@@ -155,6 +154,11 @@ pub fn views(record: &Record, d: &Derivation) -> (Vec<View>, Vec<Warning>) {
 pub fn rejection(record: &Record) -> Option<Rejection> {
     match record.kind {
         Kind::Client => client::rejection(record),
+        Kind::SessionLog => local_time::ends_before_it_begins(record).map(|pointer| Rejection {
+            reason: "implausible_time",
+            pointer,
+            detail: "It ends before it begins: send the record again with the right times.",
+        }),
         _ => None,
     }
 }

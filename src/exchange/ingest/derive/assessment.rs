@@ -119,11 +119,8 @@ fn start<'a>(record: &'a Record, d: &Derivation, client: &str, part: Option<&str
     input.fact_if_any("author", author);
     let session = text(data, "session_id");
     input.fact_if_any("encounter", session.and_then(|s| reference::encounter(d, s, client)));
-    let zone = local_time::zone(record);
-    let at = text(data, "administered_at");
-    let shown = at.filter(|_| record.tz.is_some()).and_then(|at| local_time::instant(at, &zone));
-    let shown = shown.map(|at| local_time::shown(at, &zone));
-    input.fact_if_any("at", shown.or_else(|| at.map(str::to_owned)));
+    let at = text(data, "administered_at").and_then(|at| local_time::on_clock(record, at));
+    input.fact_if_any("at", at);
     input
 }
 
@@ -149,10 +146,24 @@ fn response(
     };
     input.fact("status", status);
     if record.op != Op::Void {
-        let rows = list(data, "items").iter();
-        input.fact("items", rows.map(|row| item(row, instrument, d)).collect::<Vec<_>>());
+        let rows = list(data, "items").iter().map(|row| item(row, instrument, d));
+        let items: Vec<Value> = rows.chain(difficulty(data, instrument, d)).collect();
+        input.fact("items", items);
     }
     input.view("assessment-questionnaire-response")
+}
+
+/// How difficult the problems have made things, for an instrument that asks it.
+fn difficulty(data: &Value, instrument: Option<&Instrument>, d: &Derivation) -> Option<Value> {
+    let loinc = instrument?.difficulty.as_deref()?;
+    let stated = data.get("difficulty").and_then(Value::as_i64)?;
+    let answer = d.tables.instruments.difficulty.iter().find(|known| known.value == stated)?;
+    Some(json!({
+        "link_id": format!("/{loinc}"),
+        "text": "How difficult these problems have made things",
+        "answer_code": answer.code,
+        "answer_display": answer.text,
+    }))
 }
 
 fn item(row: &Value, instrument: Option<&Instrument>, d: &Derivation) -> Value {

@@ -91,14 +91,13 @@ fn view(record: &Record, d: &Derivation, client: &String) -> Option<View> {
     let live = thread.is_some_and(|thread| text(&thread.data, "channel") == Some("live_chat"));
     let session = text(data, "session_id").filter(|_| live);
     input.fact_if_any("encounter", session.and_then(|id| reference::encounter(d, id, client)));
-    let zone = local_time::zone(record);
-    let time = |name: &str| text(data, name).and_then(|time| local_time::instant(time, &zone));
-    input.fact_if_any("sent", time("sent_at").map(|at| local_time::shown(at, &zone)));
-    input.fact_if_any("received", time("delivered_at").map(|at| local_time::shown(at, &zone)));
+    let time = |name: &str| local_time::on_clock(record, text(data, name)?);
+    input.fact_if_any("sent", time("sent_at"));
+    input.fact_if_any("received", time("delivered_at"));
     input.fact_if_any("text", body(record));
     let files = texts(data, "attachment_ids").filter_map(|id| attachment::file(d, id, client));
     input.fact("attachments", files.collect::<Vec<_>>());
-    input.fact("edits", edits(d, data, &zone, client));
+    input.fact("edits", edits(record, d, client));
     Some(input.view("message-communication"))
 }
 
@@ -132,9 +131,9 @@ fn category(data: &Value) -> &str {
 }
 
 /// That the message was edited and by whom, never what it said before.
-fn edits(d: &Derivation, data: &Value, zone: &jiff::tz::TimeZone, client: &str) -> Vec<Value> {
+fn edits(record: &Record, d: &Derivation, client: &str) -> Vec<Value> {
     let edit = |edit: &Value| {
-        let at = local_time::shown(local_time::instant(text(edit, "at")?, zone)?, zone);
+        let at = local_time::on_clock(record, text(edit, "at")?)?;
         let day = at.get(..10).unwrap_or_default();
         let by = text(edit, "by").and_then(|by| {
             reference::practitioner(d, by)
@@ -146,20 +145,14 @@ fn edits(d: &Derivation, data: &Value, zone: &jiff::tz::TimeZone, client: &str) 
         }
         Some(row)
     };
-    list(data, "edited").iter().filter_map(edit).collect()
+    list(&record.data, "edited").iter().filter_map(edit).collect()
 }
 
 fn warn(record: &Record, warnings: &mut Vec<Warning>) {
-    let zone = local_time::zone(record);
-    let sent = text(&record.data, "sent_at");
-    let mut warn = |code| warnings.push(Warning { code, pointer: "/data/sent_at".to_owned() });
-    if sent.is_some_and(|sent| record.tz.is_some() && local_time::offset_disagrees(sent, &zone)) {
-        warn("tz_offset_mismatch");
-    }
+    let sent = text(&record.data, "sent_at").and_then(local_time::instant);
     // Nobody can have stored a message before it was sent: the sender's clock is wrong.
-    let sent = sent.and_then(|sent| local_time::instant(sent, &zone));
     let out = matches!(status(record), "sent" | "delivered" | "read");
     if out && sent.is_some_and(|sent| sent.as_second() - record.updated_at.as_second() > 3600) {
-        warn("clock_skew");
+        warnings.push(Warning { code: "clock_skew", pointer: "/data/sent_at".to_owned() });
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::field::text;
 use super::{
-    Derivation, Warning, appointment, assessment, attachment, consent, diagnosis, episode, message,
+    Derivation, Warning, appointment, assessment, attachment, diagnosis, episode, message,
     related_party, session_log, session_note, thread, treatment_plan,
 };
 use crate::domain::{Kind, Record};
@@ -123,13 +123,6 @@ pub(super) fn note(d: &Derivation, note: &str, client: &str) -> Option<String> {
     let record = known(d, Kind::SessionNote, note)?;
     session_note::is_mapped(&record, d, client)
         .then(|| format!("DocumentReference/{}", d.ids.id(Kind::SessionNote, note)))
-}
-
-/// The client's Consent.
-pub(super) fn consent(d: &Derivation, id: &str, client: &str) -> Option<String> {
-    let record = known(d, Kind::Consent, id)?;
-    consent::is_mapped(&record, d, client)
-        .then(|| format!("Consent/{}", d.ids.id(Kind::Consent, id)))
 }
 
 /// The client's QuestionnaireResponse.

@@ -217,15 +217,9 @@ fn warn(
     warnings: &mut Vec<Warning>,
 ) {
     let data = &record.data;
-    let zone = local_time::zone(record);
     let mut warn = |code, pointer: &str| {
         warnings.push(Warning { code, pointer: pointer.to_owned() });
     };
-    for name in ["scheduled_start", "scheduled_end", "started_at", "ended_at"] {
-        if text(data, name).is_some_and(|time| local_time::offset_disagrees(time, &zone)) {
-            warn("tz_offset_mismatch", &format!("/data/{name}"));
-        }
-    }
     if !matches!(text(data, "status"), Some("completed")) || record.op == Op::Void {
         return;
     }
@@ -239,7 +233,7 @@ fn warn(
     if face_to_face.zip(counted).is_some_and(|(a, b)| (a - b).abs() > TOLERANCE) {
         warn("session_time_mismatch", "/data/face_to_face_s");
     }
-    let given = |name: &str| text(data, name).and_then(|time| local_time::instant(time, &zone));
+    let given = |name: &str| text(data, name).and_then(local_time::instant);
     let measured = measured(record, d);
     for (name, at) in [("started_at", measured[0]), ("ended_at", measured[1])] {
         let apart = given(name).zip(at).map(|(a, b)| (a.as_second() - b.as_second()).abs());

@@ -108,10 +108,8 @@ fn document(
         return input.view("session-note-document-reference");
     }
     input.fact("title", title);
-    let zone = local_time::zone(record);
     let signed = data.get("signed").and_then(|signed| text(signed, "at"));
-    let signed = signed.and_then(|at| local_time::instant(at, &zone));
-    input.fact_if_any("date", signed.map(|at| local_time::shown(at, &zone)));
+    input.fact_if_any("date", signed.and_then(|at| local_time::on_clock(record, at)));
     let cosigner = cosigner(record).and_then(|id| reference::practitioner(d, id));
     input.fact_if_any("authenticator", cosigner);
     if let Some(session) = text(data, "session_id") {

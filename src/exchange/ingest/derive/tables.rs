@@ -75,6 +75,8 @@ pub(super) struct NoteClass {
 pub(super) struct Instruments {
     pub(super) instrument: Vec<Instrument>,
     pub(super) answer: Vec<Answer>,
+    /// The answers to how difficult things are.
+    pub(super) difficulty: Vec<Answer>,
 }
 
 /// One questionnaire.

@@ -49,11 +49,8 @@ fn header(record: &Record, d: &Derivation, client: &String) -> View {
     if record.client_ids.len() == 1 && record.op != Op::Void {
         input.fact_if_any("topic", text(data, "subject"));
     }
-    let zone = local_time::zone(record);
-    let opened = text(data, "opened_at").and_then(|at| local_time::instant(at, &zone));
-    let opened = opened.filter(|_| record.tz.is_some()).map(|at| local_time::shown(at, &zone));
-    let as_sent = || text(data, "opened_at").map(str::to_owned);
-    input.fact_if_any("sent", opened.or_else(as_sent));
+    let opened = text(data, "opened_at").and_then(|at| local_time::on_clock(record, at));
+    input.fact_if_any("sent", opened);
     if text(data, "kind") == Some("crisis") {
         input.fact("urgent", true);
     }

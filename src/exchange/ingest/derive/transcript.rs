@@ -70,8 +70,7 @@ fn line(message: &Arc<Record>, zone: &TimeZone, client: &str) -> Option<Line> {
     if !sent || flag(data, "automated") || !message::concerns(message, client) {
         return None;
     }
-    let own_zone = message.tz.as_ref().map_or_else(|| zone.clone(), |_| local_time::zone(message));
-    let sent = local_time::instant(text(data, "sent_at")?, &own_zone)?;
+    let sent = local_time::instant(text(data, "sent_at")?)?;
     let month = sent.to_zoned(zone.clone()).strftime("%Y-%m").to_string();
     Some(Line { sent, month, message: Arc::clone(message) })
 }

@@ -5,7 +5,6 @@
 //! Other clients' presence is never looked at, so nothing of it can show.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::field::{list, text};
@@ -45,18 +44,17 @@ pub(super) struct Window {
 
 /// The session as this client had it; who of the staff only interprets is for the caller to say.
 pub(super) fn of(record: &Record, client: &str, interprets: impl Fn(&str) -> bool) -> Window {
-    let zone = local_time::zone(record);
     let rows = list(&record.data, "presence");
-    let staff = staff(rows, &zone, interprets);
+    let staff = staff(rows, interprets);
     let is_client = |row: &Value| is(row, "client", Some(client));
     let is_therapist = |row: &Value| {
         staff.iter().any(|p| !p.interprets && is(row, "staff", Some(p.staff.as_str())))
     };
-    let client_stays = Stays::of(rows, &zone, is_client);
-    let therapist_stays = Stays::of(rows, &zone, is_therapist);
+    let client_stays = Stays::of(rows, is_client);
+    let therapist_stays = Stays::of(rows, is_therapist);
     let open = client_stays.open || therapist_stays.open;
     let both = intersection(&therapist_stays.closed, &client_stays.closed);
-    let given = |name: &str| text(&record.data, name).and_then(|t| local_time::instant(t, &zone));
+    let given = |name: &str| text(&record.data, name).and_then(local_time::instant);
     let first_meeting = both.first().map(|i| i.start);
     Window {
         open,
@@ -76,10 +74,10 @@ struct Stays {
 }
 
 impl Stays {
-    fn of(rows: &[Value], zone: &TimeZone, wanted: impl Fn(&Value) -> bool) -> Self {
+    fn of(rows: &[Value], wanted: impl Fn(&Value) -> bool) -> Self {
         let mut stays = Self { closed: Vec::new(), open: false };
         for row in rows.iter().filter(|row| wanted(row)) {
-            let at = |name| text(row, name).and_then(|t| local_time::instant(t, zone));
+            let at = |name| text(row, name).and_then(local_time::instant);
             match (at("joined_at"), at("left_at")) {
                 (Some(start), Some(end)) => stays.closed.push(Interval { start, end }),
                 (Some(_), None) => stays.open = true,
@@ -91,10 +89,10 @@ impl Stays {
     }
 }
 
-fn staff(rows: &[Value], zone: &TimeZone, interprets: impl Fn(&str) -> bool) -> Vec<Presence> {
+fn staff(rows: &[Value], interprets: impl Fn(&str) -> bool) -> Vec<Presence> {
     let mut found: Vec<Presence> = Vec::new();
     for row in rows.iter().filter(|row| is(row, "staff", None)) {
-        let at = |name| text(row, name).and_then(|t| local_time::instant(t, zone));
+        let at = |name| text(row, name).and_then(local_time::instant);
         let id = row.get("who").and_then(|who| text(who, "id"));
         let (Some(staff), Some(joined)) = (id, at("joined_at")) else { continue };
         let left = at("left_at");
@@ -118,6 +116,7 @@ fn is(row: &Value, kind: &str, id: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
     use serde_json::json;
 
     use super::super::fixture::record;
