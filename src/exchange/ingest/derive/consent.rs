@@ -134,6 +134,7 @@ fn provision(data: &Value, about: &ConsentType, d: &Derivation, client: &str) ->
     fact("end", ends.into_iter().flatten().min().map(Value::from));
     let recipients = list(data, "recipients").iter();
     fact("actors", Some(recipients.filter_map(|r| actor(r, d)).collect()));
+    fact("purposes", Some(texts(data, "purposes").collect()));
     fact("data_start", scope.get("from").cloned());
     fact("data_end", scope.get("to").cloned());
     fact("classes", Some(texts(scope, "kinds").filter(|kind| *kind != "*").collect()));
