@@ -6,6 +6,7 @@
 mod codes;
 mod compile;
 mod diagnostic;
+mod export;
 mod fml;
 mod golden;
 mod load;
@@ -23,6 +24,7 @@ use bumpalo::Bump;
 
 pub use codes::CodeTable;
 pub use diagnostic::{Diagnostic, Severity};
+pub use export::Exported;
 pub use golden::{Case, Report, Versions, pretty};
 pub use model::{Checked, Field, FieldType, Model, ObjectType, Violation};
 pub use plan::Row;
@@ -41,6 +43,7 @@ pub struct MapSet {
     fates: Vec<run::losses::Fates>,
     codes: HashMap<String, Arc<CodeTable>>,
     tables: HashMap<String, toml::Table>,
+    sources: Vec<Arc<diagnostic::SourceText>>,
     warnings: Vec<Diagnostic>,
 }
 

@@ -52,6 +52,14 @@ enum Command {
         #[arg(long, requires = "bless")]
         unreleased: bool,
     },
+    /// Write StructureMaps, ConceptMaps and StructureDefinitions as JSON
+    Export {
+        /// The format: `r4`
+        #[arg(long, value_parser = ["r4"])]
+        fhir: String,
+        /// The folder to write to; made if it is not there
+        folder: PathBuf,
+    },
 }
 
 impl Map {
@@ -61,6 +69,7 @@ impl Map {
             Command::Check { json } => check(context, json),
             Command::Run { map, record, trace } => run(context, &map, &record, trace),
             Command::Explain { map, md } => explain(context, map.as_deref(), md),
+            Command::Export { folder, .. } => export(context, &folder),
             Command::Test { bless, unreleased } => test(context, bless, unreleased),
         }
     }
@@ -193,4 +202,17 @@ fn test(context: &mut Context<'_>, bless: bool, unreleased: bool) -> anyhow::Res
     let (total, failed) = (report.cases.len(), report.failed());
     writeln!(context.out, "{} goldens passed, {failed} failed", total - failed)?;
     Ok(if failed == 0 { Outcome::Done } else { Outcome::Attention })
+}
+
+fn export(context: &mut Context<'_>, folder: &PathBuf) -> anyhow::Result<Outcome> {
+    let Some(set) = load(context)? else { return Ok(Outcome::Attention) };
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let exported = set.export();
+    for file in &exported {
+        let path = folder.join(&file.file_name);
+        let text = serde_json::to_string_pretty(&file.resource)?;
+        fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    writeln!(context.out, "{} files written to {}", exported.len(), folder.display())?;
+    Ok(Outcome::Done)
 }

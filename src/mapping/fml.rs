@@ -209,6 +209,11 @@ pub(crate) fn read(source: Arc<SourceText>, diagnostics: &mut Diagnostics) -> Fi
     reader.file(&parse.tree())
 }
 
+/// The text as an R4 StructureMap.
+pub(crate) fn to_structure_map(text: &str) -> serde_json::Value {
+    fml_model::to_r4(&fml_model::compile(text).map).json
+}
+
 struct Reader<'a> {
     source: Arc<SourceText>,
     diagnostics: &'a mut Diagnostics,

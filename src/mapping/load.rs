@@ -66,7 +66,8 @@ pub(super) fn load(folder: &Path) -> Result<MapSet, Vec<Diagnostic>> {
         return Err(warnings);
     }
     let folder = folder.to_owned();
-    Ok(MapSet { folder, hash, elements, models, plans, by_slug, fates, codes, tables, warnings })
+    let sources = files.iter().map(|file| Arc::clone(&file.source)).collect();
+    Ok(MapSet { folder, hash, elements, models, plans, by_slug, fates, codes, tables, sources, warnings })
 }
 
 /// Files in a folder below `outbound/` are only imported.
