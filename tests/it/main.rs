@@ -7,6 +7,7 @@ mod http_read;
 mod http_refusals;
 mod http_search;
 mod layers;
+mod mapping;
 mod routes;
 mod store;
 mod support;
