@@ -83,7 +83,7 @@ pub struct Warning {
 /// Why a record is not taken in at all, beyond what its schema says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// A stable name, such as `ssn_rejected`.
+    /// A stable name, such as `implausible_time`.
     pub reason: &'static str,
     /// A JSON pointer into the record.
     pub pointer: String,
@@ -153,7 +153,6 @@ pub fn views(record: &Record, d: &Derivation) -> (Vec<View>, Vec<Warning>) {
 /// Whether a record has to be refused although its schema allows it.
 pub fn rejection(record: &Record) -> Option<Rejection> {
     match record.kind {
-        Kind::Client => client::rejection(record),
         Kind::SessionLog => local_time::ends_before_it_begins(record).map(|pointer| Rejection {
             reason: "implausible_time",
             pointer,

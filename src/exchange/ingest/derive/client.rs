@@ -6,29 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::field::{list, text, texts};
 use super::input::Input;
-use super::{
-    Derivation, Rejection, View, Warning, labels, race, reference, related_party, telecom,
-};
+use super::{Derivation, View, Warning, labels, race, reference, related_party, telecom};
 use crate::domain::{Kind, Op, Record};
-
-/// Refuses a record that carries a social security number: US Core says that one SHOULD NOT be
-/// used as an identifier, and what is never taken in cannot leak.
-pub(super) fn rejection(record: &Record) -> Option<Rejection> {
-    let is_ssn = |identifier: &Value| {
-        let system = text(identifier, "system").unwrap_or_default();
-        let value = text(identifier, "value").unwrap_or_default();
-        text(identifier, "type") == Some("SS")
-            || system.ends_with("/us-ssn")
-            || system.ends_with("2.16.840.1.113883.4.1")
-            || is_ssn_shaped(value)
-    };
-    let place = list(&record.data, "identifiers").iter().position(is_ssn)?;
-    Some(Rejection {
-        reason: "ssn_rejected",
-        pointer: format!("/data/identifiers/{place}"),
-        detail: "Social security numbers are not taken in: remove the identifier and send again.",
-    })
-}
 
 /// Whether the client has a care team: anyone known who is assigned to the client.
 pub(super) fn has_care_team(d: &Derivation, client: &str) -> bool {
@@ -151,10 +130,4 @@ fn assigned(d: &Derivation, client: &str) -> impl Iterator<Item = (Arc<Record>, 
         let member = reference::practitioner(d, member)?;
         Some((assignment, member))
     })
-}
-
-fn is_ssn_shaped(value: &str) -> bool {
-    let parts: Vec<&str> = value.trim().split('-').collect();
-    let lengths = parts.iter().map(|part| part.len());
-    lengths.eq([3, 2, 4]) && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
 }

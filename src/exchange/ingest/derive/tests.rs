@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Derivation, Neighbours, Tables, View, Warning, labels, links, rejection, views};
+use super::{Derivation, Neighbours, Tables, View, Warning, labels, links, views};
 use crate::domain::{IdKey, Kind, Op, Record, TenantIds};
 
 /// Records in memory.
@@ -207,27 +207,6 @@ fn what_originates_in_a_part_2_program_says_so_unless_the_platform_knows_better(
     assert!(codes(&episode, &practice).contains(&"42CFRPart2".to_owned()));
     episode.part2 = Some(false);
     assert!(!codes(&episode, &practice).contains(&"42CFRPart2".to_owned()));
-}
-
-#[test]
-fn a_social_security_number_is_refused_under_any_name() {
-    let client =
-        |identifier: Value| record(Kind::Client, "cl_1", json!({ "identifiers": [identifier] }));
-    for refused in [
-        json!({ "system": "http://hl7.org/fhir/sid/us-ssn", "value": "078051120" }),
-        json!({ "system": "urn:oid:2.16.840.1.113883.4.1", "value": "078051120" }),
-        json!({ "system": "https://harborview.example/other", "value": "078-05-1120" }),
-        json!({ "system": "https://harborview.example/other", "value": "1", "type": "SS" }),
-    ] {
-        let rejection = rejection(&client(refused)).expect("a rejection");
-        assert_eq!(
-            (rejection.reason, rejection.pointer.as_str()),
-            ("ssn_rejected", "/data/identifiers/0")
-        );
-    }
-    let mrn =
-        json!({ "system": "https://harborview.example/mrn", "value": "HV-000209", "type": "MR" });
-    assert_eq!(rejection(&client(mrn)), None);
 }
 
 fn couple() -> Value {
