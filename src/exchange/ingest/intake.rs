@@ -138,6 +138,17 @@ fn mark(write: &mut dyn Write, incoming: &Incoming, before: Option<&Record>) -> 
     for (target, id) in incoming.links.iter().chain(&left).filter(|(target, _)| used_by(*target)) {
         write.mark_dirty(tenant, *target, id)?;
     }
+    let of_client: Vec<Kind> = DEPENDENCIES
+        .iter()
+        .filter(|uses| uses.on == kind && uses.side == Side::SameClient)
+        .map(|uses| uses.kind)
+        .collect();
+    if !of_client.is_empty() {
+        let clients = incoming.links.iter().chain(&left).filter(|(to, _)| *to == Kind::Client);
+        for (_, client) in clients {
+            write.mark_referring_dirty(tenant, &of_client, Kind::Client, client)?;
+        }
+    }
     if kind == Kind::Organization {
         let mapped: Vec<Kind> = Kind::ALL.iter().copied().filter(|kind| kind.is_mapped()).collect();
         write.mark_kinds_dirty(&mapped)?;
