@@ -8,6 +8,8 @@ mod appointment;
 mod assessment;
 mod attachment;
 mod client;
+#[cfg(test)]
+mod clinical_tests;
 mod consent;
 mod cpt;
 mod dependency;

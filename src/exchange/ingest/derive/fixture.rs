@@ -56,7 +56,7 @@ impl Practice {
             ),
         ];
         Self {
-            records: own.into_iter().chain(records).map(Arc::new).collect(),
+            records: records.into_iter().chain(own).map(Arc::new).collect(),
             ids: IdKey::new(&[7; 32]).tenant(&tenant),
             tables: Tables::shipped(),
         }
