@@ -2,8 +2,9 @@
 
 mod reload;
 
+use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +16,16 @@ use arc_swap::ArcSwap;
 use crate::auth::{Keys, Tokens};
 use crate::cache::{Cache, CacheSecret, MemoryCache, ReadThrough, RedisCache};
 use crate::clock::Clock;
+use crate::domain::IdKey;
 use crate::error::{Error, Result};
+use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
 use crate::http::{self, Ports, State};
-use crate::mapping::MapSet;
 use crate::store::{SqliteStore, Store};
 
-pub use self::reload::Reload;
+pub use self::reload::{Reload, Watch};
 
+/// The file in the data folder that names the maps by which the records are mapped.
+const MAPPED_BY: &str = "mapped-by";
 /// How long open requests may take once the server is told to stop, in seconds.
 const GRACE_S: u64 = 10;
 /// How much memory the cache in process may take.
@@ -46,8 +50,10 @@ pub struct App {
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     redis_url: Option<String>,
-    maps: Arc<ArcSwap<MapSet>>,
+    rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
+    ids: IdKey,
+    data: PathBuf,
     mappings: PathBuf,
 }
 
@@ -58,17 +64,19 @@ impl App {
     ///
     /// `Setup`, with what to put right.
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
-        let maps = compile(&config.mappings)?;
+        let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
         let store = SqliteStore::open(&config.data.join("store.sqlite"))?;
         let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
         Ok(Self {
+            ids: keys.id_key(),
             keys,
             clock,
             store: Arc::new(store),
             redis_url: config.redis_url.clone(),
-            maps: Arc::new(ArcSwap::from_pointee(maps)),
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
             tokens: Arc::new(tokens),
+            data: config.data.clone(),
             mappings: config.mappings.clone(),
         })
     }
@@ -78,9 +86,30 @@ impl App {
         &*self.store
     }
 
-    /// The maps that are in use.
-    pub fn maps(&self) -> Arc<MapSet> {
-        self.maps.load_full()
+    /// Takes in the records of files and folders, and maps them; records that were mapped by other
+    /// maps than those in use are mapped anew.
+    pub fn take_in(&self, paths: &[PathBuf]) -> Result<Report> {
+        let rules = self.rules.load();
+        let ingest = self.ingest(&rules);
+        let report = ingest.files(paths, &mut |_| ())?;
+        let mark = self.data.join(MAPPED_BY);
+        let known = fs::read_to_string(&mark).is_ok_and(|hash| hash == rules.maps.hash());
+        if !known {
+            ingest.reproject(None, &mut |_| ())?;
+            self.remember(&rules)?;
+        }
+        Ok(report)
+    }
+
+    /// The use case over this data folder.
+    fn ingest<'a>(&'a self, rules: &'a Rules) -> Ingest<'a> {
+        let (store, ids, clock) = (self.store(), &self.ids, &*self.clock);
+        Ingest { store, rules, ids, base: BASE, clock }
+    }
+
+    /// Notes by which maps the records are mapped.
+    fn remember(&self, rules: &Rules) -> Result<()> {
+        fs::write(self.data.join(MAPPED_BY), rules.maps.hash()).map_err(Error::internal)
     }
 
     /// The installation's keys.
@@ -115,7 +144,7 @@ impl App {
             store: Arc::clone(&self.store),
             cache: self.cache()?,
             tokens: Arc::clone(&self.tokens),
-            maps: Arc::clone(&self.maps),
+            rules: Arc::clone(&self.rules),
         };
         let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
         let service = move || {
@@ -139,18 +168,4 @@ impl App {
         };
         served.map_err(Error::internal)
     }
-}
-
-/// Compiles a folder of maps, and says everything that is wrong with it.
-fn compile(folder: &Path) -> Result<MapSet> {
-    if !folder.is_dir() {
-        return Err(Error::Setup(format!(
-            "there is no folder of maps at {}: give it with --mappings",
-            folder.display()
-        )));
-    }
-    MapSet::load(folder).map_err(|diagnostics| {
-        let texts: Vec<String> = diagnostics.into_iter().map(|one| one.text).collect();
-        Error::Setup(format!("the maps do not compile\n{}", texts.join("\n")))
-    })
 }

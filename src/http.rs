@@ -26,8 +26,8 @@ use crate::auth::{Keys, Tokens};
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::exchange::ingest::Rules;
 use crate::fhir::capability;
-use crate::mapping::MapSet;
 use crate::store::Store;
 
 pub use self::gate::gate;
@@ -41,7 +41,7 @@ pub struct State {
     store: Arc<dyn Store>,
     cache: ReadThrough,
     tokens: Arc<Tokens>,
-    maps: Arc<ArcSwap<MapSet>>,
+    rules: Arc<ArcSwap<Rules>>,
     cursors: Cursors,
     base: String,
     metadata: Bytes,
@@ -56,7 +56,7 @@ pub struct Ports {
     /// Who may call.
     pub tokens: Arc<Tokens>,
     /// The maps that made the resources; part of the cache's keys.
-    pub maps: Arc<ArcSwap<MapSet>>,
+    pub rules: Arc<ArcSwap<Rules>>,
 }
 
 impl State {
@@ -76,7 +76,7 @@ impl State {
             store: ports.store,
             cache: ports.cache,
             tokens: ports.tokens,
-            maps: ports.maps,
+            rules: ports.rules,
             cursors: Cursors::new(keys.cursor_key())?,
             base,
             metadata,

@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::App;
-use crate::mapping::{Diagnostic, MapSet};
+use crate::error::{Error, Result};
+use crate::exchange::ingest::{Report, Rules};
 
 /// What became of a change.
 pub enum Reload {
-    /// The new maps are in use.
-    Done,
-    /// The old maps stay; why.
-    Kept(Vec<Diagnostic>),
+    /// The new maps are in use, and every record is mapped by them.
+    Done(Report),
+    /// The old maps stay; the text says what is wrong with the new ones.
+    Kept(String),
+    /// The new maps say the same as the old ones.
+    Same,
 }
 
 /// The state of every file: when it was changed, and how long it is.
@@ -38,10 +41,10 @@ impl Watch {
     /// Whether the folder changed, and has stood still since the last call.
     pub fn changed(&mut self) -> bool {
         let now = list(&self.folder);
-        let moved = now != self.seen;
+        let moves = now != self.seen;
         self.seen = now;
-        let settled = self.pending && !moved;
-        self.pending = moved || (self.pending && !settled);
+        let settled = self.pending && !moves;
+        self.pending = moves;
         settled
     }
 }
@@ -68,17 +71,24 @@ impl App {
         Watch::new(&self.mappings)
     }
 
-    /// Compiles the maps anew, and serves by them if they are right; `None` where they say the
-    /// same as before.
-    pub fn reload(&self) -> Option<Reload> {
-        match MapSet::load(&self.mappings) {
-            Ok(maps) if maps.hash() == self.maps.load().hash() => None,
-            Ok(maps) => {
-                self.maps.store(Arc::new(maps));
-                Some(Reload::Done)
-            }
-            Err(diagnostics) => Some(Reload::Kept(diagnostics)),
+    /// Compiles the maps anew; if they are right, maps every record by them, and keeps them.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; what is wrong with the maps is no error but [`Reload::Kept`].
+    pub fn reload(&self) -> Result<Reload> {
+        let rules = match Rules::load(&self.mappings) {
+            Ok(rules) => Arc::new(rules),
+            Err(Error::Setup(text)) => return Ok(Reload::Kept(text)),
+            Err(other) => return Err(other),
+        };
+        if rules.maps.hash() == self.rules.load().maps.hash() {
+            return Ok(Reload::Same);
         }
+        let report = self.ingest(&rules).reproject(None, &mut |_| ())?;
+        self.remember(&rules)?;
+        self.rules.store(rules);
+        Ok(Reload::Done(report))
     }
 }
 

@@ -34,7 +34,7 @@ impl State {
             permit.resource_type(),
             id,
             &head.version_id,
-            self.maps.load().hash(),
+            self.rules.load().maps.hash(),
         );
         // The very version that the key names, even if another has become the current one since.
         let load = || {
