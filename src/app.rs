@@ -91,13 +91,13 @@ impl App {
     pub fn take_in(&self, paths: &[PathBuf]) -> Result<Report> {
         let rules = self.rules.load();
         let ingest = self.ingest(&rules);
+        let is_new = self.store.record_counts()?.is_empty();
         let report = ingest.files(paths, &mut |_| ())?;
-        let mark = self.data.join(MAPPED_BY);
-        let known = fs::read_to_string(&mark).is_ok_and(|hash| hash == rules.maps.hash());
-        if !known {
+        let mark = fs::read_to_string(self.data.join(MAPPED_BY));
+        if !is_new && mark.is_ok_and(|hash| hash != rules.maps.hash()) {
             ingest.reproject(None, &mut |_| ())?;
-            self.remember(&rules)?;
         }
+        self.remember(&rules)?;
         Ok(report)
     }
 

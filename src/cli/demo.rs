@@ -1,16 +1,136 @@
 //! `throughline demo`: ingests `fixtures/`, and serves it on loopback.
 
+mod welcome;
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Outcome};
+use crate::Error;
+use crate::app::{App, Config, Reload};
+use crate::config::Serving;
+
+/// Folders of `fixtures/` that are for tests alone: broken input, and single cases.
+const NOT_SHOWN: &[&str] = &["cases", "hostile", "sentinel"];
+/// How often the maps are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How long a mapping run may go on once the server has stopped.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Serve the fictional practice of fixtures/ on this machine
+///
+/// Takes the records in, serves them as FHIR on loopback, and prints what to try. The maps are
+/// watched: a change is served at once, or refused with a reason. Ctrl-C stops it.
 #[derive(Debug, Args)]
-pub struct Demo {}
+pub struct Demo {
+    #[command(flatten)]
+    serving: Serving,
+    /// Folder of the source records
+    #[arg(long, value_name = "DIR", default_value = "fixtures")]
+    fixtures: PathBuf,
+}
 
 impl Demo {
     /// Runs the subcommand.
-    pub fn run(self, _context: &mut Context<'_>) -> anyhow::Result<Outcome> {
-        anyhow::bail!("`throughline demo` is not built yet")
+    pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
+        let listener = listen(self.serving.loopback()?)?;
+        let sources = sources(&self.fixtures)?;
+        let config = Config {
+            data: context.folders.data.clone(),
+            mappings: context.folders.mappings.clone(),
+            redis_url: self.serving.redis_url,
+        };
+        writeln!(context.err, "taking in {} …", self.fixtures.display())?;
+        let app = Arc::new(App::open(&config, Arc::clone(&context.clock))?);
+        let report = app.take_in(&sources)?;
+        welcome::write(&app, &config, &App::base(&listener)?, &report, &mut context.out)?;
+        context.out.flush()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let served = runtime.block_on(serve(&app, listener, &mut context.out));
+        runtime.shutdown_timeout(GRACE);
+        served?;
+        writeln!(context.out, "stopped")?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// Binds the port before anything else is done, so that one in use is known at once.
+fn listen(address: SocketAddr) -> crate::Result<TcpListener> {
+    TcpListener::bind(address).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AddrInUse => Error::Setup(format!(
+            "port {} is in use: give another one with --port, or 0 for any that is free",
+            address.port()
+        )),
+        _ => Error::Setup(format!("cannot listen on {address}: {cause}; give another --port")),
+    })
+}
+
+/// The families of the fixtures that are shown.
+fn sources(fixtures: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fixtures.read_dir().with_context(|| {
+        format!("no source records at {}: give their folder with --fixtures", fixtures.display())
+    })?;
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let is_shown = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        path.is_dir() && !NOT_SHOWN.contains(&name)
+    };
+    let mut shown: Vec<_> = paths.into_iter().filter(is_shown).collect();
+    shown.sort();
+    Ok(shown)
+}
+
+/// Serves and watches until somebody wants it to stop.
+async fn serve(app: &Arc<App>, listener: TcpListener, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    tokio::select! {
+        served = app.serve(listener, stop) => Ok(served?),
+        watched = watch(app, out) => watched,
+    }
+}
+
+/// Serves changed maps, and says on the terminal what became of them.
+async fn watch(app: &Arc<App>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut watch = app.watch();
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        ticks.tick().await;
+        if !watch.changed() {
+            continue;
+        }
+        let reloading = Arc::clone(app);
+        match tokio::task::spawn_blocking(move || reloading.reload()).await? {
+            Ok(Reload::Done(report)) => {
+                let refused: u64 = report.quarantined.values().sum();
+                write!(out, "mappings reloaded: {} records mapped anew", report.mapped)?;
+                if refused > 0 {
+                    write!(
+                        out,
+                        ", {refused} of them refused by a map: `throughline quarantine list`"
+                    )?;
+                }
+                writeln!(out)?;
+            }
+            Ok(Reload::Kept(text)) => {
+                writeln!(out, "mappings not reloaded, still serving the old set: {text}")?;
+            }
+            Ok(Reload::Same) => {}
+            Err(failure) => writeln!(out, "mappings not reloaded: {failure}")?,
+        }
+        out.flush()?;
     }
 }
