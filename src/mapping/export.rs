@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
+use super::MapSet;
 use super::fml::to_structure_map;
 use super::model::Model;
-use super::MapSet;
 
 /// One exported resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,7 +64,8 @@ fn rule(rule: &mut Value) {
     let focus = text("variable").or_else(|| text("context")).unwrap_or_default();
     for target in rule.get_mut("target").and_then(Value::as_array_mut).into_iter().flatten() {
         let Some(members) = target.as_object_mut() else { continue };
-        let transform = members.get("transform").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let transform =
+            members.get("transform").and_then(Value::as_str).unwrap_or_default().to_owned();
         if simple && transform == "create" {
             members.insert("transform".to_owned(), Value::from("copy"));
             members.insert("parameter".to_owned(), json!([{"valueId": "vvv"}]));

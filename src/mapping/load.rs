@@ -67,7 +67,19 @@ pub(super) fn load(folder: &Path) -> Result<MapSet, Vec<Diagnostic>> {
     }
     let folder = folder.to_owned();
     let sources = files.iter().map(|file| Arc::clone(&file.source)).collect();
-    Ok(MapSet { folder, hash, elements, models, plans, by_slug, fates, codes, tables, sources, warnings })
+    Ok(MapSet {
+        folder,
+        hash,
+        elements,
+        models,
+        plans,
+        by_slug,
+        fates,
+        codes,
+        tables,
+        sources,
+        warnings,
+    })
 }
 
 /// Files in a folder below `outbound/` are only imported.

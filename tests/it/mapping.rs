@@ -86,7 +86,12 @@ fn a_target_code_outside_the_required_value_set_is_an_error_at_load() {
 #[test]
 fn a_required_element_that_no_rule_sets_is_an_error_at_load() {
     let folder = copy();
-    replace(folder.path(), ENCOUNTER, "data.modality as v -> e.class", "data.modality as v -> e.serviceType as c, c.coding");
+    replace(
+        folder.path(),
+        ENCOUNTER,
+        "data.modality as v -> e.class",
+        "data.modality as v -> e.serviceType as c, c.coding",
+    );
     let found = errors(folder.path());
     assert_eq!((found.len(), found[0].code), (1, "MAP109"));
     assert!(found[0].message.contains("`class`"));
@@ -160,7 +165,10 @@ fn a_record_that_gives_no_required_element_is_refused_with_its_rule_and_no_conte
     record["data"].as_object_mut().unwrap().remove("modality");
     let refusal = run(&set, &record).unwrap_err();
     assert_eq!(refusal.code, "MAP301");
-    assert_eq!(refusal.map, "https://throughline.example/fhir/StructureMap/session-log-encounter|1.0.0");
+    assert_eq!(
+        refusal.map,
+        "https://throughline.example/fhir/StructureMap/session-log-encounter|1.0.0"
+    );
     assert!(refusal.rule.starts_with("outbound/session-log-encounter.fml:"), "{refusal:?}");
     record["data"]["modality"] = json!("video");
     record["derived"]["participants"][0]["start"] = json!("yesterday, says Amara");
@@ -184,7 +192,8 @@ fn strict_json_is_required_of_a_view() {
         good.replacen('}', "", 1),
     ] {
         let mut out = b"before".to_vec();
-        let result = set.run("session-log-encounter", bad.as_bytes(), &mut Scratch::default(), &mut out);
+        let result =
+            set.run("session-log-encounter", bad.as_bytes(), &mut Scratch::default(), &mut out);
         assert_eq!(result.unwrap_err().code, "MAP302");
         assert_eq!(out, b"before");
     }
@@ -206,7 +215,8 @@ fn an_exported_map_has_what_other_engines_need() {
 
 /// Any JSON text for a display name, and any order of members.
 fn text() -> impl Strategy<Value = String> {
-    "[ -~\u{e9}\u{4e2d}\u{1f600}\n\t\"\\\\]{1,40}".prop_filter("not blank", |t| !t.trim().is_empty())
+    "[ -~\u{e9}\u{4e2d}\u{1f600}\n\t\"\\\\]{1,40}"
+        .prop_filter("not blank", |t| !t.trim().is_empty())
 }
 
 proptest! {

@@ -80,6 +80,9 @@ fn record(document: json::Document, schemas: &dyn Schemas) -> Result<Incoming, R
     opened.warnings.extend(cleaned);
     check_data(&mut opened, schemas)?;
     check::check(&mut opened)?;
+    if let Some(found) = derive::rejection(&opened.record) {
+        return Err(Reject::new(found.reason, found.pointer, found.detail));
+    }
     let Opened { record, unknown, warnings, .. } = opened;
     let hash = canonical::sha256(&line(&record));
     let isolated = check::is_isolated(&record);

@@ -14,7 +14,7 @@ const RACES: [(&str, &str); 5] = [
 
 /// The OMB categories of ethnicity in CDCREC.
 const ETHNICITIES: [(&str, &str); 2] =
-    [("2135-2", "Hispanic or Latino"), ("2186-5", "Non Hispanic or Latino")];
+    [("2135-2", "Hispanic or Latino"), ("2186-5", "Not Hispanic or Latino")];
 
 /// The ways not to say. They stay text: what asks for the OMB categories has no code for them
 /// before US Core 6, and a text is right in every version.
