@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod cache;
+mod demo;
 mod errors;
 mod http_read;
 mod http_refusals;

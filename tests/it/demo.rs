@@ -1,0 +1,158 @@
+//! The demo as a newcomer runs it: the command, what it prints, and what is pasted from it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn throughline(arguments: &[&str], data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).arg("--data").arg(data);
+    command
+}
+
+fn run(arguments: &[&str], data: &Path) -> Output {
+    throughline(arguments, data).output().unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if path.is_dir() {
+            copy(&path, &to.join(name));
+        } else {
+            fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
+}
+
+/// A running demo with maps of its own.
+struct Demo {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    folder: TempDir,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mappings = folder.path().join("mappings");
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"), &mappings);
+        let mut child = throughline(&["demo", "--port", "0"], &folder.path().join("data"))
+            .arg("--mappings")
+            .arg(&mappings)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines, folder }
+    }
+
+    /// The lines up to the first that begins with `end`, which is the last of them.
+    fn until(&mut self, end: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        for line in self.lines.by_ref() {
+            seen.push(line.unwrap());
+            if seen.last().unwrap().starts_with(end) {
+                return seen;
+            }
+        }
+        panic!("the demo ended before it said {end:?}: {seen:?}");
+    }
+
+    fn stop(mut self) -> Vec<String> {
+        let stopped = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(stopped.success());
+        let said = self.until("stopped");
+        assert!(self.child.wait().unwrap().success());
+        said
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // A demo that was stopped is gone already.
+        let killed = self.child.kill();
+        drop(killed);
+    }
+}
+
+fn pasted(command: &str) -> Value {
+    let output = Command::new("sh").arg("-c").arg(command).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_three_commands_that_the_demo_prints_work_when_they_are_pasted() {
+    let mut demo = Demo::start();
+    let said = demo.until("Ctrl-C");
+    let after = |start: &str| {
+        let place = said.iter().position(|line| line.trim().starts_with(start)).unwrap();
+        said[place + 1].trim().to_owned()
+    };
+    let read = pasted(&after("# read"));
+    assert_eq!(read["resourceType"], "Encounter");
+    let found = pasted(&after("# search"));
+    assert!(found["total"].as_u64().unwrap() > 0, "{found}");
+    let modes: Vec<&Value> =
+        found["entry"].as_array().unwrap().iter().map(|entry| &entry["search"]["mode"]).collect();
+    assert!(modes.iter().any(|mode| *mode == "include"), "{modes:?}");
+
+    let edit = after("# change").replace("sleep 3", "sleep 0");
+    pasted(&edit);
+    let reloaded = demo.until("mappings");
+    assert!(reloaded.last().unwrap().starts_with("mappings reloaded: "), "{reloaded:?}");
+    let curl = edit.split("&& ").last().unwrap();
+    assert_eq!(pasted(curl)["entry"][0]["resource"]["name"], "Team around the client");
+
+    let map = demo.folder.path().join("mappings/outbound/client-care-team.fml");
+    let text = fs::read_to_string(&map).unwrap();
+    fs::write(&map, text.replace("team.name", "team.nome")).unwrap();
+    let kept = demo.until("mappings");
+    let kept = kept.last().unwrap();
+    assert!(kept.starts_with("mappings not reloaded, still serving the old set: "), "{kept}");
+    assert_eq!(pasted(curl)["entry"][0]["resource"]["name"], "Team around the client");
+    demo.stop();
+}
+
+#[test]
+fn a_demo_that_cannot_start_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let below_a_file = folder.path().join("file/data");
+    let data = folder.path().join("data");
+    let cases: [(&[&str], &Path, &str); 5] = [
+        (&["demo", "--port", &port], &data, "is in use: give another one with --port"),
+        (&["demo", "--port", "0", "--address", "0.0.0.0"], &data, "on loopback only"),
+        (&["demo", "--port", "0"], &below_a_file, "give one you can write with --data"),
+        (&["demo", "--port", "0", "--mappings", "/nowhere"], &data, "--mappings"),
+        (&["demo", "--port", "0", "--fixtures", "/nowhere"], &data, "--fixtures"),
+    ];
+    for (arguments, data, expected) in cases {
+        let output = run(arguments, data);
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(complaint.contains(expected), "{arguments:?}: {complaint}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_token_command_prints_a_token_alone_on_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["token"], folder.path());
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    assert_eq!(text.trim_end().split('.').count(), 3);
+    assert!(output.stderr.is_empty());
+}
