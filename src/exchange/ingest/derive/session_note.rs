@@ -18,9 +18,15 @@ pub(super) fn is_mapped(record: &Record, d: &Derivation, client: &str) -> bool {
     let status = text(&record.data, "status").unwrap_or_default();
     matches!(status, "signed" | "locked" | "amended" | "addendum" | "retracted")
         && class(record, d).is_some()
+        && is_attested(record)
         && record.data.get("signed").is_some_and(Value::is_object)
         && record.client_ids.as_slice() == [client]
         && reference::patient(d, client).is_some()
+}
+
+/// Whether a human stands by the text. An origin that nobody knows may be a machine's draft.
+fn is_attested(record: &Record) -> bool {
+    matches!(text(&record.data, "origin"), None | Some("human" | "ai_draft_reviewed"))
 }
 
 /// Whether its content is shown to anybody.

@@ -55,7 +55,9 @@ pub(super) fn of(record: &Record, client: &str, interprets: impl Fn(&str) -> boo
     let open = client_stays.open || therapist_stays.open;
     let both = intersection(&therapist_stays.closed, &client_stays.closed);
     let given = |name: &str| text(&record.data, name).and_then(local_time::instant);
-    let first_meeting = both.first().map(|i| i.start);
+    // Who is still there met the other one as soon as both had come.
+    let met = intersection(&therapist_stays.all, &client_stays.all);
+    let first_meeting = met.first().map(|i| i.start);
     Window {
         open,
         client_seen: client_stays.open || !client_stays.closed.is_empty(),
@@ -70,20 +72,27 @@ pub(super) fn of(record: &Record, client: &str, interprets: impl Fn(&str) -> boo
 /// The stretches of some people, and whether one has no end yet.
 struct Stays {
     closed: Vec<Interval>,
+    /// The closed ones, and those without an end as if they had none.
+    all: Vec<Interval>,
     open: bool,
 }
 
 impl Stays {
     fn of(rows: &[Value], wanted: impl Fn(&Value) -> bool) -> Self {
-        let mut stays = Self { closed: Vec::new(), open: false };
+        let mut stays = Self { closed: Vec::new(), all: Vec::new(), open: false };
         for row in rows.iter().filter(|row| wanted(row)) {
             let at = |name| text(row, name).and_then(local_time::instant);
             match (at("joined_at"), at("left_at")) {
                 (Some(start), Some(end)) => stays.closed.push(Interval { start, end }),
-                (Some(_), None) => stays.open = true,
+                (Some(start), None) => {
+                    stays.open = true;
+                    stays.all.push(Interval { start, end: Timestamp::MAX });
+                }
                 (None, _) => {}
             }
         }
+        stays.all.extend_from_slice(&stays.closed);
+        stays.all = union(stays.all);
         stays.closed = union(stays.closed);
         stays
     }

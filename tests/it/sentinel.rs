@@ -1,0 +1,233 @@
+//! Every secret of `fixtures/sentinel` carries a marker that starts with `ZZ`. None of them may
+//! come out of the gateway, or lie anywhere but where this test says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::types::Value as Column;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::cases::{text_of, urls};
+use crate::gateway::{Gateway, Served};
+
+/// The only columns that may hold a marker, and why.
+const ALLOWED: &[(&str, &str)] = &[
+    // The platform's record as it came: what maps are run over. No query of HTTP reads it.
+    ("source", "body"),
+    // The isolated plane.
+    ("isolated_note", "body"),
+    ("isolated_quarantine", "body"),
+    // What could not be read, for the operator to look at and send again.
+    ("quarantine", "body"),
+    // Platform ids of records that a record names; never served.
+    ("link", "to_id"),
+];
+
+/// Markers of the other client of the couple, which belong into that client's own resources, and
+/// into no one else's.
+const OWN: &[&str] = &["ZZPARTNERB", "ZZPARTNERBGIVEN", "ZZBONLY"];
+
+/// What shows that this test looks at the right things: each is served somewhere.
+const VISIBLE: &[&str] = &["Visible progress.", "Visible message", "Ann", "12 Pine St"];
+
+fn records() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sentinel/records.ndjson")
+}
+
+/// All markers of the fixture.
+fn markers() -> BTreeSet<String> {
+    let text = fs::read_to_string(records()).unwrap();
+    let words = text.split(|c: char| !c.is_ascii_uppercase());
+    words.filter(|word| word.len() > 3 && word.starts_with("ZZ")).map(str::to_owned).collect()
+}
+
+/// The log of this process, kept.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Everything that came out, by where it came from.
+#[derive(Default)]
+struct Out(BTreeMap<String, String>);
+
+impl Out {
+    fn add(&mut self, place: impl Into<String>, text: &str) {
+        self.0.entry(place.into()).or_default().push_str(text);
+    }
+
+    /// The places with markers. The partner's own resources, and what they refer to, may hold the
+    /// partner's; the tables hold everybody's.
+    fn leaks(&self, markers: &BTreeSet<String>, partner: &str) -> Vec<String> {
+        let own_binaries: BTreeSet<String> = (self.0.values())
+            .filter(|text| text.contains(partner))
+            .filter_map(|text| text.lines().find_map(|line| serde_json::from_str(line).ok()))
+            .flat_map(|resource: Value| urls(&resource))
+            .collect();
+        let leak = |(place, text): (&String, &String)| {
+            let own = text.contains(partner)
+                || place.starts_with("table ")
+                || place.starts_with(partner)
+                || own_binaries.contains(place);
+            let found: Vec<_> = (markers.iter())
+                .filter(|marker| !(own && OWN.contains(&marker.as_str())))
+                .filter(|marker| text.contains(marker.as_str()))
+                .collect();
+            (!found.is_empty()).then(|| format!("{place}: {found:?}"))
+        };
+        self.0.iter().filter_map(leak).collect()
+    }
+}
+
+/// The partner's Patient, and the check that no resource is about both.
+async fn partner(served: &Served) -> String {
+    let patients = served.all("Patient").await;
+    let (partners, others): (Vec<_>, Vec<_>) =
+        patients.iter().partition(|patient| patient["name"][0]["family"] == "ZZPARTNERB");
+    let reference = |patient: &Value| format!("Patient/{}", patient["id"].as_str().unwrap());
+    let (partner, other) = (reference(partners[0]), reference(others[0]));
+    for resource_type in served.types().await.iter().filter(|name| *name != "Binary") {
+        for resource in served.all(resource_type).await {
+            let text = resource.to_string();
+            assert!(!(text.contains(&partner) && text.contains(&other)), "about both: {text}");
+        }
+    }
+    partner
+}
+
+#[tokio::test]
+async fn no_marker_of_a_secret_comes_out_anywhere() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .with_max_level(tracing::Level::TRACE)
+        .finish();
+    // Another test may have set one up before; then this test sees the command's log alone.
+    drop(tracing::subscriber::set_global_default(subscriber));
+    let gateway = Gateway::new();
+    let mut out = Out::default();
+    let report = gateway.ingest(&[records()]);
+    assert!(report.taken > 20, "{}", report.output);
+    out.add("ingest", &report.output);
+    for arguments in [&["quarantine", "list"][..], &["quarantine", "list", "--json"]] {
+        let (stdout, stderr) = gateway.run(arguments);
+        out.add("quarantine list", &(stdout + &stderr));
+    }
+    let served = gateway.serve();
+    let partner = partner(&served).await;
+    visit(&served, &mut out).await;
+    refusals(&served, &mut out).await;
+    drop(served);
+    for text in VISIBLE {
+        assert!(out.0.values().any(|body| body.contains(text)), "{text} is not served");
+    }
+    let log = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+    out.add("log", &String::from_utf8_lossy(&log));
+    tables(&gateway.data().join("store.sqlite"), &mut out);
+    let markers = markers();
+    assert!(markers.len() > 30, "{markers:?}");
+    let leaks = out.leaks(&markers, &partner);
+    assert!(leaks.is_empty(), "\n{}", leaks.join("\n"));
+}
+
+/// Every resource by search, by read and with its history, and every Binary that one refers to.
+async fn visit(served: &Served, out: &mut Out) {
+    for resource_type in served.types().await {
+        if resource_type == "Binary" {
+            continue;
+        }
+        for resource in served.all(&resource_type).await {
+            let id = resource["id"].as_str().unwrap();
+            let path = format!("{resource_type}/{id}");
+            out.add(&path, &format!("{resource}\n{}\n", text_of(&resource)));
+            let history = served.get(&format!("{path}/_history")).await;
+            out.add(format!("{path}/_history"), &history.to_string());
+            let (status, headers, body) = served.request(&format!("{}/{path}", served.base)).await;
+            assert_eq!(status, 200);
+            out.add(&path, &(headers + &body));
+            for url in urls(&resource) {
+                let binary: Value = served.get(&url).await;
+                out.add(&url, &(binary.to_string() + &text_of(&binary)));
+            }
+        }
+    }
+}
+
+/// Refusals, whose requests carry a marker as a value.
+async fn refusals(served: &Served, out: &mut Out) {
+    let paths = [
+        "Patient/ZZPARTNERB",
+        "Patient/ZZ%20PARTNERB",
+        "Patient?identifier=ZZPARTNERB",
+        "Patient?name=ZZPARTNERB",
+        "Patient?_id=ZZPARTNERB",
+        "Patient?_count=ZZPARTNERB",
+        "Encounter?date=ZZPARTNERB",
+        "Encounter?patient=ZZPARTNERB/ZZPARTNERB/x",
+        "Encounter?status=a%0D%0AZZPARTNERB",
+        "DocumentReference?type=%FFZZPARTNERB",
+        "Encounter?_lastUpdated=ZZPARTNERB",
+        "Encounter?no-such-parameter=ZZPARTNERB",
+        "Encounter/x/_history/ZZPARTNERB",
+        "Binary/ZZPARTNERB",
+    ];
+    for path in paths {
+        let (status, headers, body) = served.request(&format!("{}/{path}", served.base)).await;
+        let own_link = body.contains("\"searchset\"");
+        assert!(status >= 400 || own_link, "{path}: {status} {body}");
+        if !own_link {
+            out.add(format!("refusal {path}"), &(headers + &body));
+        }
+    }
+}
+
+/// Every column of every table, but those that may hold secrets.
+fn tables(store: &Path, out: &mut Out) {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connection = Connection::open_with_flags(store, flags).unwrap();
+    let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    let mut names = connection.prepare(names).unwrap();
+    let names: Vec<String> =
+        names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert!(names.iter().any(|name| name == "resource"), "{names:?}");
+    for table in names {
+        let mut rows = connection.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
+        let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
+        let mut rows = rows.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            for (at, column) in columns.iter().enumerate() {
+                if ALLOWED.contains(&(&table, column)) {
+                    continue;
+                }
+                let text = match row.get::<_, Column>(at).unwrap() {
+                    Column::Text(text) => text,
+                    Column::Blob(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                    Column::Null | Column::Integer(_) | Column::Real(_) => continue,
+                };
+                let decoded = serde_json::from_str(&text).map(|json: Value| text_of(&json));
+                out.add(format!("table {table}.{column}"), &(text + &decoded.unwrap_or_default()));
+            }
+        }
+    }
+}
