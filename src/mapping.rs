@@ -5,10 +5,12 @@
 
 mod codes;
 mod compile;
+mod coverage;
 mod diagnostic;
 mod export;
 mod fml;
 mod golden;
+mod lint;
 mod load;
 mod model;
 mod path;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 pub use codes::CodeTable;
+pub use coverage::Gap;
 pub use diagnostic::{Diagnostic, Severity};
 pub use export::Exported;
 pub use golden::{Case, Report, Versions, pretty};

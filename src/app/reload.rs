@@ -85,6 +85,11 @@ impl App {
         if rules.maps.hash() == self.rules.load().maps.hash() {
             return Ok(Reload::Same);
         }
+        let broken = rules.maps.test().diagnostics();
+        if !broken.is_empty() {
+            let texts: Vec<String> = broken.into_iter().map(|found| found.text).collect();
+            return Ok(Reload::Kept(texts.join("\n")));
+        }
         let report = self.ingest(&rules).reproject(None, &mut |_| ())?;
         self.remember(&rules)?;
         self.rules.store(rules);

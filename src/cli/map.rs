@@ -1,5 +1,8 @@
 //! `throughline map`: checks, runs, explains and tests the maps.
 
+mod codes;
+mod scaffold;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -8,7 +11,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::{Context, Outcome};
-use crate::mapping::{Diagnostic, MapSet, Scratch, Versions, pretty};
+use crate::mapping::{Diagnostic, Gap, MapSet, Scratch, Versions, pretty};
 
 /// Check, test, explain and export maps
 #[derive(Debug, Args)]
@@ -52,7 +55,20 @@ enum Command {
         #[arg(long, requires = "bless")]
         unreleased: bool,
     },
-    /// Write StructureMaps, ConceptMaps and StructureDefinitions as JSON
+    /// List fields that no map reads, must-support elements that none sets, codes without a target
+    Coverage {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List departures from the subset that other engines also run
+    Lint,
+    /// Begin a map: print or write a file with everything that is needed
+    New(scaffold::New),
+    /// Move code tables to and from spreadsheets
+    #[command(subcommand)]
+    Codes(codes::Codes),
+    /// Write the set as R4 JSON: `StructureMap`, `ConceptMap` and `StructureDefinition`
     Export {
         /// The format: `r4`
         #[arg(long, value_parser = ["r4"])]
@@ -69,6 +85,10 @@ impl Map {
             Command::Check { json } => check(context, json),
             Command::Run { map, record, trace } => run(context, &map, &record, trace),
             Command::Explain { map, md } => explain(context, map.as_deref(), md),
+            Command::Coverage { json } => coverage(context, json),
+            Command::Lint => lint(context),
+            Command::New(new) => new.run(context),
+            Command::Codes(codes) => codes.run(context),
             Command::Export { folder, .. } => export(context, &folder),
             Command::Test { bless, unreleased } => test(context, bless, unreleased),
         }
@@ -214,5 +234,39 @@ fn export(context: &mut Context<'_>, folder: &PathBuf) -> anyhow::Result<Outcome
         fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     writeln!(context.out, "{} files written to {}", exported.len(), folder.display())?;
+    Ok(Outcome::Done)
+}
+
+fn lint(context: &mut Context<'_>) -> anyhow::Result<Outcome> {
+    let Some(set) = load(context)? else { return Ok(Outcome::Attention) };
+    let found = set.lint();
+    for diagnostic in &found {
+        writeln!(context.out, "{}\n", diagnostic.text)?;
+    }
+    writeln!(context.out, "{} departures from the portable subset", found.len())?;
+    Ok(Outcome::Done)
+}
+
+fn coverage(context: &mut Context<'_>, json: bool) -> anyhow::Result<Outcome> {
+    let Some(set) = load(context)? else { return Ok(Outcome::Attention) };
+    let gaps = set.coverage();
+    if json {
+        writeln!(context.out, "{}", serde_json::to_string_pretty(&gaps)?)?;
+        return Ok(Outcome::Done);
+    }
+    for gap in &gaps {
+        match gap {
+            Gap::UnusedField { model, field, reason } => {
+                writeln!(context.out, "unused field       {model}.{field} ({reason})")?;
+            }
+            Gap::ElementNeverSet { resource, element } => {
+                writeln!(context.out, "element never set  {resource}.{element}")?;
+            }
+            Gap::CodeWithoutTarget { table, code } => {
+                writeln!(context.out, "code without target  {table}: {code}")?;
+            }
+        }
+    }
+    writeln!(context.out, "{} gaps", gaps.len())?;
     Ok(Outcome::Done)
 }

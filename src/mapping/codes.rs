@@ -1,4 +1,4 @@
-//! Code tables: FHIR R4 ConceptMaps, read into one look-up per map.
+//! Code tables: FHIR R4 `ConceptMap`s, read into one look-up per map.
 //! <https://hl7.org/fhir/R4/conceptmap.html>
 
 use std::collections::HashMap;
@@ -23,15 +23,14 @@ pub struct Target {
 impl Target {
     fn new(system: Option<&str>, code: &str, display: Option<&str>) -> Self {
         let json = |text: &str| Value::from(text).to_string();
-        let mut coding = String::from("{");
-        if let Some(system) = system {
-            coding.push_str(&format!("\"system\":{},", json(system)));
-        }
-        coding.push_str(&format!("\"code\":{}", json(code)));
-        if let Some(display) = display {
-            coding.push_str(&format!(",\"display\":{}", json(display)));
-        }
-        coding.push('}');
+        let member = |name: &str, text: &str| format!("\"{name}\":{}", json(text));
+        let members = [
+            system.map(|system| member("system", system)),
+            Some(member("code", code)),
+            display.map(|display| member("display", display)),
+        ];
+        let members: Vec<String> = members.into_iter().flatten().collect();
+        let coding = format!("{{{}}}", members.join(","));
         Self {
             system: system.map(str::to_owned),
             code: code.to_owned(),

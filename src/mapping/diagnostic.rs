@@ -16,6 +16,15 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// What went wrong, or should be known, about the text of a map set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -42,7 +51,7 @@ pub struct Diagnostic {
 
 /// The text of a file, with what is needed to point into it.
 #[derive(Debug)]
-pub struct SourceText {
+pub(crate) struct SourceText {
     /// The path, relative to the map set's folder.
     pub path: String,
     /// The content.
@@ -51,7 +60,7 @@ pub struct SourceText {
 
 /// A place in a file.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(crate) struct Place {
     /// The file.
     pub source: Arc<SourceText>,
     /// The bytes meant.
@@ -60,7 +69,7 @@ pub struct Place {
 
 impl Place {
     /// Line and column of the beginning, from 1; the column counts characters.
-    pub fn position(&self) -> (usize, usize) {
+    pub(crate) fn position(&self) -> (usize, usize) {
         let before = self.source.text.get(..self.span.start).unwrap_or_default();
         let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -68,7 +77,7 @@ impl Place {
     }
 
     /// `file:line`.
-    pub fn file_line(&self) -> String {
+    pub(crate) fn file_line(&self) -> String {
         format!("{}:{}", self.source.path, self.position().0)
     }
 
@@ -87,18 +96,18 @@ impl Place {
 
 /// Gathers the diagnostics of one load; the same place is never reported twice under one code.
 #[derive(Debug, Default)]
-pub struct Diagnostics {
+pub(crate) struct Diagnostics {
     found: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
     /// Reports an error at a place.
-    pub fn error(&mut self, code: &'static str, place: &Place, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, code: &'static str, place: &Place, message: impl Into<String>) {
         self.push(Severity::Error, code, place, message.into(), None);
     }
 
     /// Reports an error at a place, with what to do or what was probably meant.
-    pub fn error_help(
+    pub(crate) fn error_help(
         &mut self,
         code: &'static str,
         place: &Place,
@@ -109,16 +118,35 @@ impl Diagnostics {
     }
 
     /// Reports something that should be known.
-    pub fn warning(&mut self, code: &'static str, place: &Place, message: impl Into<String>) {
+    pub(crate) fn warning(
+        &mut self,
+        code: &'static str,
+        place: &Place,
+        message: impl Into<String>,
+    ) {
         self.push(Severity::Warning, code, place, message.into(), None);
     }
 
     /// Reports an error that is about a whole file.
-    pub fn file(&mut self, code: &'static str, path: &str, message: impl Into<String>) {
-        let message = message.into();
+    pub(crate) fn file(&mut self, code: &'static str, path: &str, message: impl Into<String>) {
+        self.whole(Severity::Error, code, path, message.into());
+    }
+
+    /// Reports something that should be known about a whole file.
+    pub(crate) fn file_warning(
+        &mut self,
+        code: &'static str,
+        path: &str,
+        message: impl Into<String>,
+    ) {
+        self.whole(Severity::Warning, code, path, message.into());
+    }
+
+    fn whole(&mut self, severity: Severity, code: &'static str, path: &str, message: String) {
+        let label = severity.label();
         self.found.push(Diagnostic {
-            text: format!("{path}: error[{code}]: {message}"),
-            severity: Severity::Error,
+            text: format!("{path}: {label}[{code}]: {message}"),
+            severity,
             code,
             file: path.to_owned(),
             line: 0,
@@ -139,8 +167,10 @@ impl Diagnostics {
     ) {
         let (line, column) = place.position();
         let file = place.source.path.clone();
-        let known = |d: &Diagnostic| d.line == line && d.column == column && d.file == file;
-        if self.found.iter().any(|d| known(d) && d.severity <= severity) {
+        let known = |d: &Diagnostic| {
+            d.line == line && d.column == column && d.file == file && d.code == code
+        };
+        if self.found.iter().any(known) {
             return;
         }
         let text = render(severity, code, place, &message, help.as_deref());
@@ -159,17 +189,23 @@ impl Diagnostics {
     }
 
     /// Whether anything makes the set unusable.
-    pub fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.found.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// Whether anything has been reported on the line of this place.
+    pub(crate) fn knows(&self, place: &Place) -> bool {
+        let (line, _) = place.position();
+        self.found.iter().any(|d| d.line == line && d.file == place.source.path)
+    }
+
     /// How many errors there are.
-    pub fn errors(&self) -> usize {
+    pub(crate) fn errors(&self) -> usize {
         self.found.iter().filter(|d| d.severity == Severity::Error).count()
     }
 
     /// Everything, by file and place.
-    pub fn finish(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         self.found
     }
@@ -183,7 +219,7 @@ fn render(
     help: Option<&str>,
 ) -> String {
     let (line, column) = place.position();
-    let label = if severity == Severity::Error { "error" } else { "warning" };
+    let label = severity.label();
     let gutter = " ".repeat(line.to_string().len());
     let source = place.line_text().replace('\t', " ");
     let mut text = format!("{}:{line}:{column}: {label}[{code}]: {message}", place.source.path);
@@ -201,7 +237,7 @@ fn render(
 }
 
 /// `did you mean …?`, if one of the candidates is close enough to what was written.
-pub fn did_you_mean<'a>(
+pub(crate) fn did_you_mean<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Writes a map set as R4 resources: StructureMap, ConceptMap and StructureDefinition.
+//! Writes a map set as R4 resources: StructureMap, ConceptMap and `StructureDefinition`.
 //!
 //! What HL7's engine and others read. Forms that only the text has are written out: the simple
 //! copy becomes `copy`, an `evaluate` without a focus gets the rule's source as its focus.

@@ -3,6 +3,7 @@
 //! The only module that knows the `fml_*` crates. What the language allows and this engine does
 //! not support is reported here, by name.
 
+pub(crate) mod definitions;
 mod expr;
 mod rule;
 
@@ -30,7 +31,6 @@ pub(crate) struct File {
     pub source: Arc<SourceText>,
     pub url: String,
     pub version: String,
-    pub title: String,
     pub uses: Vec<Uses>,
     pub imports: Vec<Name>,
     pub groups: Vec<Group>,
@@ -41,7 +41,6 @@ pub(crate) struct File {
 pub(crate) struct Uses {
     pub url: Name,
     pub alias: Option<String>,
-    pub source: bool,
 }
 
 /// `group Name(source a : A, target b : B) { … }`
@@ -63,7 +62,6 @@ pub(crate) struct Param {
 /// `source -> targets then … "name"`
 #[derive(Debug)]
 pub(crate) struct Rule {
-    pub name: Option<String>,
     pub source: Source,
     pub targets: Vec<Target>,
     pub calls: Vec<Call>,
@@ -94,7 +92,6 @@ pub(crate) struct Source {
     pub default: Option<Literal>,
     pub condition: Option<Expr>,
     pub check: Option<Expr>,
-    pub span: Span,
 }
 
 /// One target of a rule.
@@ -214,6 +211,27 @@ pub(crate) fn to_structure_map(text: &str) -> serde_json::Value {
     fml_model::to_r4(&fml_model::compile(text).map).json
 }
 
+/// Reports what HL7's compiler would have otherwise, and forms that other engines lack.
+pub(crate) fn lint(source: Arc<SourceText>, diagnostics: &mut Diagnostics) {
+    for found in fml_model::compile(&source.text).diagnostics {
+        let place = Place { source: Arc::clone(&source), span: span_of(found.range) };
+        diagnostics.warning("MAP502", &place, found.message);
+    }
+    let mut ignored = Diagnostics::default();
+    let file = read(Arc::clone(&source), &mut ignored);
+    let mut rules: Vec<&Rule> = file.groups.iter().flat_map(|group| &group.rules).collect();
+    while let Some(rule) = rules.pop() {
+        rules.extend(&rule.rules);
+        for target in &rule.targets {
+            if matches!(target.transform, Transform::Evaluate { focus: None, .. }) {
+                let place = Place { source: Arc::clone(&source), span: target.span.clone() };
+                let message = "an expression without a focus: write `evaluate(variable, …)`";
+                diagnostics.warning("MAP503", &place, message);
+            }
+        }
+    }
+}
+
 struct Reader<'a> {
     source: Arc<SourceText>,
     diagnostics: &'a mut Diagnostics,
@@ -266,7 +284,6 @@ impl Reader<'_> {
             self.unsupported(span(embedded.syntax()), "an embedded conceptmap", instead);
         }
         File {
-            title: metadata("name"),
             url,
             version,
             uses: tree.uses().filter_map(|u| self.uses(&u)).collect(),
@@ -277,16 +294,11 @@ impl Reader<'_> {
     }
 
     fn uses(&mut self, uses: &ast::UsesDeclaration) -> Option<Uses> {
-        let source = match uses.mode() {
-            Some(ast::ModelMode::Source) => true,
-            Some(ast::ModelMode::Target) => false,
-            _ => {
-                let at = span(uses.syntax());
-                self.unsupported(at, "this mode of `uses`", "use `as source` or `as target`");
-                return None;
-            }
-        };
-        Some(Uses { url: literal_name(&uses.url()?)?, alias: uses.alias(), source })
+        if !matches!(uses.mode(), Some(ast::ModelMode::Source | ast::ModelMode::Target)) {
+            let at = span(uses.syntax());
+            self.unsupported(at, "this mode of `uses`", "use `as source` or `as target`");
+        }
+        Some(Uses { url: literal_name(&uses.url()?)?, alias: uses.alias() })
     }
 
     fn group(&mut self, group: &ast::Group) -> Option<Group> {

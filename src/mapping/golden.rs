@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest;
 use serde_json::{Value, json};
 
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::{MapSet, Outcome, Refusal, Scratch};
 
 /// What a golden test found.
@@ -35,6 +36,18 @@ impl Report {
     /// How many cases failed.
     pub fn failed(&self) -> usize {
         self.cases.iter().filter(|case| case.problem.is_some()).count()
+    }
+
+    /// The cases that failed, as diagnostics. Goldens are synthetic: their content may be shown.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut diagnostics = Diagnostics::default();
+        for case in &self.cases {
+            if let Some(problem) = &case.problem {
+                let path = format!("tests/{}/{}", case.map, case.case);
+                diagnostics.file("MAP400", &path, problem.clone());
+            }
+        }
+        diagnostics.finish()
     }
 }
 

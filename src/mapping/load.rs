@@ -53,6 +53,9 @@ pub(super) fn load(folder: &Path) -> Result<MapSet, Vec<Diagnostic>> {
         }
         plans.push(compiled.plan);
     }
+    for file in &files {
+        fml::definitions::check(&file.source, &elements, &models, &mut diagnostics);
+    }
     suppress(&models, &tables, &mut fates, &mut diagnostics);
     let mut by_slug = HashMap::new();
     for (index, plan) in plans.iter().enumerate() {

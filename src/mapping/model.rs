@@ -1,4 +1,4 @@
-//! Logical models: what a source record looks like, read from R4 StructureDefinitions.
+//! Logical models: what a source record looks like, read from R4 `StructureDefinition`s.
 //!
 //! The same model is the schema of ingest and the source type of the maps.
 
@@ -61,14 +61,14 @@ pub struct Model {
     pub url: String,
     /// The name in camel case: `SessionLog`.
     pub name: String,
-    /// The StructureDefinition as read.
+    /// The `StructureDefinition` as read.
     pub definition: Value,
     /// The objects; the first is the record.
     pub types: Vec<ObjectType>,
 }
 
 impl Model {
-    /// Reads a StructureDefinition of kind `logical`; answers what is wrong with it.
+    /// Reads a `StructureDefinition` of kind `logical`; answers what is wrong with it.
     pub fn read(definition: Value) -> Result<Self, Vec<String>> {
         let text = |key: &str| definition.get(key).and_then(Value::as_str).map(str::to_owned);
         let mut wrong = Vec::new();

@@ -89,6 +89,19 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
+/// Several texts as one, in the arena.
+pub(crate) fn joined<'a>(bump: &'a bumpalo::Bump, parts: &[&str]) -> &'a str {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let bytes: &'a mut [u8] = bump.alloc_slice_fill_copy(length, 0);
+    let mut rest = &mut *bytes;
+    for part in parts {
+        let (head, tail) = rest.split_at_mut(part.len());
+        head.copy_from_slice(part.as_bytes());
+        rest = tail;
+    }
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
 /// Where a text or number of the record stands, as a JSON pointer; found by its address.
 pub(crate) fn pointer_to(model: &Model, root: Node<'_>, wanted: Node<'_>) -> Option<String> {
     let mut path = Vec::new();

@@ -51,7 +51,7 @@ impl Check<'_> {
                 self.object(path, value, id, depth);
             }
             (Some(_), None) => {
-                self.issue(path, "not-supported", "this resource type is not supported here")
+                self.issue(path, "not-supported", "this resource type is not supported here");
             }
             (None, _) => self.issue(path, "structure", "a resource needs a resourceType"),
         }
@@ -96,13 +96,13 @@ impl Check<'_> {
                 }
             }
             (false, Value::Array(_)) => {
-                self.issue(&path, "structure", "this element does not repeat")
+                self.issue(&path, "structure", "this element does not repeat");
             }
             (true, _) => {
-                self.issue(&path, "structure", "this element repeats: an array is expected")
+                self.issue(&path, "structure", "this element repeats: an array is expected");
             }
             (false, item) => {
-                self.item(&path, element, slot.content, item, (extended, false), depth)
+                self.item(&path, element, slot.content, item, (extended, false), depth);
             }
         }
     }

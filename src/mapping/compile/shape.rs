@@ -1,7 +1,7 @@
 //! Target shapes: which elements a map writes on each type, and which of them it owes.
 
 use super::Compiler;
-use crate::fhir::r4::{Content, Element, Primitive, Slot, TypeId};
+use crate::fhir::r4::{Content, Element, Primitive, TypeId};
 use crate::mapping::diagnostic::{Place, did_you_mean};
 use crate::mapping::fml::Name;
 use crate::mapping::plan::{Shape, ShapeOf, ShapeSlot};
@@ -15,8 +15,6 @@ pub(super) struct Found {
     pub element: usize,
     /// What it may hold.
     pub content: Vec<Content>,
-    /// The concrete slot, unless it is a choice named without its type.
-    pub slot: Option<Slot>,
     pub definition: Element,
 }
 
@@ -58,11 +56,11 @@ impl Compiler<'_, '_> {
         if let Some(slot) = t.slot(plain) {
             let definition = t.elements.get(slot.element)?.clone();
             let content = vec![slot.content];
-            return Some(Found { element: slot.element, content, slot: Some(slot), definition });
+            return Some(Found { element: slot.element, content, definition });
         }
         if let Some((element, definition)) = t.element(plain) {
             let content = definition.content.clone();
-            return Some(Found { element, content, slot: None, definition: definition.clone() });
+            return Some(Found { element, content, definition: definition.clone() });
         }
         let owner = self.shapes.get(shape).map(|s| s.name.clone()).unwrap_or_default();
         let choices = t.elements.iter().map(|e| &*e.name);

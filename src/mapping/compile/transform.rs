@@ -40,19 +40,7 @@ impl Compiler<'_, '_> {
         place: usize,
         frame: &mut Frame,
     ) -> Option<Action> {
-        let (context, shape) = match frame.get(&target.context.text) {
-            Some(Bound::Target { slot, shape }) => (slot, shape),
-            Some(Bound::Source { .. }) => {
-                let message =
-                    format!("`{}` is a source and cannot be written", target.context.text);
-                self.error("MAP103", &target.context.span, message);
-                return None;
-            }
-            None => {
-                self.unknown_variable(&target.context, frame);
-                return None;
-            }
-        };
+        let (context, shape) = self.target_variable(&target.context, frame)?;
         let Some(element) = &target.element else {
             self.error("MAP108", &target.span, "write an element: `target.element = …`");
             return None;
@@ -88,20 +76,7 @@ impl Compiler<'_, '_> {
         );
         self.row(frame, context, element, &cardinality, origin, &given, place);
         let made = self.made(content, &given, target);
-        let bind = match (&target.alias, made) {
-            (Some(alias), Some(shape)) => {
-                let path = target_path(frame, context, &element.text);
-                let slot = frame.add_target(&alias.text, shape);
-                frame.target_paths.insert(slot, path);
-                Some(slot)
-            }
-            (Some(alias), None) => {
-                let message = "a translated Coding is complete and cannot be given a variable";
-                self.error("MAP108", &alias.span, message);
-                None
-            }
-            (None, _) => None,
-        };
+        let bind = self.bind(target, made, context, &element.text, frame);
         let primitive = match content {
             Content::Primitive(primitive) => Some(primitive),
             _ => None,
@@ -115,6 +90,42 @@ impl Compiler<'_, '_> {
             make: made,
             bind,
         })
+    }
+
+    fn target_variable(&mut self, name: &Name, frame: &Frame) -> Option<(usize, usize)> {
+        match frame.get(&name.text) {
+            Some(Bound::Target { slot, shape }) => Some((slot, shape)),
+            Some(Bound::Source { .. }) => {
+                let message = format!("`{}` is a source and cannot be written", name.text);
+                self.error("MAP103", &name.span, message);
+                None
+            }
+            None => {
+                self.unknown_variable(name, frame);
+                None
+            }
+        }
+    }
+
+    /// Gives what a target makes the name that the rule gives it.
+    fn bind(
+        &mut self,
+        target: &fml::Target,
+        made: Option<usize>,
+        context: usize,
+        element: &str,
+        frame: &mut Frame,
+    ) -> Option<usize> {
+        let alias = target.alias.as_ref()?;
+        let Some(shape) = made else {
+            let message = "a translated Coding is complete and cannot be given a variable";
+            self.error("MAP108", &alias.span, message);
+            return None;
+        };
+        let path = target_path(frame, context, element);
+        let slot = frame.add_target(&alias.text, shape);
+        frame.target_paths.insert(slot, path);
+        Some(slot)
     }
 
     /// The shape of the object that a target makes, or of the primitive that it names.

@@ -59,7 +59,7 @@ impl Reader<'_> {
             && calls.is_empty()
             && rules.is_empty()
             && matches!(targets.as_slice(), [t] if t.alias.is_none() && matches!(t.transform, Transform::Make));
-        Some(Rule { name: rule.name(), source, targets, calls, rules, span: at, simple })
+        Some(Rule { source, targets, calls, rules, span: at, simple })
     }
 
     fn dependent_call(&mut self, invocation: &ast::Invocation) -> Option<Call> {
@@ -119,7 +119,6 @@ impl Reader<'_> {
             default,
             condition: source.where_clause().map(|node| self.expr(&node)),
             check: source.check_clause().map(|node| self.expr(&node)),
-            span: at,
         })
     }
 

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use bumpalo::Bump;
 
 use super::{Expr, Function, Operator};
-use crate::mapping::record::Node;
+use crate::mapping::record::{Node, joined};
 
 /// What an expression sees.
 #[derive(Clone, Copy)]
@@ -238,8 +238,8 @@ impl Operator {
         if self == Operator::Plus && (left.is_none() || right.is_none()) {
             return Node::Absent;
         }
-        let text = [left.unwrap_or_default(), right.unwrap_or_default()].concat();
-        if text.is_empty() { Node::Absent } else { Node::Text(env.bump.alloc_str(&text)) }
+        let text = joined(env.bump, &[left.unwrap_or_default(), right.unwrap_or_default()]);
+        if text.is_empty() { Node::Absent } else { Node::Text(text) }
     }
 }
 
@@ -297,5 +297,119 @@ fn compare(left: Node<'_>, right: Node<'_>) -> Option<Ordering> {
         }
         (Node::Boolean(a), Node::Boolean(b)) => Some(a.cmp(&b)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::mapping::diagnostic::{Diagnostics, SourceText};
+    use crate::mapping::fml;
+    use crate::mapping::model::{FieldType, Model};
+    use crate::mapping::path::{Compiler, Scope, Ty, Variable};
+    use crate::mapping::record::{Caps, read};
+
+    struct Nothing;
+
+    impl Scope for Nothing {
+        fn source(&self, _: &str) -> Option<Variable> {
+            None
+        }
+    }
+
+    fn model() -> Model {
+        let element = |path: &str, max: &str, code: &str| json!({"path": path, "max": max, "type": [{"code": code}]});
+        Model::read(json!({"url": "https://x.example/v", "name": "V", "type": "V", "differential": {"element": [
+            element("V.status", "1", "code"), element("V.n", "1", "integer"), element("V.at", "1", "dateTime"),
+            element("V.who", "*", "BackboneElement"), element("V.who.role", "1", "code"), element("V.flag", "1", "boolean")]}}))
+        .unwrap()
+    }
+
+    /// The diagnostics of an expression, and what it gives for a record.
+    fn evaluate(expression: &str, record: &str) -> Result<String, Vec<String>> {
+        let text =
+            format!("group G(source s, target t) {{ s where ({expression}) -> t.x = 'y' \"r\"; }}");
+        let source = Arc::new(SourceText { path: "g.fml".into(), text });
+        let mut ignored = Diagnostics::default();
+        let file = fml::read(Arc::clone(&source), &mut ignored);
+        let expr = file.groups[0].rules[0].source.condition.as_ref().unwrap();
+        let (model, mut diagnostics, mut reads) = (model(), Diagnostics::default(), Vec::new());
+        let focus = Some(Ty { content: Some(FieldType::Object(0)), many: false });
+        let (diagnosed, reads) = (&mut diagnostics, &mut reads);
+        let compiler = &mut Compiler {
+            model: &model,
+            source: &source,
+            scope: &Nothing,
+            diagnostics: diagnosed,
+            reads,
+        };
+        let (compiled, _) = compiler.compile(expr, focus);
+        let found: Vec<String> = diagnostics.finish().into_iter().map(|d| d.message).collect();
+        if !found.is_empty() {
+            return Err(found);
+        }
+        let bump = Bump::new();
+        let this = read(&model, record.as_bytes(), &bump, Caps::default()).unwrap();
+        Ok(match compiled.first(Env { variables: &[], this, bump: &bump }) {
+            Node::Absent => "{}".to_owned(),
+            Node::Boolean(value) => value.to_string(),
+            Node::Text(text) | Node::Number(text) => text.to_owned(),
+            Node::Object(_) | Node::List(_) => "object".to_owned(),
+        })
+    }
+
+    #[test]
+    fn expressions_follow_fhirpath() {
+        let record = r#"{"status":"open","n":7,"at":"2026-11-01T01:30:00-04:00","who":[{"role":"a"},{"role":"b"}],"flag":false}"#;
+        for (expression, expected) in [
+            ("status = 'open' and n > 6.5", "true"),
+            ("status != 'open' or who.count() = 2", "true"),
+            ("who.where(role = 'b').exists()", "true"),
+            ("who.exists(role = 'c')", "false"),
+            ("who.role.first()", "a"),
+            ("who.last().role & '-' & status", "b-open"),
+            ("status in ('open' | 'done')", "true"),
+            ("flag.not() and flag.exists()", "true"),
+            ("at < @2026-11-01T05:45:00Z", "true"),
+            ("at = @2026-11-01T05:30:00Z", "true"),
+            ("flag implies (n = 1)", "true"),
+            ("iif(flag, 'x', status.upper().substring(1, 2))", "PE"),
+            ("status.startsWith('op') and who.all(role.length() = 1)", "true"),
+        ] {
+            assert_eq!(evaluate(expression, record).as_deref(), Ok(expected), "{expression}");
+        }
+    }
+
+    #[test]
+    fn an_empty_side_makes_most_results_empty() {
+        for (expression, expected) in [
+            ("status = 'open'", "{}"),
+            ("status != 'open'", "{}"),
+            ("status = 'open' or n.empty()", "true"),
+            ("status = 'open' and n.exists()", "false"),
+            ("status + 'x'", "{}"),
+            ("status & 'x'", "x"),
+            ("who.count()", "0"),
+        ] {
+            assert_eq!(evaluate(expression, "{}").as_deref(), Ok(expected), "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_refused_at_load() {
+        for expression in [
+            "statu = 'x'",
+            "who.rolle.exists()",
+            "today()",
+            "status = 1",
+            "n + 1",
+            "status.matches('x')",
+        ] {
+            assert_eq!(evaluate(expression, "{}").unwrap_err().len(), 1, "{expression}");
+        }
     }
 }

@@ -305,23 +305,36 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the rest of a string that has escapes, into the arena.
+    /// Reads a string that has escapes, into the arena; it never grows by being decoded.
     fn escaped(&mut self, start: usize) -> Read<&'a str> {
-        let mut text = self.slice(start, self.at)?.to_owned();
-        loop {
+        let raw = self.bytes.get(self.at..).unwrap_or_default();
+        let mut end = 0;
+        while !matches!(raw.get(end), Some(b'"') | None) {
+            end += if raw.get(end) == Some(&b'\\') { 2 } else { 1 };
+        }
+        let text: &'a mut [u8] = self.bump.alloc_slice_fill_copy(self.at + end - start, 0);
+        let mut length = 0;
+        let mut push = |part: &[u8]| {
+            if let Some(place) = text.get_mut(length..length + part.len()) {
+                place.copy_from_slice(part);
+            }
+            length += part.len();
+        };
+        push(self.slice(start, self.at)?.as_bytes());
+        while !self.eat(b'"') {
             let from = self.at;
             while !matches!(self.peek(), b'"' | b'\\' | 0..0x20) {
                 self.at += 1;
             }
-            text.push_str(self.slice(from, self.at)?);
-            if self.eat(b'"') {
-                return Ok(self.bump.alloc_str(&text));
-            }
-            if !self.eat(b'\\') {
+            push(self.slice(from, self.at)?.as_bytes());
+            if self.eat(b'\\') {
+                push(self.escape()?.encode_utf8(&mut [0; 4]).as_bytes());
+            } else if self.peek() != b'"' {
                 return Err("a string does not end, or has a control character".into());
             }
-            text.push(self.escape()?);
         }
+        let text: &'a [u8] = text;
+        std::str::from_utf8(text.get(..length).unwrap_or_default()).or(Err("not UTF-8".into()))
     }
 
     fn escape(&mut self) -> Read<char> {
@@ -413,4 +426,54 @@ fn known(mut unknown: Option<&Unknown<'_>>, name: &str) -> bool {
         unknown = entry.next;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn model() -> Model {
+        let element = |path: &str, max: &str, code: &str| json!({"path": path, "max": max, "type": [{"code": code}]});
+        Model::read(json!({"url": "https://x.example/v", "name": "V", "type": "V", "differential": {"element": [
+            element("V.n", "1", "decimal"), element("V.t", "1", "string"), element("V.l", "*", "string"),
+            element("V.o", "*", "BackboneElement"), element("V.o.b", "1", "boolean")]}}))
+        .unwrap()
+    }
+
+    fn fails(text: &str) -> (&'static str, String) {
+        let error = read(&model(), text.as_bytes(), &Bump::new(), Caps::default()).unwrap_err();
+        (error.message, error.pointer())
+    }
+
+    #[test]
+    fn values_keep_their_text_and_empty_ones_are_absent() {
+        let (model, bump) = (model(), Bump::new());
+        let text = r#"{"n":1.10,"t":"a\u00e9\ud83d\ude00\n","l":["",null,"x"],"o":[{},{"b":true}],"z":[1]}"#;
+        let root = read(&model, text.as_bytes(), &bump, Caps::default()).unwrap();
+        assert!(matches!(root.field(0), Node::Number("1.10")));
+        assert!(matches!(root.field(1), Node::Text("aé😀\n")));
+        assert_eq!(root.field(2).items().count(), 1);
+        assert_eq!(root.field(3).items().count(), 1);
+        let Node::Object(object) = root else { panic!() };
+        assert_eq!(object.unknown.map(|unknown| unknown.name), Some("z"));
+    }
+
+    #[test]
+    fn what_is_not_strict_json_or_not_the_model_is_refused_with_its_place() {
+        assert_eq!(fails(r#"{"t":"a","t":"b"}"#), ("duplicate key", "/t".to_owned()));
+        assert_eq!(
+            fails(r#"{"o":[{"b":true},{"b":"x"}]}"#),
+            ("true or false is expected here", "/o/1/b".to_owned())
+        );
+        assert_eq!(fails(r#"{"t":"\ud800"}"#).0, "a lone surrogate");
+        assert_eq!(fails(r#"{"z":{"a":1,"a":2}}"#).0, "duplicate key");
+        assert_eq!(fails("{\"t\":\"a\nb\"}").0, "a control character in a string");
+        assert_eq!(fails(r#"{"n":01}"#).0, "a number may not begin with 0");
+        assert_eq!(fails(r#"{"t":"a"} x"#).0, "more than one JSON value");
+        assert_eq!(
+            fails(&format!("{{\"z\":{}1{}}}", "[".repeat(70), "]".repeat(70))).0,
+            "nested too deeply"
+        );
+    }
 }

@@ -9,7 +9,7 @@ use crate::mapping::Loss;
 use crate::mapping::codes::{CodeTable, Entry, Unmapped};
 use crate::mapping::path::Env;
 use crate::mapping::plan::{Action, Op, Part};
-use crate::mapping::record::{Node, pointer_to};
+use crate::mapping::record::{Node, joined, pointer_to};
 
 impl<'a> Runner<'a, '_> {
     pub(super) fn act(&mut self, action: &'a Action, frame: Frame<'a>) -> Run<()> {
@@ -108,14 +108,14 @@ impl<'a> Runner<'a, '_> {
                 self.checked(action, expr.first(env))
             }
             Op::Append(parts) => {
-                let mut text = String::new();
-                for part in parts {
-                    match part {
-                        Part::Constant(constant) => text.push_str(constant),
-                        Part::Variable(slot) => text.push_str(text_of(source(*slot))),
-                    }
-                }
-                self.checked(action, Node::Text(self.bump.alloc_str(&text)))
+                let text = parts.iter().fold("", |text, part| {
+                    let part = match part {
+                        Part::Constant(constant) => constant,
+                        Part::Variable(slot) => text_of(source(*slot)),
+                    };
+                    joined(self.bump, &[text, part])
+                });
+                self.checked(action, Node::Text(text))
             }
             Op::Truncate(slot, length) => {
                 let text = text_of(source(*slot));

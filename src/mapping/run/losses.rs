@@ -16,51 +16,68 @@ pub(crate) enum Fate {
 /// The fate of every field, by object type and position.
 pub(crate) type Fates = Vec<Vec<Fate>>;
 
+/// The way to a value, kept on the stack: most values are never reported.
+#[derive(Clone, Copy)]
+struct Way<'w> {
+    parent: Option<&'w Way<'w>>,
+    name: &'w str,
+    index: Option<usize>,
+}
+
+impl Way<'_> {
+    fn pointer(&self) -> String {
+        let parent = self.parent.map(Way::pointer).unwrap_or_default();
+        let name = self.name.replace('~', "~0").replace('/', "~1");
+        let index = self.index.map(|index| format!("/{index}")).unwrap_or_default();
+        format!("{parent}/{name}{index}")
+    }
+}
+
 /// Reports the fields of `data`, and unknown fields of the envelope, that nothing reads.
 pub(crate) fn losses(model: &Model, fates: &Fates, record: Node<'_>, losses: &mut Vec<Loss>) {
+    let mut walk = Walk { model, fates, losses };
     let Node::Object(root) = record else { return };
-    let Some(t) = model.types.first() else { return };
-    unknown(root, "", losses);
-    if let Some(data) = t.field("data") {
-        walk(model, fates, record.field(data), "/data", losses);
+    walk.unknown(root, None);
+    if let Some(data) = model.types.first().and_then(|t| t.field("data")) {
+        walk.object(record.field(data), Way { parent: None, name: "data", index: None });
     }
 }
 
-fn unknown(object: &Object<'_>, pointer: &str, losses: &mut Vec<Loss>) {
-    let names = std::iter::successors(object.unknown, |unknown| unknown.next);
-    for unknown in names {
-        let name = unknown.name.replace('~', "~0").replace('/', "~1");
-        report(format!("{pointer}/{name}"), "no_target", losses);
+struct Walk<'a> {
+    model: &'a Model,
+    fates: &'a Fates,
+    losses: &'a mut Vec<Loss>,
+}
+
+impl Walk<'_> {
+    fn report(&mut self, parent: Option<&Way<'_>>, name: &str, reason: &'static str) {
+        let pointer = Way { parent, name, index: None }.pointer();
+        self.losses.push(Loss { pointer, reason });
     }
-}
 
-fn report(pointer: String, reason: &'static str, losses: &mut Vec<Loss>) {
-    losses.push(Loss { pointer, reason });
-}
-
-fn walk(model: &Model, fates: &Fates, node: Node<'_>, pointer: &str, losses: &mut Vec<Loss>) {
-    let Node::Object(object) = node else { return };
-    unknown(object, pointer, losses);
-    let (Some(t), Some(fates_here)) = (model.types.get(object.object), fates.get(object.object))
-    else {
-        return;
-    };
-    for ((value, field), fate) in object.fields.iter().zip(&t.fields).zip(fates_here) {
-        if value.is_absent() {
-            continue;
+    fn unknown(&mut self, object: &Object<'_>, way: Option<&Way<'_>>) {
+        for unknown in std::iter::successors(object.unknown, |unknown| unknown.next) {
+            self.report(way, unknown.name, "no_target");
         }
-        match (fate, field.content) {
-            (Fate::Lost(reason), _) => report(format!("{pointer}/{}", field.name), reason, losses),
-            (Fate::Carried, FieldType::Object(_)) if field.list => {
-                for (index, item) in value.items().enumerate() {
-                    let pointer = format!("{pointer}/{}/{index}", field.name);
-                    walk(model, fates, item, &pointer, losses);
+    }
+
+    fn object(&mut self, node: Node<'_>, way: Way<'_>) {
+        let Node::Object(object) = node else { return };
+        self.unknown(object, Some(&way));
+        let t = self.model.types.get(object.object);
+        let Some((t, fates)) = t.zip(self.fates.get(object.object)) else { return };
+        for ((value, field), fate) in object.fields.iter().zip(&t.fields).zip(fates) {
+            match (fate, field.content) {
+                _ if value.is_absent() => {}
+                (Fate::Lost(reason), _) => self.report(Some(&way), &field.name, reason),
+                (Fate::Carried, FieldType::Object(_)) => {
+                    for (index, item) in value.items().enumerate() {
+                        let index = field.list.then_some(index);
+                        self.object(item, Way { parent: Some(&way), name: &field.name, index });
+                    }
                 }
+                (Fate::Carried, FieldType::Primitive(_)) => {}
             }
-            (Fate::Carried, FieldType::Object(_)) => {
-                walk(model, fates, *value, &format!("{pointer}/{}", field.name), losses);
-            }
-            (Fate::Carried, FieldType::Primitive(_)) => {}
         }
     }
 }
