@@ -189,7 +189,7 @@ fn participant(person: Person<'_>) -> Participant<'_> {
 }
 
 /// A session log's view as an Encounter.
-pub fn encounter(view: &str) -> Vec<u8> {
+pub(super) fn encounter(view: &str) -> Vec<u8> {
     let record: Record<'_> = serde_json::from_str(view).unwrap();
     let (data, derived) = (record.data, record.derived);
     let cpt = data.billing.and_then(|billing| billing.cpt);

@@ -127,7 +127,7 @@ pub(crate) fn compile(
     };
     let (model, shape) = compiler.entry(group)?;
     compiler.model = model;
-    compiler.group_instance(Instance {
+    compiler.group_instance(&Instance {
         file,
         group: 0,
         sources: vec![FieldType::Object(0)],
@@ -289,8 +289,8 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// The group compiled for these types; made when it is first asked for.
-    fn group_instance(&mut self, instance: Instance) -> usize {
-        if let Some(known) = self.instances.get(&instance) {
+    fn group_instance(&mut self, instance: &Instance) -> usize {
+        if let Some(known) = self.instances.get(instance) {
             return *known;
         }
         let index = self.groups.len();

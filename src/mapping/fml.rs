@@ -212,19 +212,19 @@ pub(crate) fn to_structure_map(text: &str) -> serde_json::Value {
 }
 
 /// Reports what HL7's compiler would have otherwise, and forms that other engines lack.
-pub(crate) fn lint(source: Arc<SourceText>, diagnostics: &mut Diagnostics) {
+pub(crate) fn lint(source: &Arc<SourceText>, diagnostics: &mut Diagnostics) {
     for found in fml_model::compile(&source.text).diagnostics {
-        let place = Place { source: Arc::clone(&source), span: span_of(found.range) };
+        let place = Place { source: Arc::clone(source), span: span_of(found.range) };
         diagnostics.warning("MAP502", &place, found.message);
     }
     let mut ignored = Diagnostics::default();
-    let file = read(Arc::clone(&source), &mut ignored);
+    let file = read(Arc::clone(source), &mut ignored);
     let mut rules: Vec<&Rule> = file.groups.iter().flat_map(|group| &group.rules).collect();
     while let Some(rule) = rules.pop() {
         rules.extend(&rule.rules);
         for target in &rule.targets {
             if matches!(target.transform, Transform::Evaluate { focus: None, .. }) {
-                let place = Place { source: Arc::clone(&source), span: target.span.clone() };
+                let place = Place { source: Arc::clone(source), span: target.span.clone() };
                 let message = "an expression without a focus: write `evaluate(variable, …)`";
                 diagnostics.warning("MAP503", &place, message);
             }

@@ -1,8 +1,6 @@
 //! Where a map set departs from what every engine of the mapping language does. These are
 //! choices, not faults: they are listed so that nobody is surprised.
 
-use std::sync::Arc;
-
 use super::codes::Unmapped;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::{MapSet, fml};
@@ -12,7 +10,7 @@ impl MapSet {
     pub fn lint(&self) -> Vec<Diagnostic> {
         let mut diagnostics = Diagnostics::default();
         for source in &self.sources {
-            fml::lint(Arc::clone(source), &mut diagnostics);
+            fml::lint(source, &mut diagnostics);
         }
         let used = self.plans.iter().flat_map(|plan| &plan.tables);
         let mut files: Vec<(&str, &Unmapped)> =

@@ -195,7 +195,7 @@ impl Loader<'_> {
                     files.push((name, text));
                 }
                 Err(error) => {
-                    self.diagnostics.file("MAP001", &name, format!("cannot be read: {error}"))
+                    self.diagnostics.file("MAP001", &name, format!("cannot be read: {error}"));
                 }
             }
         }

@@ -169,6 +169,7 @@ pub(crate) enum ShapeOf {
 }
 
 /// One element of a shape, under one JSON name.
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts of the element table")]
 #[derive(Debug)]
 pub(crate) struct ShapeSlot {
     /// The JSON name.

@@ -33,7 +33,7 @@ pub(crate) struct Item<'a> {
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
     /// The type in the model.
-    pub object: usize,
+    pub of: usize,
     /// The fields at the model's positions.
     pub fields: &'a [Node<'a>],
     /// The names of fields that the model does not know, last one first.
@@ -123,7 +123,7 @@ fn find(model: &Model, node: Node<'_>, wanted: Node<'_>, path: &mut Vec<String>)
     }
     match node {
         Node::Object(object) => {
-            let Some(t) = model.types.get(object.object) else { return false };
+            let Some(t) = model.types.get(object.of) else { return false };
             object
                 .fields
                 .iter()

@@ -1,7 +1,6 @@
 //! `throughline map codes`: code tables as CSV, for people who keep them in spreadsheets.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;

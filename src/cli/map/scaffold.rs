@@ -1,7 +1,7 @@
 //! `throughline map new`: the beginning of a map, with the fields and elements it is about.
 
+use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -64,22 +64,18 @@ fn scaffold(set: &MapSet, model: &Model, resource: &str) -> anyhow::Result<Strin
          /// version = '0.1.0'\n\nuses \"{}\" alias {name} as source\nuses \
          \"http://hl7.org/fhir/StructureDefinition/{resource}\" alias {resource} as target\n\n\
          group {name}To{resource}(source r : {name}, target t : {resource}) {{\n  \
-         r.derived as d -> t.id = d.resource_id \"id\";\n  r.data as data then Data(data, t) \"data\";\n}}\n\n\
+         r.derived as d then {{\n    d.resource_id as v -> t.id = v \"id\";\n  }} \"derived\";\n  r.data as data then Data(data, t) \"data\";\n}}\n\n\
          group Data(source data, target t : {resource}) {{\n",
         model.url
     );
-    text = text.replace(
-        "  r.derived as d -> t.id = d.resource_id \"id\";\n",
-        "  r.derived as d then {\n    d.resource_id as v -> t.id = v \"id\";\n  } \"derived\";\n",
-    );
     text.push_str("  // required:\n");
     for element in t.elements.iter().filter(|element| element.required) {
-        text.push_str(&format!("  //   t.{}\n", element.name));
+        writeln!(text, "  //   t.{}", element.name)?;
     }
     text.push_str("  // the record has:\n");
     for t in model.types.iter().filter(|t| t.path.starts_with("data")) {
         for field in t.fields.iter().filter(|f| matches!(f.content, FieldType::Primitive(_))) {
-            text.push_str(&format!("  //   {}.{}\n", t.path, field.name));
+            writeln!(text, "  //   {}.{}", t.path, field.name)?;
         }
     }
     text.push_str("}\n");

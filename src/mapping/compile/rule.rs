@@ -218,7 +218,7 @@ impl Compiler<'_, '_> {
                 }
             }
         }
-        let group = self.group_instance(Instance { file, group, sources, targets });
+        let group = self.group_instance(&Instance { file, group, sources, targets });
         Some(Call { group, sources: source_slots, targets: target_slots })
     }
 

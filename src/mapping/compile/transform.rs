@@ -67,7 +67,7 @@ impl Compiler<'_, '_> {
         let found = self.find_element(shape, element)?;
         let content = self.choose(&found, &given, element)?;
         let slot = self.slot(shape, &found, content);
-        let codes = self.check_content(&found, content, &given, target);
+        let allowed = self.check_content(&found, content, &given, target);
         self.check_repeats(&found, &given, origin, context, frame, element);
         let cardinality = format!(
             "{}..{}",
@@ -85,7 +85,7 @@ impl Compiler<'_, '_> {
             target: context,
             slot: Some(slot),
             primitive,
-            codes,
+            codes: allowed,
             op: given.op,
             make: made,
             bind,
@@ -373,8 +373,8 @@ impl Compiler<'_, '_> {
     fn check_primitive(&mut self, given: &Given, primitive: Primitive, span: &Span) {
         match given.gives {
             Some(Content::Primitive(gives)) => {
-                let texts = primitive.form() == Form::Text;
-                if gives.form() != primitive.form() && !texts {
+                let (from, to) = (gives.form(), primitive.form());
+                if from != to && to != Form::Text {
                     let message = format!("a {} is not a {}", gives.name(), primitive.name());
                     self.error("MAP104", span, message);
                 }

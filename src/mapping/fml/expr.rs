@@ -15,7 +15,7 @@ impl Reader<'_> {
         let at = span(syntax);
         let kind = match syntax.kind() {
             SyntaxKind::ParenExpr => return self.expr(node),
-            SyntaxKind::Literal => self.literal(syntax).map(|l| ExprKind::Literal(l.value)),
+            SyntaxKind::Literal => Self::literal(syntax).map(|l| ExprKind::Literal(l.value)),
             SyntaxKind::NullLiteral => Some(ExprKind::Empty),
             SyntaxKind::NameRef => name_ref(syntax),
             SyntaxKind::ExternalConstant => {
@@ -70,7 +70,7 @@ impl Reader<'_> {
         Some(ExprKind::Binary(operator.text().to_owned(), Box::new(left), Box::new(right)))
     }
 
-    pub(super) fn literal(&mut self, syntax: &SyntaxNode) -> Option<Literal> {
+    pub(super) fn literal(syntax: &SyntaxNode) -> Option<Literal> {
         let literal = ast::Literal::cast(syntax.clone())?;
         let text = literal.value()?;
         let value = match literal.kind()? {
@@ -101,7 +101,7 @@ impl Reader<'_> {
 
     /// A constant text given to a transform.
     pub(super) fn text_argument(&mut self, node: &Node) -> Option<Name> {
-        let literal = self.literal(node.syntax());
+        let literal = Self::literal(node.syntax());
         if let Some(Literal { value: LiteralValue::Text(text), span }) = literal {
             return Some(Name { text, span });
         }

@@ -104,7 +104,7 @@ impl Reader<'_> {
         let default = source.default_value().and_then(|d| d.expression());
         let default = default.and_then(|node| {
             let node = node.unparenthesized();
-            let literal = self.literal(node.syntax());
+            let literal = Self::literal(node.syntax());
             if literal.is_none() {
                 self.unsupported(span(node.syntax()), "a computed default", "give a constant");
             }
@@ -144,7 +144,7 @@ impl Reader<'_> {
     fn transform(&mut self, value: &TransformValue) -> Option<Transform> {
         match value {
             TransformValue::Literal(literal) => {
-                self.literal(literal.syntax()).map(Transform::Constant)
+                Self::literal(literal.syntax()).map(Transform::Constant)
             }
             TransformValue::Name(name) => {
                 let (variable, element) = self.path(name)?;
@@ -188,7 +188,7 @@ impl Reader<'_> {
                 Some(Transform::Append(arguments.iter().filter_map(|a| self.argument(a)).collect()))
             }
             ("truncate", [variable, length]) => {
-                let length = self.literal(length.syntax()).map(|l| l.value);
+                let length = Self::literal(length.syntax()).map(|l| l.value);
                 let Some(LiteralValue::Number(length)) = length else { return None };
                 Some(Transform::Truncate(self.name_argument(variable)?, length.parse().ok()?))
             }
@@ -210,7 +210,7 @@ impl Reader<'_> {
     }
 
     fn argument(&mut self, node: &Node) -> Option<Argument> {
-        if let Some(literal) = self.literal(node.syntax()) {
+        if let Some(literal) = Self::literal(node.syntax()) {
             let Literal { .. } = literal;
             return Some(Argument::Constant(literal));
         }

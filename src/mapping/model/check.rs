@@ -92,7 +92,8 @@ impl Check<'_> {
         }
         let void = members.get("op").and_then(Value::as_str) == Some("void");
         let ours = self.incoming && pointer.is_empty() && &*field.name == "derived";
-        if !ours && !(void && pointer.is_empty() && &*field.name == "data") {
+        let kept = void && pointer.is_empty() && &*field.name == "data";
+        if !ours && !kept {
             let at = format!("{pointer}/{}", field.name);
             self.violation(&at, "this field is required");
         }

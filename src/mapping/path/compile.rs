@@ -63,20 +63,19 @@ impl Compiler<'_> {
         match &expr.kind {
             ExprKind::Literal(value) => literal(value),
             ExprKind::Name(name) => self.name(name, &expr.span, focus),
-            ExprKind::Variable(name) => match self.scope.source(name) {
-                Some(variable) => variable_of(variable),
-                None => {
+            ExprKind::Variable(name) => {
+                let found = self.scope.source(name);
+                if found.is_none() {
                     self.error("MAP103", &expr.span, format!("unknown source variable `{name}`"));
-                    broken()
                 }
-            },
-            ExprKind::This => match focus {
-                Some(ty) => (Expr::This, Ty { many: false, ..ty }),
-                None => {
+                found.map_or_else(broken, variable_of)
+            }
+            ExprKind::This => {
+                if focus.is_none() {
                     self.error("MAP103", &expr.span, "there is no `$this` here".to_owned());
-                    broken()
                 }
-            },
+                focus.map_or_else(broken, |ty| (Expr::This, Ty { many: false, ..ty }))
+            }
             ExprKind::Empty | ExprKind::Broken => broken(),
             ExprKind::Member(base, name) => {
                 let (base, ty) = self.compile(base, focus);

@@ -176,8 +176,8 @@ impl Function {
         second: Option<&'a Expr>,
     ) -> Node<'a> {
         let argument = || first.and_then(|expr| expr.text(env));
-        let test = |test: fn(&str, &str) -> bool| {
-            argument().map_or(Node::Absent, |other| Node::Boolean(test(text, other)))
+        let test = |holds: fn(&str, &str) -> bool| {
+            argument().map_or(Node::Absent, |other| Node::Boolean(holds(text, other)))
         };
         match self {
             Function::StartsWith => test(|text, other| text.starts_with(other)),
@@ -339,22 +339,22 @@ mod tests {
         let expr = file.groups[0].rules[0].source.condition.as_ref().unwrap();
         let (model, mut diagnostics, mut reads) = (model(), Diagnostics::default(), Vec::new());
         let focus = Some(Ty { content: Some(FieldType::Object(0)), many: false });
-        let (diagnosed, reads) = (&mut diagnostics, &mut reads);
+        let (problems, reads) = (&mut diagnostics, &mut reads);
         let compiler = &mut Compiler {
             model: &model,
             source: &source,
             scope: &Nothing,
-            diagnostics: diagnosed,
+            diagnostics: problems,
             reads,
         };
-        let (compiled, _) = compiler.compile(expr, focus);
+        let (made, _) = compiler.compile(expr, focus);
         let found: Vec<String> = diagnostics.finish().into_iter().map(|d| d.message).collect();
         if !found.is_empty() {
             return Err(found);
         }
         let bump = Bump::new();
         let this = read(&model, record.as_bytes(), &bump, Caps::default()).unwrap();
-        Ok(match compiled.first(Env { variables: &[], this, bump: &bump }) {
+        Ok(match made.first(Env { variables: &[], this, bump: &bump }) {
             Node::Absent => "{}".to_owned(),
             Node::Boolean(value) => value.to_string(),
             Node::Text(text) | Node::Number(text) => text.to_owned(),

@@ -32,7 +32,7 @@ pub(crate) struct ReadError {
 impl ReadError {
     /// The place as a JSON pointer.
     pub(crate) fn pointer(&self) -> String {
-        self.steps.iter().rev().map(|step| format!("/{step}")).collect()
+        self.steps.iter().rev().fold(String::new(), |pointer, step| pointer + "/" + step)
     }
 
     fn within(mut self, step: impl Into<String>) -> Self {
@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
         if unknown.is_none() && fields.iter().all(|node| node.is_absent()) {
             return Ok(Node::Absent);
         }
-        Ok(Node::Object(self.bump.alloc(Object { object, fields, unknown })))
+        Ok(Node::Object(self.bump.alloc(Object { of: object, fields, unknown })))
     }
 
     /// Reads `"key":`.

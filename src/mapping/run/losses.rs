@@ -64,8 +64,8 @@ impl Walk<'_> {
     fn object(&mut self, node: Node<'_>, way: Way<'_>) {
         let Node::Object(object) = node else { return };
         self.unknown(object, Some(&way));
-        let t = self.model.types.get(object.object);
-        let Some((t, fates)) = t.zip(self.fates.get(object.object)) else { return };
+        let t = self.model.types.get(object.of);
+        let Some((t, fates)) = t.zip(self.fates.get(object.of)) else { return };
         for ((value, field), fate) in object.fields.iter().zip(&t.fields).zip(fates) {
             match (fate, field.content) {
                 _ if value.is_absent() => {}
