@@ -395,6 +395,18 @@ fn a_release_never_reaches_psychotherapy_notes_and_no_limit_is_lost() {
 }
 
 #[test]
+fn a_word_on_psychotherapy_notes_is_about_nothing_else() {
+    for decision in ["permit", "deny"] {
+        let (facts, _) = consent(json!({
+            "type": "psychotherapy_authorization", "decision": decision, "status": "active"}));
+        assert_eq!(facts["provision"]["labels"][0]["code"], "PSYTHPN");
+    }
+    let (facts, _) = consent(json!({"type": "roi", "decision": "permit", "status": "active",
+        "scope": {"kinds": ["diagnosis", "session_note"], "note_classes": ["discharge_summary"]}}));
+    assert_eq!(facts["provision"]["classes"], json!(["diagnosis"]));
+}
+
+#[test]
 fn a_consent_is_never_shown_stronger_than_it_is() {
     let status = |data| consent(data).0["status"].clone();
     let base = json!({"type": "treatment", "decision": "permit", "status": "active"});

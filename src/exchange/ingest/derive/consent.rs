@@ -137,12 +137,16 @@ fn provision(data: &Value, about: &ConsentType, d: &Derivation, client: &str) ->
     fact("purposes", Some(texts(data, "purposes").collect()));
     fact("data_start", scope.get("from").cloned());
     fact("data_end", scope.get("to").cloned());
-    fact("classes", Some(texts(scope, "kinds").filter(|kind| *kind != "*").collect()));
+    fact("classes", Some(classes(scope).into()));
     let sessions = texts(scope, "session_ids").filter_map(|id| reference::encounter(d, id, client));
     fact("encounters", Some(sessions.collect()));
     let plans = texts(scope, "plan_ids").filter_map(|id| reference::care_plan(d, id, client));
     fact("plans", Some(plans.collect()));
-    fact("labels", Some(texts(scope, "include_labels").map(label).collect()));
+    let mut labels: Vec<Value> = texts(scope, "include_labels").map(label).collect();
+    if about.psychotherapy_notes {
+        labels.push(label("PSYTHPN"));
+    }
+    fact("labels", Some(labels.into()));
     let mut denied: Vec<Value> = texts(scope, "exclude_labels").map(label).collect();
     let permits = text(data, "decision") == Some("permit");
     if about.release && permits && !about.psychotherapy_notes {
@@ -151,6 +155,14 @@ fn provision(data: &Value, about: &ConsentType, d: &Derivation, client: &str) ->
     denied.dedup();
     fact("denied", Some(denied.into()));
     Value::Object(facts)
+}
+
+/// The kinds of record in the scope. FHIR cannot say which classes of note are meant, so where
+/// they are limited and other kinds are named, notes are left out rather than all let in.
+fn classes(scope: &Value) -> Vec<&str> {
+    let named: Vec<&str> = texts(scope, "kinds").filter(|kind| *kind != "*").collect();
+    let limited = !list(scope, "note_classes").is_empty() && named.len() > 1;
+    named.into_iter().filter(|kind| !(limited && *kind == "session_note")).collect()
 }
 
 fn actor(recipient: &Value, d: &Derivation) -> Option<Value> {
