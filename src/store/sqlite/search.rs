@@ -91,6 +91,12 @@ impl Sql {
             self.and(&format!("{key}.updated <= {updated}"));
             self.and(&format!("({key}.updated < {updated} OR {key}.id > {id})"));
         }
+        if path.repeats() {
+            self.and(
+                "NOT EXISTS (SELECT 1 FROM token e WHERE e.tenant = k.tenant AND e.rid = k.rid \
+                 AND e.param = k.param AND e.code = k.code AND e.system < k.system)",
+            );
+        }
         let limit = if query.count == 0 { 0 } else { query.count.saturating_add(1) };
         let limit = self.bind(i64::try_from(limit).unwrap_or(i64::MAX));
         self.finish(
@@ -101,7 +107,13 @@ impl Sql {
 
     /// The statement that counts the whole result.
     fn count(&mut self, path: &Path<'_>) -> &str {
-        self.finish(&format!("SELECT count(*) FROM {}", path.keys()), "")
+        let keys = path.keys();
+        if path.repeats() {
+            // In the order of the index, so that nothing has to be remembered.
+            let head = format!("SELECT count(*) FROM (SELECT 1 FROM {keys}");
+            return self.finish(&head, "GROUP BY k.updated, k.id)");
+        }
+        self.finish(&format!("SELECT count(*) FROM {keys}"), "")
     }
 }
 

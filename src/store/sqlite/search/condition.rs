@@ -140,6 +140,11 @@ impl Path<'_> {
         }
     }
 
+    /// Whether a resource may be met more than once: the same code in two systems is one match.
+    pub(super) fn repeats(&self) -> bool {
+        matches!(self, Self::Code { system: None, .. })
+    }
+
     /// Confines the keys to the permit's tenant and type, and to the path.
     pub(super) fn confine(&self, sql: &mut Sql, permit: &Permit) {
         let key = self.key();
@@ -160,13 +165,6 @@ impl Path<'_> {
                 if let Some(system) = system {
                     let system = sql.bind(system.to_owned());
                     sql.and(&format!("k.system = {system}"));
-                } else {
-                    // The same code in two systems is still one match.
-                    sql.and(
-                        "NOT EXISTS (SELECT 1 FROM token e WHERE e.tenant = k.tenant \
-                         AND e.rid = k.rid AND e.param = k.param AND e.code = k.code \
-                         AND e.system < k.system)",
-                    );
                 }
             }
             Self::Few { condition, .. } => {

@@ -1,0 +1,82 @@
+//! A load generator in a process of its own, so that its CPU is not the server's.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Connections that ask at the same time.
+const CONNECTIONS: usize = 16;
+/// The argument that makes this program the load generator.
+const MARK: &str = "--load";
+
+/// What to ask, for how long.
+pub(crate) struct Load {
+    pub(crate) address: SocketAddr,
+    pub(crate) path: String,
+    pub(crate) token: String,
+    pub(crate) length: Duration,
+}
+
+impl Load {
+    /// Runs it in a child process; answers how many requests were answered with 200.
+    pub(crate) fn run(&self) -> u64 {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([MARK, &self.address.to_string(), &self.path, &self.token])
+            .arg(self.length.as_millis().to_string())
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    }
+
+    /// The load that this process was started for, if it was.
+    pub(crate) fn asked_for() -> Option<Self> {
+        let mut arguments = std::env::args().skip_while(|argument| argument != MARK).skip(1);
+        let address = arguments.next()?.parse().unwrap();
+        let (path, token) = (arguments.next()?, arguments.next()?);
+        let length = Duration::from_millis(arguments.next()?.parse().unwrap());
+        Some(Self { address, path, token, length })
+    }
+
+    /// Makes the requests; answers their number.
+    pub(crate) fn make(&self) -> u64 {
+        let deadline = Instant::now() + self.length;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..CONNECTIONS)
+                .map(|_| scope.spawn(|| self.connection(deadline).unwrap()))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        })
+    }
+
+    fn connection(&self, deadline: Instant) -> io::Result<u64> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        let mut reader = BufReader::with_capacity(64 * 1024, stream.try_clone()?);
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\r\n",
+            self.path, self.token
+        );
+        let (mut answered, mut line, mut body) = (0, String::new(), Vec::new());
+        while Instant::now() < deadline {
+            stream.write_all(request.as_bytes())?;
+            line.clear();
+            reader.read_line(&mut line)?;
+            assert!(line.starts_with("HTTP/1.1 200"), "{line}");
+            let mut length = 0;
+            while line != "\r\n" {
+                line.clear();
+                reader.read_line(&mut line)?;
+                let field = line.to_ascii_lowercase();
+                if let Some(value) = field.strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+            }
+            body.resize(length, 0);
+            reader.read_exact(&mut body)?;
+            answered += 1;
+        }
+        Ok(answered)
+    }
+}

@@ -1,0 +1,103 @@
+//! A practice of any size: Encounters of about 1.5 kB, in a store.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use throughline::domain::{FhirId, Kind, TenantId};
+use throughline::fhir::search::{IndexRow, index};
+use throughline::policy::{Action, Permit, Principal};
+use throughline::store::{NewResource, Store, StoredResource};
+
+/// Encounters of each patient.
+pub(crate) const EACH: usize = 50;
+
+pub(crate) fn tenant() -> TenantId {
+    "practice".parse().unwrap()
+}
+
+pub(crate) fn permit(action: Action) -> Permit {
+    let principal =
+        Principal { tenant: tenant(), subject: "bench".into(), scopes: vec!["system/*.rs".into()] };
+    Permit::decide(&principal, action, "Encounter").unwrap()
+}
+
+/// The id of the numbered resource; ids are spread as real ones are.
+pub(crate) fn id(number: usize) -> FhirId {
+    let mixed = (number as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    format!("{mixed:032x}").parse().unwrap()
+}
+
+/// One Encounter with its index rows.
+pub(crate) fn encounter(number: usize) -> NewResource {
+    let start = Timestamp::from_second(1_750_000_000 + i64::try_from(number).unwrap() * 3_600);
+    let start = start.unwrap();
+    let end = Timestamp::from_second(start.as_second() + 3_000).unwrap();
+    let patient = format!("Patient/{}", id(10_000_000 + number / EACH));
+    let body = json!({
+        "resourceType": "Encounter",
+        "id": id(number).as_str(),
+        "meta": {
+            "versionId": "1-0a1b2c3d",
+            "lastUpdated": start.to_string(),
+            "source": "https://throughline.example/platform/practice",
+            "profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-encounter"],
+            "security": [{
+                "system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"
+            }],
+        },
+        "identifier": [{
+            "system": "https://throughline.example/ids/practice/session_log",
+            "value": format!("ses_{number}")
+        }],
+        "status": "finished",
+        "class": {
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+            "code": "VR",
+            "display": "virtual"
+        },
+        "type": [{
+            "coding": [{ "system": "http://www.ama-assn.org/go/cpt", "code": "90837" }],
+            "text": "Individual psychotherapy, 60 minutes"
+        }],
+        "subject": { "reference": patient },
+        "participant": [{
+            "type": [{ "coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
+                "code": "PPRF"
+            }] }],
+            "period": { "start": start.to_string(), "end": end.to_string() },
+            "individual": { "reference": format!("Practitioner/{}", id(20_000_000 + number % 40)) }
+        }],
+        "period": { "start": start.to_string(), "end": end.to_string() },
+        "length": {
+            "value": 50, "unit": "minute", "system": "http://unitsofmeasure.org", "code": "min"
+        },
+        "serviceProvider": { "reference": format!("Organization/{}", id(30_000_000)) },
+    });
+    let body = serde_json::to_vec(&body).unwrap();
+    let (patient, index) = index::rows("Encounter", &body).unwrap();
+    assert!(index.iter().any(|row| matches!(row, IndexRow::Date { .. })), "it is indexed");
+    let resource = StoredResource {
+        resource_type: "Encounter".into(),
+        id: id(number),
+        version_id: "1-0a1b2c3d".into(),
+        last_updated: start,
+        body: Arc::from(body),
+    };
+    NewResource { resource, patient, index }
+}
+
+/// Puts Encounters into the store, 500 to a transaction.
+pub(crate) fn fill(store: &dyn Store, numbers: std::ops::Range<usize>) {
+    let numbers: Vec<usize> = numbers.collect();
+    for batch in numbers.chunks(500) {
+        let mut write = store.write().unwrap();
+        for number in batch {
+            let origin = format!("ses_{number}");
+            let made = vec![encounter(*number)];
+            write.put_projection(&tenant(), Kind::SessionLog, &origin, made).unwrap();
+        }
+        write.commit().unwrap();
+    }
+}
