@@ -31,7 +31,7 @@ const GRACE_S: u64 = 10;
 /// How much memory the cache in process may take.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// How long a resource stays cached; it cannot be stale, so this only bounds what lies about.
-const CACHED_FOR: Duration = Duration::from_secs(3600);
+const CACHED_FOR: Duration = Duration::from_hours(1);
 
 /// What the composition needs to know.
 #[derive(Debug, Clone)]
@@ -147,10 +147,10 @@ impl App {
             rules: Arc::clone(&self.rules),
         };
         let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
-        let service = move || {
+        let factory = move || {
             Service::new().wrap(from_fn(http::gate)).configure(http::configure(state.clone()))
         };
-        let server = HttpServer::new(service)
+        let server = HttpServer::new(factory)
             .keep_alive(Duration::from_secs(75))
             .shutdown_timeout(GRACE_S)
             .disable_signals()
@@ -158,11 +158,11 @@ impl App {
             .map_err(Error::internal)?
             .run();
         let handle = server.handle();
-        let mut server = pin!(server);
+        let mut running = pin!(server);
         let served = tokio::select! {
-            served = &mut server => served,
+            served = &mut running => served,
             () = stop => {
-                let (served, ()) = tokio::join!(server, handle.stop(true));
+                let (served, ()) = tokio::join!(running, handle.stop(true));
                 served
             }
         };

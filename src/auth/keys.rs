@@ -94,7 +94,7 @@ impl Keys {
     fn make(data: &Path, path: &Path) -> io::Result<()> {
         let text = Self::generate().ok_or_else(|| io::Error::other("no random numbers"))?;
         let mut name = [0; 8];
-        SystemRandom::new().fill(&mut name).map_err(|_| io::Error::other("no random numbers"))?;
+        SystemRandom::new().fill(&mut name).map_err(io::Error::other)?;
         let draft = data.join(format!(".{FILE}.{}", hex::encode(name)));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         let written = file.write_all(&text).and_then(|()| file.sync_all());

@@ -92,7 +92,7 @@ impl Tokens {
     /// A new token.
     pub fn mint(&self, grant: &Grant) -> Result<String> {
         let mut id = [0; 16];
-        SystemRandom::new().fill(&mut id).map_err(|_| Error::broken("no random numbers"))?;
+        SystemRandom::new().fill(&mut id).map_err(Error::internal)?;
         let now = self.clock.now().as_second();
         let lifetime = i64::try_from(grant.lifetime.as_secs()).unwrap_or(i64::MAX);
         let claims = Claims {
@@ -117,7 +117,7 @@ impl Tokens {
     pub fn verify(&self, token: &str) -> Result<Arc<Principal>> {
         let now = self.clock.now().as_second();
         let hash = digest::digest(&digest::SHA256, token.as_bytes());
-        let key: [u8; 32] = hash.as_ref().try_into().map_err(|_| Error::Unauthenticated)?;
+        let key: [u8; 32] = hash.as_ref().try_into().map_err(|_unsaid| Error::Unauthenticated)?;
         let verdict = match self.verdicts.get(&key) {
             Some(verdict) => verdict,
             None => self.judge(token)?,
@@ -135,7 +135,7 @@ impl Tokens {
 
     fn judge(&self, token: &str) -> Result<Verdict> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
-            .map_err(|_| Error::Unauthenticated)?
+            .map_err(|_unsaid| Error::Unauthenticated)?
             .claims;
         let principal = Principal {
             tenant: claims.tenant.parse().map_err(|()| Error::Unauthenticated)?,

@@ -1,6 +1,5 @@
 //! `throughline token`: prints a token of the demo, alone on a line.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -36,9 +36,5 @@ const PROFILES: &[(&str, &[&str])] = &[
             "http://hl7.org/fhir/us/core/StructureDefinition/us-core-observation-screening-assessment",
         ],
     ),
-    (
-        "QuestionnaireResponse",
-        &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-questionnaireresponse"],
-    ),
     ("Provenance", &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-provenance"]),
 ];

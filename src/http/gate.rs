@@ -26,7 +26,7 @@ const MAX_HEADERS: usize = 16 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Who calls: there only after the gate has seen a good token.
-pub struct Caller(pub Arc<Principal>);
+pub(super) struct Caller(pub(super) Arc<Principal>);
 
 impl FromRequest for Caller {
     type Error = Refusal;
@@ -97,8 +97,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 fn request_id() -> String {
     let mut bytes = [0; 8];
     // Without random numbers no token could be checked either, so the request gets no further.
-    let filled = SystemRandom::new().fill(&mut bytes);
-    drop(filled);
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        return String::new();
+    }
     hex::encode(bytes)
 }
 

@@ -42,7 +42,7 @@ fn decode(text: &str) -> Result<String, Refusal> {
             other => other,
         });
     }
-    String::from_utf8(bytes).map_err(|_| broken().into())
+    String::from_utf8(bytes).map_err(|_bytes| broken().into())
 }
 
 #[cfg(test)]

@@ -44,10 +44,11 @@ pub(super) async fn search_by_form(
         return Err(Refusal::MediaType);
     }
     let form = payload.to_bytes_limited(MAX_FORM).await;
-    let form = form.map_err(|_| Error::TooLarge { limit: MAX_FORM })?;
-    let form = form.map_err(|_| Error::invalid("body", "the body ended early: send it again"))?;
+    let form = form.map_err(|_over| Error::TooLarge { limit: MAX_FORM })?;
+    let form =
+        form.map_err(|_cut| Error::invalid("body", "the body ended early: send it again"))?;
     let form = std::str::from_utf8(&form)
-        .map_err(|_| Error::invalid("body", "the body is not UTF-8: send it as UTF-8"))?;
+        .map_err(|_bytes| Error::invalid("body", "the body is not UTF-8: send it as UTF-8"))?;
     let mut parameters = parameters::parse(request.query_string())?;
     parameters.extend(parameters::parse(form)?);
     answer(&principal, path.resource_type, parameters, state, &request).await

@@ -1,5 +1,6 @@
 //! The demo as a newcomer runs it: the command, what it prints, and what is pasted from it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::TcpListener;
@@ -63,7 +64,7 @@ impl Demo {
                 return seen;
             }
         }
-        panic!("the demo ended before it said {end:?}: {seen:?}");
+        unreachable!("the demo ended before it said {end:?}: {seen:?}");
     }
 
     fn stop(mut self) -> Vec<String> {
@@ -119,6 +120,38 @@ fn the_three_commands_that_the_demo_prints_work_when_they_are_pasted() {
     let kept = kept.last().unwrap();
     assert!(kept.starts_with("mappings not reloaded, still serving the old set: "), "{kept}");
     assert_eq!(pasted(curl)["entry"][0]["resource"]["name"], "Team around the client");
+    demo.stop();
+}
+
+/// The profiles that the resources of a type claim.
+fn claimed(curl: &str, base: &str, resource_type: &str) -> BTreeSet<String> {
+    let bundle = pasted(&format!("{curl} '{base}/{resource_type}?_count=1000'"));
+    let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+    let profiles = entries.iter().flat_map(|entry| strings(&entry["resource"]["meta"]["profile"]));
+    profiles.collect()
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    let items = list.as_array().cloned().unwrap_or_default();
+    items.iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_capability_statement_names_the_profiles_that_resources_claim() {
+    let mut demo = Demo::start();
+    let said = demo.until("Ctrl-C");
+    let base = said.iter().find_map(|line| line.trim().strip_prefix("FHIR base")).unwrap().trim();
+    let curl = said.iter().find(|line| line.trim().starts_with("curl")).unwrap();
+    let curl = curl.split(" '").next().unwrap();
+    let statement = pasted(&format!("curl -sS {base}/metadata"));
+    for resource in statement["rest"][0]["resource"].as_array().unwrap() {
+        let resource_type = resource["type"].as_str().unwrap();
+        if resource["searchParam"].is_array() {
+            let named: BTreeSet<String> =
+                strings(&resource["supportedProfile"]).into_iter().collect();
+            assert_eq!(named, claimed(curl, base, resource_type), "{resource_type}");
+        }
+    }
     demo.stop();
 }
 

@@ -13,7 +13,7 @@ use crate::cli::token::{DEMO_TENANT, reader};
 use crate::exchange::ingest::Report;
 
 /// How long the printed token holds.
-const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+const LIFETIME: Duration = Duration::from_hours(12);
 /// The file in the data folder that curl takes the token from.
 const HEADER_FILE: &str = "authorization";
 /// A line of a map that everybody can find, and what to put in its place.

@@ -102,7 +102,7 @@ fn add(rows: &mut Vec<IndexRow>, row: IndexRow) {
     }
 }
 
-/// A `code`, boolean, Coding, CodeableConcept or Identifier.
+/// A `code`, boolean, `Coding`, `CodeableConcept` or `Identifier`.
 fn tokens(number: u16, implied: &str, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
     let mut token = |system: &str, code: &str| {
         add(rows, IndexRow::Token { param: number, system: system.into(), code: code.into() });
@@ -155,7 +155,7 @@ fn dates(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
     }
 }
 
-/// A string, or the parts of a HumanName or Address that a person would search for.
+/// A string, or the parts of a `HumanName` or `Address` that a person would search for.
 fn texts(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
     const PARTS: &[&str] = &[
         "text",

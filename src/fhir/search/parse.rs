@@ -111,9 +111,9 @@ fn restrict(query: &mut Query, ids: Vec<String>) {
 }
 
 fn count(text: &str) -> Result<usize> {
-    let count: usize = text
-        .parse()
-        .map_err(|_| Error::invalid("_count", "_count is a number of matches a page: 0 or more"))?;
+    let count: usize = text.parse().map_err(|_number| {
+        Error::invalid("_count", "_count is a number of matches a page: 0 or more")
+    })?;
     Ok(count.min(MAX_COUNT))
 }
 

@@ -60,7 +60,7 @@ fn mint(app: &App, tenant: &str, scopes: &[&str]) -> String {
         tenant: tenant.parse().unwrap(),
         subject: "test".into(),
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        lifetime: Duration::from_secs(600),
+        lifetime: Duration::from_mins(10),
     };
     app.tokens().mint(&grant).unwrap()
 }
