@@ -1,4 +1,4 @@
-//! Delivery: FHIR's RESTful API over HTTP (<https://hl7.org/fhir/R4/http.html>), read only.
+//! Delivery: the `RESTful` API of FHIR over HTTP (<https://hl7.org/fhir/R4/http.html>), read only.
 //!
 //! A request passes the gate (limits, token, format), finds its route in the table, and a handler
 //! asks for a permit, reads, and renders. What is refused is an `OperationOutcome`, always.

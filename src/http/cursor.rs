@@ -79,7 +79,7 @@ mod tests {
             changed[place] ^= 1;
             assert!(cursors.open(&URL_SAFE_NO_PAD.encode(changed), "c").is_err(), "{place}");
         }
-        for garbage in ["", "x", "AAAA", "not base64!", &text[1..]] {
+        for garbage in ["", "x", "AAAA", "not base64!", "AQID"] {
             assert!(cursors.open(garbage, "c").is_err(), "{garbage}");
         }
     }
