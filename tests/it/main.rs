@@ -8,6 +8,7 @@
 
 mod cache;
 mod cases;
+mod crash;
 mod demo;
 mod errors;
 mod expectation;
@@ -16,8 +17,10 @@ mod hostile;
 mod http_read;
 mod http_refusals;
 mod http_search;
+mod ingest;
 mod layers;
 mod mapping;
+mod order;
 mod routes;
 mod sentinel;
 mod store;

@@ -1,4 +1,5 @@
 //! What several features' tests need: servers started for one test.
 
+pub(crate) mod desk;
 pub(crate) mod redis;
 pub(crate) mod server;
