@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::accept::{self, Incoming, Refused};
-use super::derive::{DEPENDENCIES, Needs, Side, links};
+use super::derive::{DEPENDENCIES, Dependency, Needs, Side, links};
+use super::projection::mapped_kinds;
 use super::reject::Reject;
 use super::report::Report;
 use crate::domain::{Kind, Record};
@@ -122,38 +123,44 @@ fn mark(write: &mut dyn Write, incoming: &Incoming, before: Option<&Record>) -> 
         write.mark_dirty(tenant, kind, id)?;
     }
     let presence = before.is_none_or(|before| standing(before) != standing(record));
-    let users: Vec<Kind> = DEPENDENCIES
-        .iter()
-        .filter(|uses| uses.on == kind && uses.side == Side::Forward)
-        .filter(|uses| presence || uses.needs == Needs::Facts)
-        .map(|uses| uses.kind)
-        .collect();
+    let users = users(kind, Side::Forward, |uses| presence || uses.needs == Needs::Facts);
     write.mark_referring_dirty(tenant, &users, kind, id)?;
-    let used_by = |target: Kind| {
-        DEPENDENCIES
-            .iter()
-            .any(|uses| uses.on == kind && uses.side == Side::Reverse && uses.kind == target)
-    };
-    let left = before.map(links).unwrap_or_default();
-    for (target, id) in incoming.links.iter().chain(&left).filter(|(target, _)| used_by(*target)) {
-        write.mark_dirty(tenant, *target, id)?;
-    }
-    let of_client: Vec<Kind> = DEPENDENCIES
-        .iter()
-        .filter(|uses| uses.on == kind && uses.side == Side::SameClient)
-        .map(|uses| uses.kind)
-        .collect();
-    if !of_client.is_empty() {
-        let clients = incoming.links.iter().chain(&left).filter(|(to, _)| *to == Kind::Client);
-        for (_, client) in clients {
-            write.mark_referring_dirty(tenant, &of_client, Kind::Client, client)?;
-        }
+    mark_referred(write, record, &incoming.links)?;
+    if let Some(before) = before {
+        mark_referred(write, before, &links(before))?;
     }
     if kind == Kind::Organization {
-        let mapped: Vec<Kind> = Kind::ALL.iter().copied().filter(|kind| kind.is_mapped()).collect();
-        write.mark_kinds_dirty(&mapped)?;
+        write.mark_kinds_dirty(&mapped_kinds())?;
+    }
+    if kind == Kind::Staff && presence {
+        // An assignment makes no resource of its own: what shows it shows its therapist too.
+        for assignment in write.referring(tenant, Kind::Assignment, kind, id)? {
+            mark_referred(write, &assignment, &links(&assignment))?;
+        }
     }
     Ok(())
+}
+
+/// Marks what uses a record that refers to it, or to the same client.
+fn mark_referred(write: &mut dyn Write, record: &Record, links: &[(Kind, String)]) -> Result<()> {
+    let reverse = users(record.kind, Side::Reverse, |_| true);
+    for (target, id) in links.iter().filter(|(target, _)| reverse.contains(target)) {
+        write.mark_dirty(&record.tenant, *target, id)?;
+    }
+    let of_client = users(record.kind, Side::SameClient, |_| true);
+    if of_client.is_empty() {
+        return Ok(());
+    }
+    for (_, client) in links.iter().filter(|(to, _)| *to == Kind::Client) {
+        write.mark_referring_dirty(&record.tenant, &of_client, Kind::Client, client)?;
+    }
+    Ok(())
+}
+
+/// The kinds that use records of `on`, on one side of the reference.
+fn users(on: Kind, side: Side, counts: impl Fn(&Dependency) -> bool) -> Vec<Kind> {
+    let all = DEPENDENCIES.iter().filter(|uses| uses.on == on && uses.side == side);
+    all.filter(|uses| counts(uses)).map(|uses| uses.kind).collect()
 }
 
 /// What decides whether a record makes a resource at all.
