@@ -1,7 +1,7 @@
 //! Code tables: FHIR R4 `ConceptMap`s, read into one look-up per map.
 //! <https://hl7.org/fhir/R4/conceptmap.html>
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ pub struct CodeTable {
     /// The ConceptMap as read.
     pub definition: Value,
     /// What becomes of each code.
-    pub entries: HashMap<Box<str>, Entry>,
+    pub entries: BTreeMap<Box<str>, Entry>,
     /// What becomes of other codes.
     pub unmapped: Unmapped,
 }
@@ -98,7 +98,7 @@ impl CodeTable {
             url,
             file: file.to_owned(),
             definition: Value::Null,
-            entries: HashMap::new(),
+            entries: BTreeMap::new(),
             unmapped: Unmapped::default(),
         };
         let groups = definition.get("group").and_then(Value::as_array);

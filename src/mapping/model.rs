@@ -44,13 +44,12 @@ pub struct ObjectType {
     pub path: String,
     /// Its fields in the order of the model.
     pub fields: Vec<Field>,
-    index: HashMap<Box<str>, usize>,
 }
 
 impl ObjectType {
     /// The position of a field.
     pub fn field(&self, name: &str) -> Option<usize> {
-        self.index.get(name).copied()
+        self.fields.iter().position(|field| *field.name == *name)
     }
 }
 
@@ -160,7 +159,7 @@ impl Reader {
             codes: self.binding(path, element),
         };
         let Some(owner) = self.types.get_mut(owner) else { return };
-        if owner.index.insert(name.into(), owner.fields.len()).is_some() {
+        if owner.field(name).is_some() {
             self.wrong.push(format!("`{path}` is defined twice"));
         }
         owner.fields.push(field);

@@ -89,6 +89,28 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
+/// How many bytes from the beginning a JSON string holds as they are: neither quote, backslash nor
+/// control character. Looks at eight bytes at a time.
+pub(crate) fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
+    let (chunks, tail) = bytes.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = zero(word ^ (ONES * u64::from(b'"')));
+        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & TOPS;
+        // a carry may mark bytes after the first one found, never before it
+        let found = quote | backslash | control;
+        if found != 0 {
+            return index * 8 + (found.trailing_zeros() / 8) as usize;
+        }
+    }
+    let special = |b: &u8| matches!(b, b'"' | b'\\') || *b < 0x20;
+    bytes.len() - tail.len() + tail.iter().position(special).unwrap_or(tail.len())
+}
+
 /// Several texts as one, in the arena.
 pub(crate) fn joined<'a>(bump: &'a bumpalo::Bump, parts: &[&str]) -> &'a str {
     let length = parts.iter().map(|part| part.len()).sum();
@@ -151,4 +173,23 @@ fn step(
         path.pop();
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn the_plain_beginning_of_a_string_ends_at_the_first_special_byte() {
+        for special in [b'"', b'\\', b'\n', 0, 0x1f] {
+            for at in 0..20 {
+                let mut bytes = "aé!#[]~\u{7f}zz".repeat(3).into_bytes();
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = special;
+                }
+                assert_eq!(plain(&bytes), at, "{special} at {at}");
+            }
+        }
+        assert_eq!(plain("no special bytes é".as_bytes()), 19);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use bumpalo::Bump;
 
-use super::{Item, Node, Object, Unknown};
+use super::{Item, Node, Object, Unknown, plain};
 use crate::fhir::r4::{Form, Primitive};
 use crate::mapping::model::{Field, FieldType, Model};
 
@@ -291,9 +291,7 @@ impl<'a> Reader<'a> {
             return Err("not valid JSON".into());
         }
         let start = self.at;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        let end = rest.iter().position(|b| matches!(b, b'"' | b'\\') || *b < 0x20);
-        let end = start + end.ok_or("a string does not end")?;
+        let end = start + plain(self.bytes.get(start..).unwrap_or_default());
         self.at = end;
         match self.peek() {
             b'"' => {
@@ -301,6 +299,7 @@ impl<'a> Reader<'a> {
                 self.slice(start, end)
             }
             b'\\' => self.escaped(start),
+            _ if end == self.bytes.len() => Err("a string does not end".into()),
             _ => Err("a control character in a string".into()),
         }
     }

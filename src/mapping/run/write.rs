@@ -4,6 +4,7 @@
 use super::target::{Content, List, Target, Value};
 use super::{Run, Stop};
 use crate::mapping::plan::{Plan, Shape, ShapeSlot};
+use crate::mapping::record::plain;
 
 /// Writes a resource.
 pub(super) fn resource(plan: &Plan, root: &Target<'_>, out: &mut Vec<u8>) -> Run<()> {
@@ -205,14 +206,14 @@ impl Writer<'_, '_> {
     fn quoted(&mut self, text: &str) {
         self.out.push(b'"');
         let mut rest = text;
-        while let Some(at) = rest.bytes().position(|b| matches!(b, b'"' | b'\\') || b < 0x20) {
-            let (clean, tail) = rest.split_at(at);
+        loop {
+            let (clean, tail) = rest.split_at(plain(rest.as_bytes()));
             self.text(clean);
             let mut chars = tail.chars();
-            self.escape(chars.next().unwrap_or(' '));
+            let Some(special) = chars.next() else { break };
+            self.escape(special);
             rest = chars.as_str();
         }
-        self.text(rest);
         self.out.push(b'"');
     }
 
