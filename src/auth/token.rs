@@ -176,7 +176,7 @@ mod tests {
             tenant: "hv".parse().unwrap(),
             subject: "demo".into(),
             scopes: vec!["system/*.rs".into()],
-            lifetime: Duration::from_secs(60),
+            lifetime: Duration::from_mins(1),
         }
     }
 

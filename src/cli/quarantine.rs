@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::ingest::{Bar, Desk, answer};
 use super::{Context, Outcome};
+use crate::domain::TenantId;
 use crate::exchange::ingest::Rules;
 use crate::store::{Quarantined, Store};
 
@@ -72,7 +73,7 @@ fn list(entries: &[Quarantined], json: bool, out: &mut dyn Write) -> anyhow::Res
         if json {
             let line = json!({
                 "number": entry.number,
-                "tenant_id": entry.tenant.as_ref().map(|tenant| tenant.as_str()),
+                "tenant_id": entry.tenant.as_ref().map(TenantId::as_str),
                 "kind": entry.kind,
                 "id": entry.id,
                 "reason": entry.reason,
@@ -105,7 +106,7 @@ fn show(entry: &Quarantined, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "pointer   {}", entry.pointer)?;
     writeln!(out, "origin    {}", entry.origin)?;
     writeln!(out, "received  {}", entry.received)?;
-    writeln!(out, "tenant    {}", text(entry.tenant.as_ref().map(|tenant| tenant.as_str())))?;
+    writeln!(out, "tenant    {}", text(entry.tenant.as_ref().map(TenantId::as_str)))?;
     writeln!(out, "kind      {}", text(entry.kind.as_deref()))?;
     writeln!(out, "id        {}", text(entry.id.as_deref()))?;
     if entry.isolated {

@@ -93,10 +93,6 @@ impl Made {
 
 impl MapSet {
     /// Runs the goldens.
-    #[expect(
-        clippy::redundant_closure_for_method_calls,
-        reason = "the method by its name is not general enough in its lifetime"
-    )]
     pub fn test(&self) -> Report {
         self.goldens(|golden: &Golden<'_>, made: &Made| golden.problem(made))
     }

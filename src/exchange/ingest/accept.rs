@@ -10,14 +10,14 @@ use super::{canonical, check, derive, json, plane, text};
 use crate::domain::{Kind, Op, Record, TenantId};
 
 /// The schemas by kind.
-pub trait Schemas: Sync {
+pub(crate) trait Schemas: Sync {
     /// What a record of `kind` has to look like, if anything is said about it.
     fn data(&self, kind: Kind) -> Option<&Element>;
 }
 
 /// A record that may be stored.
 #[derive(Debug)]
-pub struct Incoming {
+pub(crate) struct Incoming {
     /// The record, its text and times in form.
     pub record: Record,
     /// SHA-256 over all of it.
@@ -34,7 +34,7 @@ pub struct Incoming {
 
 /// A record that may not be stored.
 #[derive(Debug)]
-pub struct Refused {
+pub(crate) struct Refused {
     /// Why.
     pub reject: Reject,
     /// Its tenant, if that can be read.
@@ -50,7 +50,10 @@ pub struct Refused {
 }
 
 /// Reads and checks one record.
-pub fn accept(content: Content, schemas: &dyn Schemas) -> Result<Box<Incoming>, Box<Refused>> {
+pub(crate) fn accept(
+    content: Content,
+    schemas: &dyn Schemas,
+) -> Result<Box<Incoming>, Box<Refused>> {
     match content {
         Content::Whole(body) => {
             let read = json::read(&body).and_then(|document| record(document, schemas));
@@ -115,7 +118,7 @@ fn refused(reject: Reject, body: Vec<u8>) -> Refused {
 }
 
 /// A record as one line of canonical JSON, in the form in which the platform could send it again.
-pub fn line(record: &Record) -> Vec<u8> {
+pub(crate) fn line(record: &Record) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     let mut member = |name: &str, value: &dyn Fn(&mut Vec<u8>)| {
         out.push(if out.is_empty() { b'{' } else { b',' });

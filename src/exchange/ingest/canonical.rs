@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Number, Value};
 
 /// SHA-256 of some bytes.
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let digest = digest(&SHA256, bytes);
     let mut hash = [0; 32];
     for (to, from) in hash.iter_mut().zip(digest.as_ref()) {
@@ -15,7 +15,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// Appends the canonical form of `value`: members by UTF-16 code units, numbers and text as
 /// ECMAScript writes them.
-pub fn write(value: &Value, out: &mut Vec<u8>) {
+pub(crate) fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
@@ -50,7 +50,7 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
 }
 
 /// Appends a string in quotes. RFC 8785 escapes exactly what `serde_json` escapes.
-pub fn write_text(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     let written = serde_json::to_writer(&mut *out, text);
     debug_assert!(written.is_ok(), "a Vec takes everything");
 }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_rfc_hold() {
-        let numbers = r#"[333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001]"#;
+        let numbers = "[333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001]";
         assert_eq!(canonical(numbers), "[333333333.3333333,1e+30,4.5,0.002,1e-27]");
         let text = r#""\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/""#;
         assert_eq!(canonical(text), r#""€$\u000f\nA'B\"\\\\\"/""#);

@@ -9,10 +9,10 @@ use super::time;
 use crate::domain::{Kind, Op, Record};
 
 /// What is worth telling about a record that is taken in, by code and pointer.
-pub type Warnings = Vec<(&'static str, String)>;
+pub(crate) type Warnings = Vec<(&'static str, String)>;
 
 /// Checks a record whose data fits its model.
-pub fn check(opened: &mut Opened) -> Result<(), Reject> {
+pub(crate) fn check(opened: &mut Opened) -> Result<(), Reject> {
     subjects(&mut opened.record)?;
     let (record, warnings) = (&opened.record, &mut opened.warnings);
     if record.op == Op::Void && record.data.is_null() {
@@ -70,7 +70,7 @@ fn subjects(record: &mut Record) -> Result<(), Reject> {
 
 /// Sees to it that a session or appointment has a clock on the wall: that of its envelope, or the
 /// one in its data.
-pub fn adopt_zone(opened: &mut Opened) -> Result<(), Reject> {
+pub(crate) fn adopt_zone(opened: &mut Opened) -> Result<(), Reject> {
     let record = &mut opened.record;
     let required = matches!(record.kind, Kind::Appointment | Kind::SessionLog);
     if !required || record.tz.is_some() || record.data.is_null() {
@@ -151,7 +151,7 @@ fn note(record: &Record, warnings: &mut Warnings) -> Result<(), Reject> {
 }
 
 /// The classes of a note.
-pub const CLASSES: &[&str] = &[
+pub(crate) const CLASSES: &[&str] = &[
     "progress",
     "intake_evaluation",
     "psychotherapy",
@@ -164,10 +164,10 @@ pub const CLASSES: &[&str] = &[
 ];
 
 /// The classes that never leave the isolated plane.
-pub const ISOLATED: &[&str] = &["psychotherapy", "sud_counseling", "supervision"];
+pub(crate) const ISOLATED: &[&str] = &["psychotherapy", "sud_counseling", "supervision"];
 
 /// Whether a record belongs to the isolated plane and nowhere else.
-pub fn is_isolated(record: &Record) -> bool {
+pub(crate) fn is_isolated(record: &Record) -> bool {
     let class = record.data.get("class").and_then(Value::as_str);
     record.kind == Kind::SessionNote && class.is_some_and(|class| ISOLATED.contains(&class))
 }

@@ -10,7 +10,7 @@ use super::time;
 use crate::domain::{Coding, Kind, Op, Record, TenantId};
 
 /// The schema that this version reads.
-pub const SCHEMA: &str = "tp.record/1";
+pub(crate) const SCHEMA: &str = "tp.record/1";
 
 /// The names of the envelope.
 const NAMES: &[&str] = &[
@@ -33,7 +33,7 @@ const NAMES: &[&str] = &[
 
 /// A record whose envelope is in order.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Opened {
+pub(crate) struct Opened {
     /// The record; its data is not checked yet.
     pub record: Record,
     /// The zone of `tz`.
@@ -45,7 +45,7 @@ pub struct Opened {
 }
 
 /// Reads the envelope of a record, and checks the data's hash if that was not done before.
-pub fn open(value: Value, with_hash: bool) -> Result<Opened, Reject> {
+pub(crate) fn open(value: Value, with_hash: bool) -> Result<Opened, Reject> {
     if with_hash {
         verify_hash(&value)?;
     }
@@ -223,7 +223,8 @@ impl Fields {
     fn data(&mut self, op: Op) -> Result<Value, Reject> {
         let data = self.map.remove("data").unwrap_or_default();
         self.map.remove("content_hash");
-        if !data.is_object() && !(data.is_null() && op == Op::Void) {
+        let without_data = data.is_null() && op == Op::Void;
+        if !(data.is_object() || without_data) {
             return Err(Reject::schema("/data", "data has to be an object"));
         }
         Ok(data)
@@ -241,7 +242,7 @@ impl Fields {
 }
 
 /// Checks that the hash that the platform sent along is that of the data as it was sent.
-pub fn verify_hash(record: &Value) -> Result<(), Reject> {
+pub(crate) fn verify_hash(record: &Value) -> Result<(), Reject> {
     let claimed = match record.get("content_hash") {
         None | Some(Value::Null) => return Ok(()),
         Some(claimed) => claimed.as_str().unwrap_or_default(),

@@ -13,7 +13,7 @@ use crate::store::{Accepted, Quarantined, Write};
 use jiff::Timestamp;
 
 /// Where and when something came in.
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// `file:line`.
     pub origin: String,
     /// The time.
@@ -21,7 +21,7 @@ pub struct Arrival {
 }
 
 /// Stores a record, and marks what has to be mapped because of it.
-pub fn store(
+pub(crate) fn store(
     write: &mut dyn Write,
     incoming: &Incoming,
     arrival: &Arrival,
@@ -64,7 +64,7 @@ pub fn store(
 }
 
 /// The reason for a version that was sent with different contents.
-pub const VERSION_CONFLICT: &str = "version_conflict";
+pub(crate) const VERSION_CONFLICT: &str = "version_conflict";
 
 /// The entry for one of the contents of a version.
 fn disputed(record: &Record, arrival: &Arrival) -> Quarantined {
@@ -82,7 +82,7 @@ fn disputed(record: &Record, arrival: &Arrival) -> Quarantined {
 }
 
 /// Puts what may not be stored into quarantine.
-pub fn refuse(
+pub(crate) fn refuse(
     write: &mut dyn Write,
     refused: Refused,
     arrival: &Arrival,

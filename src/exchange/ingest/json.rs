@@ -10,11 +10,11 @@ use serde_json::{Map, Number, Value};
 use super::reject::Reject;
 
 /// How deep arrays and objects may nest.
-pub const DEPTH: usize = 64;
+pub(crate) const DEPTH: usize = 64;
 
 /// A record as JSON, and where its text may need cleaning.
 #[derive(Debug, PartialEq)]
-pub struct Document {
+pub(crate) struct Document {
     /// The value.
     pub value: Value,
     /// Whether some text is not plain printable ASCII.
@@ -22,7 +22,7 @@ pub struct Document {
 }
 
 /// Reads one JSON value from all of `bytes`.
-pub fn read(bytes: &[u8]) -> Result<Document, Reject> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Document, Reject> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         let detail = format!(
@@ -69,7 +69,7 @@ impl Reader<'_> {
     /// The position as line and column, counted from 1, columns in characters.
     fn place(&self) -> (usize, usize) {
         let before = self.bytes.get(..self.at).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let column = self.text.get(start..self.at).map_or(0, |text| text.chars().count()) + 1;
         (line, column)
@@ -271,7 +271,7 @@ impl Reader<'_> {
                 return Err(self.malformed("this is not an escape"));
             }
         };
-        self.has_special_text |= c < ' ' || c > '~';
+        self.has_special_text |= !(' '..='~').contains(&c);
         Ok(c)
     }
 

@@ -5,11 +5,11 @@ use std::io::{self, BufRead, Read};
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// The longest record, in bytes.
-pub const LONGEST: usize = 4 * 1024 * 1024;
+pub(crate) const LONGEST: usize = 4 * 1024 * 1024;
 
 /// One record's bytes as they came.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Piece {
+pub(crate) struct Piece {
     /// The line on which it starts, from 1.
     pub line: u64,
     /// Its bytes, or of one that is too long only what identifies it.
@@ -18,7 +18,7 @@ pub struct Piece {
 
 /// The bytes of a piece.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Content {
+pub(crate) enum Content {
     /// All of them.
     Whole(Vec<u8>),
     /// The piece has more than [`LONGEST`] bytes, which were not held.
@@ -32,7 +32,7 @@ pub enum Content {
 
 /// How records follow each other in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// One a line.
     Lines,
     /// One JSON value, or an array of them.
@@ -40,7 +40,7 @@ pub enum Layout {
 }
 
 /// Cuts a stream into pieces.
-pub struct Pieces<R> {
+pub(crate) struct Pieces<R> {
     input: R,
     layout: Layout,
     line: u64,
@@ -52,12 +52,12 @@ pub struct Pieces<R> {
 
 impl<R: BufRead> Pieces<R> {
     /// Starts at the beginning of `input`.
-    pub fn new(input: R, layout: Layout) -> Self {
+    pub(crate) fn new(input: R, layout: Layout) -> Self {
         Self { input, layout, line: 1, in_array: false, closed: false, started: false }
     }
 
     /// The next piece; blank lines are none.
-    pub fn next_piece(&mut self) -> io::Result<Option<Piece>> {
+    pub(crate) fn next_piece(&mut self) -> io::Result<Option<Piece>> {
         if !self.started {
             self.started = true;
             if self.input.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
@@ -71,7 +71,7 @@ impl<R: BufRead> Pieces<R> {
     }
 
     /// The line that comes next.
-    pub fn line(&self) -> u64 {
+    pub(crate) fn line(&self) -> u64 {
         self.line
     }
 

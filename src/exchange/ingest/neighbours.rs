@@ -16,7 +16,7 @@ const KEPT: usize = 2_048;
 
 /// What has been asked for within one transaction.
 #[derive(Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     tenant: Option<TenantId>,
     referring: HashMap<(Kind, Kind, String), Vec<Arc<Record>>>,
     practice: Option<Option<Arc<Record>>>,
@@ -24,7 +24,7 @@ pub struct Memory {
 }
 
 /// The neighbours of one tenant's records.
-pub struct Around<'a> {
+pub(crate) struct Around<'a> {
     write: &'a dyn Write,
     tenant: &'a TenantId,
     memory: &'a RefCell<Memory>,
@@ -32,7 +32,11 @@ pub struct Around<'a> {
 
 impl<'a> Around<'a> {
     /// The neighbours as the transaction sees them.
-    pub fn new(write: &'a dyn Write, tenant: &'a TenantId, memory: &'a RefCell<Memory>) -> Self {
+    pub(crate) fn new(
+        write: &'a dyn Write,
+        tenant: &'a TenantId,
+        memory: &'a RefCell<Memory>,
+    ) -> Self {
         let mut known = memory.borrow_mut();
         if known.tenant.as_ref() != Some(tenant) {
             *known = Memory { tenant: Some(tenant.clone()), ..Memory::default() };
@@ -42,7 +46,7 @@ impl<'a> Around<'a> {
     }
 
     /// What went wrong while somebody asked, if anything did.
-    pub fn failure(&self) -> Result<()> {
+    pub(crate) fn failure(&self) -> Result<()> {
         self.memory.borrow_mut().failure.take().map_or(Ok(()), Err)
     }
 

@@ -9,7 +9,7 @@ use super::check::{CLASSES, ISOLATED};
 use crate::domain::Kind;
 
 /// Whether a record that could be read, but not taken in, may be an isolated note.
-pub fn of_value(value: &Value) -> bool {
+pub(crate) fn of_value(value: &Value) -> bool {
     let kind = value.get("kind").and_then(Value::as_str).map(str::parse::<Kind>);
     match kind {
         Some(Ok(Kind::SessionNote)) => {
@@ -23,7 +23,7 @@ pub fn of_value(value: &Value) -> bool {
 
 /// Whether bytes that could not be read may be an isolated note. They are not if the first kind
 /// that they name is known and another, and they name no class of a note.
-pub fn of_bytes(bytes: &[u8]) -> bool {
+pub(crate) fn of_bytes(bytes: &[u8]) -> bool {
     let kind = first_kind(bytes).and_then(|kind| kind.parse::<Kind>().ok());
     kind.is_none_or(|kind| kind == Kind::SessionNote)
         || contains(bytes, b"\"class\"")

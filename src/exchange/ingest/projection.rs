@@ -17,10 +17,10 @@ use crate::mapping::{Refusal, Scratch};
 use crate::store::{NewResource, Quarantined, StoredResource, Write};
 
 /// The reason of a record of which a resource could not be made.
-pub const UNMAPPED: &str = "unmapped_required";
+pub(crate) const UNMAPPED: &str = "unmapped_required";
 
 /// Maps records. Holds what is reused from one to the next.
-pub struct Projector<'a> {
+pub(crate) struct Projector<'a> {
     rules: &'a Rules,
     base: &'a str,
     clock: &'a dyn Clock,
@@ -32,13 +32,18 @@ pub struct Projector<'a> {
 
 impl<'a> Projector<'a> {
     /// A projector by these rules.
-    pub fn new(rules: &'a Rules, base: &'a str, clock: &'a dyn Clock, ids: &'a IdKey) -> Self {
+    pub(crate) fn new(
+        rules: &'a Rules,
+        base: &'a str,
+        clock: &'a dyn Clock,
+        ids: &'a IdKey,
+    ) -> Self {
         let (tenants, scratch, out) = (HashMap::new(), Scratch::default(), Vec::new());
         Self { rules, base, clock, ids, tenants, scratch, out }
     }
 
     /// Maps up to `limit` of the records that are due; answers how many there were.
-    pub fn drain(
+    pub(crate) fn drain(
         &mut self,
         write: &mut dyn Write,
         limit: usize,
@@ -216,7 +221,7 @@ fn refused(record: &Record, view: &View, refusal: Refusal, clock: &dyn Clock) ->
 }
 
 /// The kinds that a change of the maps concerns.
-pub fn mapped_kinds() -> Vec<Kind> {
+pub(crate) fn mapped_kinds() -> Vec<Kind> {
     Kind::ALL.iter().copied().filter(|kind| kind.is_mapped()).collect()
 }
 

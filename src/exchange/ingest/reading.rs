@@ -26,7 +26,7 @@ const WAITING: usize = 2;
 type Item = (Arc<str>, u64, std::result::Result<Box<Incoming>, Box<Refused>>);
 
 /// Reads the sources and stores their records.
-pub fn take_in(
+pub(crate) fn take_in(
     ingest: &Ingest<'_>,
     sources: Vec<Source>,
     report: &mut Report,

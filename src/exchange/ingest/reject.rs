@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// A record that has to wait in quarantine. Holds no content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reject {
+pub(crate) struct Reject {
     /// A stable name, such as `schema_violation`.
     pub reason: &'static str,
     /// A JSON pointer (RFC 6901) into the record; empty for the record as a whole.
@@ -15,7 +15,7 @@ pub struct Reject {
 
 impl Reject {
     /// A rejection of the value at `pointer`.
-    pub fn new(
+    pub(crate) fn new(
         reason: &'static str,
         pointer: impl Into<String>,
         detail: impl Into<String>,
@@ -24,20 +24,20 @@ impl Reject {
     }
 
     /// A value that does not have the form that its kind asks for.
-    pub fn schema(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn schema(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new("schema_violation", pointer, detail)
     }
 
     /// The same, seen from one level further out.
     #[must_use]
-    pub fn under(mut self, step: &str) -> Self {
+    pub(crate) fn under(mut self, step: &str) -> Self {
         self.pointer.insert_str(0, &token(step));
         self
     }
 
     /// The same, seen from the record, where its place is `pointer`.
     #[must_use]
-    pub fn at(mut self, pointer: &str) -> Self {
+    pub(crate) fn at(mut self, pointer: &str) -> Self {
         self.pointer.insert_str(0, pointer);
         self
     }
@@ -47,7 +47,7 @@ impl Reject {
 const KEY_SHOWN: usize = 64;
 
 /// One step of a JSON pointer, with its slash.
-pub fn token(step: &str) -> String {
+pub(crate) fn token(step: &str) -> String {
     let mut token = String::with_capacity(step.len() + 1);
     token.push('/');
     for c in step.chars().take(KEY_SHOWN) {

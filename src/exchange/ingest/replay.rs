@@ -13,7 +13,11 @@ use crate::store::{Quarantined, Write};
 const NOT_HELD: &[&str] = &["line_too_long", "unreadable_file"];
 
 /// Replays the entries of these numbers, or all. What still cannot be taken in stays.
-pub fn replay(ingest: &Ingest<'_>, numbers: Option<&[i64]>, report: &mut Report) -> Result<()> {
+pub(crate) fn replay(
+    ingest: &Ingest<'_>,
+    numbers: Option<&[i64]>,
+    report: &mut Report,
+) -> Result<()> {
     let numbers = match numbers {
         Some(numbers) => numbers.to_vec(),
         None => ingest.store.quarantine()?.iter().map(|entry| entry.number).collect(),

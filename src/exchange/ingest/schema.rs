@@ -14,7 +14,7 @@ use super::{text, time};
 
 /// An element of a logical model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Element {
+pub(crate) struct Element {
     /// Whether it has to be there.
     pub required: bool,
     /// Whether it is a list.
@@ -29,7 +29,7 @@ pub struct Element {
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Type {
+pub(crate) enum Type {
     /// Text.
     Text,
     /// True or false.
@@ -52,7 +52,7 @@ pub enum Type {
 
 /// What a check found that does not keep the record out.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// What is worth telling, by code and pointer.
     pub warnings: Vec<(&'static str, String)>,
     /// Fields that the model does not name.
@@ -60,8 +60,8 @@ pub struct Findings {
 }
 
 impl Element {
-    /// Reads what a logical StructureDefinition says about a record's `data`.
-    pub fn of_data(definition: &Value) -> Self {
+    /// Reads what a logical `StructureDefinition` says about a record's `data`.
+    pub(crate) fn of_data(definition: &Value) -> Self {
         let mut data = Self::default();
         let elements = |view: &str| definition.get(view)?.get("element")?.as_array();
         let elements = elements("snapshot").or_else(|| elements("differential"));
@@ -99,7 +99,11 @@ impl Element {
     }
 
     /// Checks `data`, brings its times into form, and answers what else was found.
-    pub fn check(&self, data: &mut Value, zone: Option<&TimeZone>) -> Result<Findings, Reject> {
+    pub(crate) fn check(
+        &self,
+        data: &mut Value,
+        zone: Option<&TimeZone>,
+    ) -> Result<Findings, Reject> {
         let mut check = Check { zone, findings: Findings::default() };
         check.object(self, data, "/data")?;
         Ok(check.findings)

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// A file of records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub(crate) struct Source {
     /// Where it is.
     pub path: PathBuf,
     /// How records follow each other in it.
@@ -28,7 +28,7 @@ pub struct Source {
 ///
 /// In a folder only files of a known ending are taken, and links to folders are not followed; a
 /// file that is named has to have a known ending.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<Source>> {
+pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Source>> {
     let mut found = Vec::new();
     for path in paths {
         let about = fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
@@ -87,7 +87,7 @@ impl Source {
     }
 
     /// Opens the file; `read` counts the bytes taken from the disk.
-    pub fn open(&self, read: &Arc<AtomicU64>) -> Result<Box<dyn BufRead + Send>> {
+    pub(crate) fn open(&self, read: &Arc<AtomicU64>) -> Result<Box<dyn BufRead + Send>> {
         let file = File::open(&self.path).map_err(|error| cannot_read(&self.path, &error))?;
         let counted = BufReader::with_capacity(BUFFER, Counted { file, read: read.clone() });
         if self.gzip {

@@ -6,11 +6,11 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 use super::reject::{Reject, token};
 
 /// The longest text of one field, in bytes.
-pub const LONGEST: usize = 1024 * 1024;
+pub(crate) const LONGEST: usize = 1024 * 1024;
 
 /// Brings every text below `value` into form, and answers the pointers where characters had to be
 /// removed.
-pub fn clean(value: &mut Value) -> Vec<String> {
+pub(crate) fn clean(value: &mut Value) -> Vec<String> {
     let mut removed = Vec::new();
     walk(value, &mut |text| removed.push(text), "");
     removed
@@ -47,7 +47,7 @@ fn is_barred(c: char) -> bool {
 }
 
 /// Refuses text that is longer than [`LONGEST`].
-pub fn check_length(text: &str) -> Result<(), Reject> {
+pub(crate) fn check_length(text: &str) -> Result<(), Reject> {
     if text.len() <= LONGEST {
         return Ok(());
     }

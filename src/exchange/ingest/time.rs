@@ -16,7 +16,7 @@ const YEARS: std::ops::RangeInclusive<i16> = 1800..=2200;
 
 /// A time in the form in which it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Time {
+pub(crate) struct Time {
     /// The text, where it had to be changed.
     pub changed: Option<String>,
     /// The instant.
@@ -26,7 +26,7 @@ pub struct Time {
 }
 
 /// Reads an RFC 3339 time. A missing offset is worked out from `zone`; seconds may be left out.
-pub fn read(text: &str, zone: Option<&TimeZone>) -> Result<Time, Reject> {
+pub(crate) fn read(text: &str, zone: Option<&TimeZone>) -> Result<Time, Reject> {
     let parts = Parts::of(text).ok_or_else(malformed)?;
     check_year(parts.date.year())?;
     let leap = parts.second == 60;
@@ -57,7 +57,7 @@ pub fn read(text: &str, zone: Option<&TimeZone>) -> Result<Time, Reject> {
 }
 
 /// The time zone of an IANA name.
-pub fn zone(name: &str) -> Result<TimeZone, Reject> {
+pub(crate) fn zone(name: &str) -> Result<TimeZone, Reject> {
     TimeZone::get(name).map_err(|_unknown| {
         let detail = "no such time zone; send an IANA name, such as America/Denver";
         Reject::new("unknown_time_zone", "", detail)
@@ -65,7 +65,7 @@ pub fn zone(name: &str) -> Result<TimeZone, Reject> {
 }
 
 /// Checks a FHIR date: a year, a month or a day.
-pub fn check_date(text: &str) -> Result<(), Reject> {
+pub(crate) fn check_date(text: &str) -> Result<(), Reject> {
     let (year, rest) = text.split_once('-').unwrap_or((text, "01-01"));
     let (month, day) = rest.split_once('-').unwrap_or((rest, "01"));
     let date = digits(year, 4).zip(digits(month, 2)).zip(digits(day, 2)).and_then(
@@ -81,7 +81,7 @@ pub fn check_date(text: &str) -> Result<(), Reject> {
 }
 
 /// Checks a time of day: `hh:mm`, with or without seconds.
-pub fn check_time_of_day(text: &str) -> Result<(), Reject> {
+pub(crate) fn check_time_of_day(text: &str) -> Result<(), Reject> {
     let parsed = text.get(2..3) == Some(":") && text.parse::<jiff::civil::Time>().is_ok();
     let detail = "this is not a time of day; send hh:mm:ss";
     if parsed { Ok(()) } else { Err(Reject::schema("", detail)) }

@@ -186,18 +186,15 @@ fn item(row: &Value, instrument: Option<&Instrument>, d: &Derivation) -> Value {
     fact("link_id", Some(link.into()));
     let wording = known.map(|(_, question)| question.as_str()).or_else(|| text(row, "text"));
     fact("text", wording.map(Value::from));
-    match answer(row, d).filter(|_| known.is_some()) {
-        Some(answer) => {
-            fact("answer_code", Some(answer.code.as_str().into()));
-            fact("answer_display", Some(answer.text.as_str().into()));
-        }
-        None => {
-            let number = row.get("answer").filter(|answer| answer.is_i64()).cloned();
-            let words = text(row, "answer_text").or_else(|| text(row, "answer_code"));
-            match number {
-                Some(number) => fact("answer_integer", Some(number)),
-                None => fact("answer_text", words.map(Value::from)),
-            }
+    if let Some(answer) = answer(row, d).filter(|_| known.is_some()) {
+        fact("answer_code", Some(answer.code.as_str().into()));
+        fact("answer_display", Some(answer.text.as_str().into()));
+    } else {
+        let number = row.get("answer").filter(|answer| answer.is_i64()).cloned();
+        let words = text(row, "answer_text").or_else(|| text(row, "answer_code"));
+        match number {
+            Some(number) => fact("answer_integer", Some(number)),
+            None => fact("answer_text", words.map(Value::from)),
         }
     }
     Value::Object(facts)
@@ -265,15 +262,12 @@ impl Observations<'_> {
         let question = place.and_then(|at| self.instrument.questions.get(at));
         let mut facts = json!({ "loinc": loinc, "text": question });
         if let Some(facts) = facts.as_object_mut() {
-            match answer(row, self.d) {
-                Some(answer) => {
-                    facts.insert("answer_code".to_owned(), answer.code.as_str().into());
-                    facts.insert("answer_text".to_owned(), answer.text.as_str().into());
-                }
-                None => {
-                    let absent = text(row, "skipped_reason").unwrap_or("unknown");
-                    facts.insert("absent".to_owned(), absent.into());
-                }
+            if let Some(answer) = answer(row, self.d) {
+                facts.insert("answer_code".to_owned(), answer.code.as_str().into());
+                facts.insert("answer_text".to_owned(), answer.text.as_str().into());
+            } else {
+                let absent = text(row, "skipped_reason").unwrap_or("unknown");
+                facts.insert("absent".to_owned(), absent.into());
             }
         }
         self.view(&format!("item:{loinc}"), facts)

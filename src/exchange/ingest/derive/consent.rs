@@ -14,7 +14,7 @@ use crate::domain::{Kind, Op, Record};
 const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 
-/// Codes of v3-ActCode that a consent may name (HL7 v3-ActCode, InformationSensitivityPolicy).
+/// Codes of v3-ActCode that a consent may name (HL7 v3-ActCode, `InformationSensitivityPolicy`).
 const SENSITIVITIES: [&str; 12] =
     ["ADOL", "BH", "ETH", "ETHUD", "HIV", "MH", "OPIOIDUD", "PSY", "PSYTHPN", "SDV", "SUD", "VIO"];
 

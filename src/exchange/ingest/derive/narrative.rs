@@ -45,9 +45,9 @@ impl Narrative {
     }
 
     fn element(&mut self, name: &str, text: &str) {
-        self.0.push_str(&format!("<{name} dir=\"auto\">"));
+        self.0.extend(["<", name, " dir=\"auto\">"]);
         self.0.extend(text.chars().map(escaped));
-        self.0.push_str(&format!("</{name}>"));
+        self.0.extend(["</", name, ">"]);
     }
 }
 

@@ -125,7 +125,7 @@ fn view(
     let diagnoses = d.neighbours.referring(Kind::Diagnosis, Kind::SessionLog, &record.id);
     let own = |dx: &&Arc<Record>| reference::condition(d, &dx.id, client).is_some();
     let own: Vec<&Arc<Record>> = diagnoses.iter().filter(own).collect();
-    input.labels(&labels::of_diagnosed(record, d, own.iter().map(|dx| dx.as_ref())));
+    input.labels(&labels::of_diagnosed(record, d, own.iter().map(AsRef::as_ref)));
     let reasons = own.iter().filter_map(|dx| reference::condition(d, &dx.id, client));
     input.fact("reasons", reasons.collect::<Vec<_>>());
     Some(input.view("session-log-encounter"))

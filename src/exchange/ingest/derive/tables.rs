@@ -131,6 +131,7 @@ pub(super) struct ConsentTypes {
 }
 
 /// One type of consent.
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of the table")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ConsentType {

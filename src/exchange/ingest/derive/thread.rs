@@ -32,7 +32,7 @@ pub(super) fn views(record: &Record, d: &Derivation, _warnings: &mut Vec<Warning
             };
             let (document, binary) = (id(""), id(":text"));
             views.push(transcript_view(record, d, client, &part, &document, &binary));
-            views.push(text_view(record, d, client, &part, document, binary));
+            views.push(text_view(record, d, client, &part, &document, &binary));
         }
     }
     views
@@ -65,7 +65,7 @@ fn transcript_view(
     document: &FhirId,
     binary: &FhirId,
 ) -> View {
-    let mut input = part_input(record, d, client, part, document.clone());
+    let mut input = part_input(record, d, client, part, document);
     let title = match part.number {
         1 => format!("Message transcript {}", part.month),
         n => format!("Message transcript {}, part {n}", part.month),
@@ -95,8 +95,8 @@ fn text_view(
     d: &Derivation,
     client: &String,
     part: &Part,
-    document: FhirId,
-    binary: FhirId,
+    document: &FhirId,
+    binary: &FhirId,
 ) -> View {
     let mut input = part_input(record, d, client, part, binary);
     input.fact("document", format!("DocumentReference/{document}"));
@@ -109,7 +109,7 @@ fn part_input<'a>(
     d: &Derivation,
     client: &'a String,
     part: &Part,
-    id: FhirId,
+    id: &FhirId,
 ) -> Input<'a> {
     let mut input = Input::new(record, d, id.clone()).for_client(client);
     for message in &part.messages {
