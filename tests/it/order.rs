@@ -73,7 +73,7 @@ proptest! {
         cuts in proptest::collection::vec(0_usize..20, 0..4),
     ) {
         let records = history();
-        let expected = outcome(&[records.clone()]);
+        let expected = outcome(std::slice::from_ref(&records));
         prop_assert!(expected.len() > 5, "the history makes resources");
         let mut runs = vec![Vec::new()];
         for (position, index) in order.iter().chain(&again).enumerate() {

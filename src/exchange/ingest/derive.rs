@@ -9,6 +9,7 @@ mod assessment;
 mod attachment;
 mod client;
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "a literal reads better without a borrow")]
 mod clinical_tests;
 mod consent;
 mod cpt;

@@ -1,6 +1,6 @@
 //! The records around a record, read within the transaction that maps it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ const KEPT: usize = 2_048;
 pub(crate) struct Memory {
     tenant: Option<TenantId>,
     referring: HashMap<(Kind, Kind, String), Vec<Arc<Record>>>,
-    practice: Option<Option<Arc<Record>>>,
+    practice: OnceCell<Option<Arc<Record>>>,
     failure: Option<Error>,
 }
 
@@ -79,13 +79,12 @@ impl Neighbours for Around<'_> {
     }
 
     fn organization(&self) -> Option<Arc<Record>> {
-        if let Some(practice) = &self.memory.borrow().practice {
+        if let Some(practice) = self.memory.borrow().practice.get() {
             return practice.clone();
         }
         let all = self.value(self.write.records(self.tenant, Kind::Organization));
         let practice = all.into_iter().find(|record| is_active(record));
-        self.memory.borrow_mut().practice = Some(practice.clone());
-        practice
+        self.memory.borrow().practice.get_or_init(|| practice).clone()
     }
 }
 

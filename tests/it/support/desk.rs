@@ -87,6 +87,7 @@ pub(crate) fn resources(store: &dyn Store, tenants: &[&str]) -> BTreeMap<String,
 }
 
 /// A record of the practice `hv` with an envelope in order.
+#[expect(clippy::needless_pass_by_value, reason = "a literal reads better without a borrow")]
 pub(crate) fn record(kind: &str, id: &str, version: u64, data: Value) -> Value {
     json!({
         "schema": "tp.record/1", "kind": kind, "tenant_id": "hv", "id": id, "version": version,

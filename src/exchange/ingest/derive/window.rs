@@ -131,6 +131,7 @@ mod tests {
     use super::super::fixture::record;
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "a literal reads better without a borrow")]
     fn session(presence: Value) -> Record {
         let mut record = record(crate::domain::Kind::SessionLog, "ses_91", json!({}));
         record.tz = Some("America/Denver".to_owned());
