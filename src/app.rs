@@ -22,7 +22,7 @@ use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
 use crate::http::{self, Ports, State};
 use crate::store::{SqliteStore, Store};
 
-pub use self::reload::{Reload, Watch};
+pub use self::reload::{Goldens, Reload, Watch};
 
 /// The file in the data folder that names the maps by which the records are mapped.
 const MAPPED_BY: &str = "mapped-by";

@@ -1,5 +1,5 @@
 //! Hot reload: a folder of maps that changed is compiled, and takes the place of the old set at
-//! once; one that does not compile changes nothing.
+//! once; one that does not compile changes nothing. Where a golden differs, whoever asks decides.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,11 +14,25 @@ use crate::exchange::ingest::{Report, Rules};
 /// What became of a change.
 pub enum Reload {
     /// The new maps are in use, and every record is mapped by them.
-    Done(Report),
+    Done {
+        /// What mapping the records anew did.
+        report: Report,
+        /// The goldens that differ, one text each; none if they hold a reload back.
+        differences: Vec<String>,
+    },
     /// The old maps stay; the text says what is wrong with the new ones.
     Kept(String),
     /// The new maps say the same as the old ones.
     Same,
+}
+
+/// What goldens that differ do to a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goldens {
+    /// The old maps stay until the new results are accepted: for maps that others rely on.
+    HoldBack,
+    /// The new maps are used all the same, and the differences told: for trying things out.
+    Tell,
 }
 
 /// The state of every file: when it was changed, and how long it is.
@@ -76,7 +90,7 @@ impl App {
     /// # Errors
     ///
     /// The store failed; what is wrong with the maps is no error but [`Reload::Kept`].
-    pub fn reload(&self) -> Result<Reload> {
+    pub fn reload(&self, goldens: Goldens) -> Result<Reload> {
         let rules = match Rules::load(&self.mappings) {
             Ok(rules) => Arc::new(rules),
             Err(Error::Setup(text)) => return Ok(Reload::Kept(text)),
@@ -85,15 +99,15 @@ impl App {
         if rules.maps.hash() == self.rules.load().maps.hash() {
             return Ok(Reload::Same);
         }
-        let broken = rules.maps.test().diagnostics();
-        if !broken.is_empty() {
-            let texts: Vec<String> = broken.into_iter().map(|found| found.text).collect();
-            return Ok(Reload::Kept(texts.join("\n")));
+        let found = rules.maps.test().diagnostics();
+        let differences: Vec<String> = found.into_iter().map(|one| one.text).collect();
+        if goldens == Goldens::HoldBack && !differences.is_empty() {
+            return Ok(Reload::Kept(differences.join("\n")));
         }
         let report = self.ingest(&rules).reproject(None, &mut |_| ())?;
         self.remember(&rules)?;
         self.rules.store(rules);
-        Ok(Reload::Done(report))
+        Ok(Reload::Done { report, differences })
     }
 }
 

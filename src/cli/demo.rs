@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Outcome};
 use crate::Error;
-use crate::app::{App, Config, Reload};
+use crate::app::{App, Config, Goldens, Reload};
 use crate::config::Serving;
 
 /// Folders of `fixtures/` that are for tests alone: broken input, and single cases.
@@ -35,6 +35,9 @@ pub struct Demo {
     /// Folder of the source records
     #[arg(long, value_name = "DIR", default_value = "fixtures")]
     fixtures: PathBuf,
+    /// Keep serving the old maps while goldens differ, as where others rely on the maps
+    #[arg(long)]
+    hold_back: bool,
 }
 
 impl Demo {
@@ -52,8 +55,9 @@ impl Demo {
         let report = app.take_in(&sources)?;
         welcome::write(&app, &config, &App::base(&listener)?, &report, &mut context.out)?;
         context.out.flush()?;
+        let goldens = if self.hold_back { Goldens::HoldBack } else { Goldens::Tell };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let served = runtime.block_on(serve(&app, listener, &mut context.out));
+        let served = runtime.block_on(serve(&app, listener, goldens, &mut context.out));
         runtime.shutdown_timeout(GRACE);
         served?;
         writeln!(context.out, "stopped")?;
@@ -88,7 +92,12 @@ fn sources(fixtures: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Serves and watches until somebody wants it to stop.
-async fn serve(app: &Arc<App>, listener: TcpListener, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn serve(
+    app: &Arc<App>,
+    listener: TcpListener,
+    goldens: Goldens,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stop = async move {
@@ -99,38 +108,42 @@ async fn serve(app: &Arc<App>, listener: TcpListener, out: &mut dyn Write) -> an
     };
     tokio::select! {
         served = app.serve(listener, stop) => Ok(served?),
-        watched = watch(app, out) => watched,
+        watched = watch(app, goldens, out) => watched,
     }
 }
 
 /// Serves changed maps, and says on the terminal what became of them.
-async fn watch(app: &Arc<App>, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn watch(app: &Arc<App>, goldens: Goldens, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut watch = app.watch();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         ticks.tick().await;
-        if !watch.changed() {
-            continue;
+        if watch.changed() {
+            let reloading = Arc::clone(app);
+            let task = tokio::task::spawn_blocking(move || reloading.reload(goldens));
+            say(task.await?, out)?;
+            out.flush()?;
         }
-        let reloading = Arc::clone(app);
-        match tokio::task::spawn_blocking(move || reloading.reload()).await? {
-            Ok(Reload::Done(report)) => {
-                let refused: u64 = report.quarantined.values().sum();
-                write!(out, "mappings reloaded: {} records mapped anew", report.mapped)?;
-                if refused > 0 {
-                    write!(
-                        out,
-                        ", {refused} of them refused by a map: `throughline quarantine list`"
-                    )?;
-                }
-                writeln!(out)?;
+    }
+}
+
+fn say(reload: crate::Result<Reload>, out: &mut dyn Write) -> io::Result<()> {
+    match reload {
+        Ok(Reload::Done { report, differences }) => {
+            write!(out, "mappings reloaded: {} records mapped anew", report.mapped)?;
+            let refused: u64 = report.quarantined.values().sum();
+            if refused > 0 {
+                write!(out, ", {refused} refused by a map: `throughline quarantine list`")?;
             }
-            Ok(Reload::Kept(text)) => {
-                writeln!(out, "mappings not reloaded, still serving the old set: {text}")?;
+            if !differences.is_empty() {
+                write!(out, ", {} goldens differ: `throughline map test`", differences.len())?;
             }
-            Ok(Reload::Same) => {}
-            Err(failure) => writeln!(out, "mappings not reloaded: {failure}")?,
+            writeln!(out)
         }
-        out.flush()?;
+        Ok(Reload::Kept(text)) => {
+            writeln!(out, "mappings not reloaded, still serving the old set: {text}")
+        }
+        Ok(Reload::Same) => Ok(()),
+        Err(failure) => writeln!(out, "mappings not reloaded: {failure}"),
     }
 }

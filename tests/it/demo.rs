@@ -40,13 +40,14 @@ struct Demo {
 }
 
 impl Demo {
-    fn start() -> Self {
+    fn start(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mappings = folder.path().join("mappings");
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"), &mappings);
         let mut child = throughline(&["demo", "--port", "0"], &folder.path().join("data"))
             .arg("--mappings")
             .arg(&mappings)
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -92,7 +93,7 @@ fn pasted(command: &str) -> Value {
 
 #[test]
 fn the_three_commands_that_the_demo_prints_work_when_they_are_pasted() {
-    let mut demo = Demo::start();
+    let mut demo = Demo::start(&[]);
     let said = demo.until("Ctrl-C");
     let after = |start: &str| {
         let place = said.iter().position(|line| line.trim().starts_with(start)).unwrap();
@@ -138,7 +139,7 @@ fn strings(list: &Value) -> Vec<String> {
 
 #[test]
 fn the_capability_statement_names_the_profiles_that_resources_claim() {
-    let mut demo = Demo::start();
+    let mut demo = Demo::start(&[]);
     let said = demo.until("Ctrl-C");
     let base = said.iter().find_map(|line| line.trim().strip_prefix("FHIR base")).unwrap().trim();
     let curl = said.iter().find(|line| line.trim().starts_with("curl")).unwrap();
@@ -152,6 +153,18 @@ fn the_capability_statement_names_the_profiles_that_resources_claim() {
             assert_eq!(named, claimed(curl, base, resource_type), "{resource_type}");
         }
     }
+    demo.stop();
+}
+
+#[test]
+fn a_result_that_was_not_accepted_holds_a_reload_back_where_that_is_asked_for() {
+    let mut demo = Demo::start(&["--hold-back"]);
+    let said = demo.until("Ctrl-C");
+    let edit = said.iter().find(|line| line.trim().starts_with("sed")).unwrap();
+    let served = pasted(&edit.replace("sleep 3", "sleep 0"));
+    assert_eq!(served["entry"][0]["resource"]["name"], "Care team");
+    let kept = demo.until("mappings").pop().unwrap();
+    assert!(kept.starts_with("mappings not reloaded, still serving the old set: "), "{kept}");
     demo.stop();
 }
 
