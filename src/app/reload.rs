@@ -48,7 +48,7 @@ pub struct Watch {
 
 impl Watch {
     /// From now on.
-    fn new(folder: &Path) -> Self {
+    pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), seen: list(folder), pending: false }
     }
 
@@ -80,11 +80,6 @@ fn list(folder: &Path) -> Listing {
 }
 
 impl App {
-    /// Watches the folder of maps.
-    pub fn watch(&self) -> Watch {
-        Watch::new(&self.mappings)
-    }
-
     /// Compiles the maps anew; if they are right, maps every record by them, and keeps them.
     ///
     /// # Errors

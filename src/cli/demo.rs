@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Outcome};
 use crate::Error;
-use crate::app::{App, Config, Goldens, Reload};
+use crate::app::{App, Config, Goldens, Reload, Watch};
 use crate::config::Serving;
 
 /// Folders of `fixtures/` that are for tests alone: broken input, and single cases.
@@ -51,13 +51,15 @@ impl Demo {
             redis_url: self.serving.redis_url,
         };
         writeln!(context.err, "taking in {} …", self.fixtures.display())?;
+        // Watched from before they are read, so that no change is missed.
+        let watched = Watch::new(&config.mappings);
         let app = Arc::new(App::open(&config, Arc::clone(&context.clock))?);
         let report = app.take_in(&sources)?;
         welcome::write(&app, &config, &App::base(&listener)?, &report, &mut context.out)?;
         context.out.flush()?;
         let goldens = if self.hold_back { Goldens::HoldBack } else { Goldens::Tell };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let served = runtime.block_on(serve(&app, listener, goldens, &mut context.out));
+        let served = runtime.block_on(serve(&app, listener, (watched, goldens), &mut context.out));
         runtime.shutdown_timeout(GRACE);
         served?;
         writeln!(context.out, "stopped")?;
@@ -95,7 +97,7 @@ fn sources(fixtures: &Path) -> anyhow::Result<Vec<PathBuf>> {
 async fn serve(
     app: &Arc<App>,
     listener: TcpListener,
-    goldens: Goldens,
+    reloads: (Watch, Goldens),
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let (mut interrupt, mut terminate) =
@@ -108,13 +110,16 @@ async fn serve(
     };
     tokio::select! {
         served = app.serve(listener, stop) => Ok(served?),
-        watched = watch(app, goldens, out) => watched,
+        watched = watch(app, reloads, out) => watched,
     }
 }
 
 /// Serves changed maps, and says on the terminal what became of them.
-async fn watch(app: &Arc<App>, goldens: Goldens, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut watch = app.watch();
+async fn watch(
+    app: &Arc<App>,
+    (mut watch, goldens): (Watch, Goldens),
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         ticks.tick().await;

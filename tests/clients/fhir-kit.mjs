@@ -1,9 +1,12 @@
 // Drives the FHIR API with fhir-kit-client, as an integrator would:
 //   node fhir-kit.mjs BASE TOKEN
 // Prints what it saw as one JSON line; any failure is a non-zero exit.
-import { createRequire } from 'node:module';
-const require = createRequire(new URL('../../.tools/', import.meta.url));
-const Client = require('fhir-kit-client');
+import { readFile } from 'node:fs/promises';
+
+// Installed beside the project, not above this file, so it is found by its path.
+const home = new URL('../../.tools/node_modules/fhir-kit-client/', import.meta.url);
+const { exports } = JSON.parse(await readFile(new URL('package.json', home), 'utf8'));
+const { Client } = await import(new URL(exports['.'].import, home));
 
 const [baseUrl, token] = process.argv.slice(2);
 const client = new Client({ baseUrl });

@@ -158,7 +158,8 @@ async fn a_page_link_belongs_to_its_search_its_type_and_its_tenant() {
     let server = server();
     let next = server.get("Encounter?patient=p1&_count=1").await.link("next").unwrap();
     let cursor = next.split_once("_page=").unwrap().1;
-    let changed = format!("{}A", &cursor[..cursor.len() - 1]);
+    let other = if cursor.starts_with('A') { "B" } else { "A" };
+    let changed = format!("{other}{}", &cursor[1..]);
     for path in [
         format!("Encounter?patient=p2&_count=1&_page={cursor}"),
         format!("Encounter?_count=1&_page={cursor}"),

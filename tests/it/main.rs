@@ -8,11 +8,13 @@
 
 mod cache;
 mod cases;
+mod clients;
 mod crash;
 mod demo;
 mod errors;
 mod expectation;
 mod gateway;
+mod goldens;
 mod hostile;
 mod http_read;
 mod http_refusals;
