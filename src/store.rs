@@ -110,12 +110,30 @@ pub struct Page {
     pub included: Vec<StoredResource>,
     /// Where the next page starts; `None` on the last.
     pub next: Option<Cursor>,
-    /// How many match in all.
-    pub total: u64,
+    /// How many match in all, where that was asked for and counted to the end.
+    pub total: Option<u64>,
+}
+
+/// What is asked of a patient's compartment (<https://hl7.org/fhir/R4/patient-operation-everything.html>).
+#[derive(Debug, Clone)]
+pub struct Everything {
+    /// The patient.
+    pub patient: FhirId,
+    /// The types that are wanted; all where it is empty.
+    pub types: Vec<&'static str>,
+    /// Only what was updated since.
+    pub since: Option<Timestamp>,
+    /// The page size.
+    pub count: usize,
+    /// Where the previous page ended.
+    pub after: Option<Cursor>,
 }
 
 /// What HTTP asks of a store.
 pub trait Store: Send + Sync {
+    /// Whether a read takes microseconds and waits for nothing, so that it may run where others
+    /// wait for it. A store across a network has to be asked from a thread that may block.
+    fn is_embedded(&self) -> bool;
     /// The current version of a resource.
     fn read(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>>;
     /// One version of a resource.
@@ -129,6 +147,9 @@ pub trait Store: Send + Sync {
     fn history(&self, permit: &Permit, id: &FhirId) -> Result<Vec<StoredResource>>;
     /// A page of a search.
     fn search(&self, permit: &Permit, query: &Query) -> Result<Page>;
+    /// A page of everything in a patient's compartment, of the types that the permit, which is one
+    /// for the Patient, reaches; ordered by type and id.
+    fn everything(&self, permit: &Permit, scope: &Everything) -> Result<Page>;
     /// The current version of a resource without its bytes, for the cache's key and for `304`.
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>>;
     /// Opens the one write transaction; dropping it without `commit` undoes everything.

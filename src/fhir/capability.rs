@@ -142,5 +142,7 @@ fn type_code(param: &param::Param) -> &'static str {
         ParamKind::Reference => "reference",
         ParamKind::Date => "date",
         ParamKind::Text => "string",
+        ParamKind::Quantity => "quantity",
+        ParamKind::Uri => "uri",
     }
 }

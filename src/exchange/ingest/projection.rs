@@ -97,12 +97,11 @@ impl<'a> Projector<'a> {
             report,
         };
         for view in &views {
-            let about =
-                run.make(view, made, self.clock)?.and_then(|(resource_type, version_id)| {
-                    derive::provenance(record, &derivation, view, &resource_type, &version_id)
-                });
+            let Some(done) = run.make(view, None, made, self.clock)? else { continue };
+            let (kind, version_id) = (&done.resource_type, &done.version_id);
+            let about = derive::provenance(record, &derivation, view, kind, version_id);
             if let Some(about) = about {
-                run.make(&about, made, self.clock)?;
+                run.make(&about, done.patient, made, self.clock)?;
             }
         }
         around.failure()
@@ -116,6 +115,13 @@ struct Made {
     refused: Vec<Quarantined>,
 }
 
+/// A resource that was made, as far as its Provenance needs to know.
+struct Done {
+    resource_type: String,
+    version_id: String,
+    patient: Option<FhirId>,
+}
+
 /// The maps at work on one record.
 struct Run<'a> {
     rules: &'a Rules,
@@ -126,19 +132,25 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Makes one resource, or an entry of quarantine; answers type and version of the resource.
+    /// Makes one resource, or an entry of quarantine. It is in the compartment of the patient that
+    /// it names, or else of the patient that is given.
     fn make(
         &mut self,
         view: &View,
+        patient: Option<FhirId>,
         made: &mut Made,
         clock: &dyn Clock,
-    ) -> Result<Option<(String, String)>> {
+    ) -> Result<Option<Done>> {
         match self.resource(view)? {
-            Ok(resource) => {
-                let name = resource.resource.resource_type.clone();
-                let version = resource.resource.version_id.clone();
+            Ok(mut resource) => {
+                resource.patient = resource.patient.or(patient);
+                let done = Done {
+                    resource_type: resource.resource.resource_type.clone(),
+                    version_id: resource.resource.version_id.clone(),
+                    patient: resource.patient.clone(),
+                };
                 made.resources.push(resource);
-                Ok(Some((name, version)))
+                Ok(Some(done))
             }
             Err(refusal) => {
                 made.refused.push(refused(self.record, view, refusal, clock));

@@ -173,7 +173,7 @@ fn texts(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
     let mut put = |text: &str| {
         let value = text::normalise(text);
         if !value.is_empty() {
-            add(rows, IndexRow::Text { param: number, value });
+            add(rows, IndexRow::Text { param: number, value, exact: text.to_owned() });
         }
     };
     match value {

@@ -107,6 +107,12 @@ pub fn search_type(name: &str) -> Option<&'static SearchType> {
     TYPES.iter().find(|known| known.name == name)
 }
 
+/// The parameter with that number, which an index row or a condition carries.
+pub fn by_number(number: u16) -> Option<&'static Param> {
+    let (place, position) = (usize::from(number) / PER_TYPE, usize::from(number) % PER_TYPE);
+    TYPES.get(place)?.params.get(position)
+}
+
 /// The types that are served, searched ones first.
 pub fn served() -> impl Iterator<Item = &'static str> {
     TYPES.iter().map(|known| known.name).chain(READ_ONLY.iter().copied())

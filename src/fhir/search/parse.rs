@@ -7,7 +7,9 @@
 mod value;
 
 use super::param::{self, Param, SearchType};
-use super::{Condition, DatePrefix, Operand, ParamKind, Query};
+use super::{
+    Condition, Direction, Include, Operand, ParamKind, Prefix, Query, Test, Total,
+};
 use crate::error::{Error, Result};
 
 /// How many matches a page holds unless the caller says so.
@@ -60,10 +62,13 @@ pub fn parse(setting: Setting<'_>, parameters: Vec<(String, String)>) -> Result<
         }
         match name.as_str() {
             "_id" => keep_common(&mut ids, value::alternatives(&text)),
-            "_lastUpdated" => search.query.updated.push(one_date(&name, &text)?),
+            "_lastUpdated" => {
+                let updated = Condition::Updated(vec![one_date(&name, &text)?]);
+                search.query.conditions.push(updated);
+            }
             "_count" => search.query.count = count(&text)?,
-            "_revinclude" if text == REVINCLUDE => search.query.with_provenance = true,
-            "_total" if matches!(text.as_str(), "none" | "estimate" | "accurate") => {}
+            "_revinclude" if text == REVINCLUDE => search.query.includes.push(provenance()),
+            "_total" => search.query.total = total(&text)?,
             "_sort" if text == "-_lastUpdated" => {}
             "_format" | "_pretty" => {}
             PAGE => {
@@ -81,11 +86,9 @@ pub fn parse(setting: Setting<'_>, parameters: Vec<(String, String)>) -> Result<
         }
         search.understood.push((name, text));
     }
-    if let Some(ids) = ids {
-        restrict(&mut search.query, ids);
-    }
-    let operands: usize = search.query.conditions.iter().map(|c| c.any_of.len()).sum();
-    if operands + search.query.ids.len() > MAX_OPERANDS {
+    search.query.conditions.extend(ids.map(Condition::Id));
+    let operands: usize = search.query.conditions.iter().map(operands).sum();
+    if operands > MAX_OPERANDS {
         return Err(Error::invalid(
             "parameters",
             format!("a search may have up to {MAX_OPERANDS} values: split it"),
@@ -102,12 +105,38 @@ fn keep_common(ids: &mut Option<Vec<String>>, named: Vec<String>) {
     });
 }
 
-/// Restricts a query to these ids; to none at all by a condition that nothing meets.
-fn restrict(query: &mut Query, ids: Vec<String>) {
-    if ids.is_empty() {
-        query.conditions.push(Condition { param: 0, any_of: Vec::new() });
+/// How many alternatives a condition has.
+fn operands(condition: &Condition) -> usize {
+    match condition {
+        Condition::Id(ids) => ids.len(),
+        Condition::Updated(any_of) => any_of.len(),
+        Condition::Patient(_) => 1,
+        Condition::Param { test: Test::Any(any_of) | Test::None(any_of), .. } => any_of.len(),
+        Condition::Param { test: Test::Missing(_), .. } => 1,
+        Condition::Chain { any_of, .. } => any_of.iter().map(|(_, inner)| operands(inner)).sum(),
+        Condition::Has { condition, .. } => operands(condition),
     }
-    query.ids = ids;
+}
+
+/// The Provenance of each match.
+fn provenance() -> Include {
+    let target = param::search_type("Provenance").and_then(|known| known.param("target"));
+    Include {
+        direction: Direction::Reverse,
+        source: "Provenance",
+        params: target.into_iter().map(|(number, _)| number).collect(),
+        target: None,
+        iterate: false,
+    }
+}
+
+fn total(text: &str) -> Result<Total> {
+    match text {
+        "none" => Ok(Total::None),
+        "estimate" => Ok(Total::Bounded),
+        "accurate" => Ok(Total::Accurate),
+        _ => Err(Error::invalid("_total", "_total is none, estimate or accurate")),
+    }
 }
 
 fn count(text: &str) -> Result<usize> {
@@ -153,8 +182,9 @@ fn condition(setting: Setting<'_>, name: &str, text: &str) -> Result<Option<Cond
         ParamKind::Reference => {
             values.iter().map(|one| reference(setting, name, param, target, one)).collect()
         }
+        ParamKind::Quantity | ParamKind::Uri => return Ok(None),
     };
-    Ok(Some(Condition { param: number, any_of: any_of? }))
+    Ok(Some(Condition::Param { param: number, test: Test::Any(any_of?) }))
 }
 
 /// A date without alternatives.
@@ -166,20 +196,20 @@ fn one_date(name: &str, text: &str) -> Result<Operand> {
 }
 
 fn date(name: &str, text: &str) -> Result<Operand> {
-    const PREFIXES: &[(&str, DatePrefix)] = &[
-        ("eq", DatePrefix::Eq),
-        ("ne", DatePrefix::Ne),
-        ("gt", DatePrefix::Gt),
-        ("lt", DatePrefix::Lt),
-        ("ge", DatePrefix::Ge),
-        ("le", DatePrefix::Le),
-        ("sa", DatePrefix::Sa),
-        ("eb", DatePrefix::Eb),
-        ("ap", DatePrefix::Ap),
+    const PREFIXES: &[(&str, Prefix)] = &[
+        ("eq", Prefix::Eq),
+        ("ne", Prefix::Ne),
+        ("gt", Prefix::Gt),
+        ("lt", Prefix::Lt),
+        ("ge", Prefix::Ge),
+        ("le", Prefix::Le),
+        ("sa", Prefix::Sa),
+        ("eb", Prefix::Eb),
+        ("ap", Prefix::Ap),
     ];
     let prefixed =
         PREFIXES.iter().find_map(|(name, prefix)| Some((text.strip_prefix(name)?, *prefix)));
-    let (date, prefix) = prefixed.unwrap_or((text, DatePrefix::Eq));
+    let (date, prefix) = prefixed.unwrap_or((text, Prefix::Eq));
     // A `+` that was not escaped in the URL arrives as a space.
     let (low, high) = super::date::range(&date.replace(' ', "+")).ok_or_else(|| {
         Error::invalid(

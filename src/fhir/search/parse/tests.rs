@@ -53,7 +53,7 @@ fn a_date_has_a_prefix_and_a_precision() {
     let (low, high) = crate::fhir::search::date::range("2026-11").unwrap();
     assert_eq!(
         one("Encounter", "date", "ge2026-11"),
-        [Operand::Date { prefix: DatePrefix::Ge, low, high }]
+        [Operand::Date { prefix: Prefix::Ge, low, high }]
     );
     let plus = one("Encounter", "date", "2026-11-01T10:00:00 02:00");
     assert_eq!(plus, one("Encounter", "date", "eq2026-11-01T10:00:00+02:00"));

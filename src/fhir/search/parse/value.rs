@@ -1,7 +1,7 @@
 //! The values of search parameters: alternatives, escapes, tokens.
 
 use crate::error::{Error, Result};
-use crate::fhir::search::{Operand, text as normal};
+use crate::fhir::search::{Operand, TextMatch, text as normal};
 
 /// The alternatives of a value: split at commas that are not escaped. The escapes stay.
 pub(super) fn alternatives(value: &str) -> Vec<String> {
@@ -60,7 +60,7 @@ pub(super) fn text(name: &str, value: &str) -> Result<Operand> {
     if prefix.is_empty() {
         return Err(Error::invalid(name, "the parameter has no text to look for"));
     }
-    Ok(Operand::Text { prefix })
+    Ok(Operand::Text { how: TextMatch::Starts, value: prefix })
 }
 
 /// Whether `text` could be a logical id.
