@@ -316,12 +316,12 @@ mod tests {
 
     #[test]
     fn a_quantity_a_uri_an_identifier_and_a_display_have_rows() {
-        let observation = r#"{"id":"o","meta":{"profile":["http://p/x|6.1.0"],
+        let observation = r##"{"id":"o","meta":{"profile":["http://p/x|6.1.0"],
             "security":[{"system":"urn:s","code":"R"}]},
             "valueQuantity":{"value":14.50,"comparator":"<","code":"{score}"},
             "code":{"text":"Depression score","coding":[{"code":"1","display":"PHQ"}]},
             "subject":{"identifier":{"system":"urn:i","value":"7"}},
-            "encounter":{"reference":"#inside"}}"#;
+            "encounter":{"reference":"#inside"}}"##;
         assert_eq!(found("Observation", observation, "value-quantity"), ["-inf..14.5 {score}"]);
         assert_eq!(found("Observation", observation, "_profile"), ["http://p/x"]);
         assert_eq!(found("Observation", observation, "_security"), ["urn:s|R"]);

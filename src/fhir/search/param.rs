@@ -165,7 +165,12 @@ mod tests {
             assert!(kind.params.len() <= PER_TYPE, "{}", kind.name);
             let mut names = HashSet::new();
             for (number, param) in kind.numbered() {
-                assert!(number >= FIRST_COMMON || numbers.insert(number), "{}.{}", kind.name, param.name);
+                assert!(
+                    number >= FIRST_COMMON || numbers.insert(number),
+                    "{}.{}",
+                    kind.name,
+                    param.name
+                );
                 assert!(names.insert(param.name), "{}.{}", kind.name, param.name);
                 assert!(param.alias.is_none_or(|alias| names.insert(alias)), "{}", kind.name);
             }

@@ -122,7 +122,9 @@ fn bounded(query: &Query) -> Result<()> {
     if query.conditions.iter().map(steps).sum::<usize>() > MAX_STEPS {
         return Err(Error::invalid(
             "parameters",
-            format!("a search may follow up to {MAX_STEPS} references: name the type (ref:Type.name)"),
+            format!(
+                "a search may follow up to {MAX_STEPS} references: name the type (ref:Type.name)"
+            ),
         ));
     }
     Ok(())

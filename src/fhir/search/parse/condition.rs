@@ -54,9 +54,8 @@ impl Part<'_> {
             return Err(self.invalid("write _has:Type:reference:parameter"));
         };
         let Some(kind) = param::search_type(kind) else { return Ok(None) };
-        let refers = |known: &Param| {
-            known.kind == ParamKind::Reference && known.refers_to(self.kind.name)
-        };
+        let refers =
+            |known: &Param| known.kind == ParamKind::Reference && known.refers_to(self.kind.name);
         let Some((param, _)) = kind.param(reference).filter(|(_, known)| refers(known)) else {
             return Ok(None);
         };
@@ -137,8 +136,7 @@ impl Part<'_> {
         if text.contains("://") || text.starts_with("urn:") {
             return Ok(Operand::Reference { targets: vec![text.to_owned()] });
         }
-        let acceptable =
-            |kind: &str| only.is_none_or(|only| only == kind) && param.refers_to(kind);
+        let acceptable = |kind: &str| only.is_none_or(|only| only == kind) && param.refers_to(kind);
         let targets: Vec<String> = match text.split_once('/') {
             Some((kind, id)) if acceptable(kind) && value::is_id(id) => vec![text.to_owned()],
             Some(_) => {

@@ -91,9 +91,11 @@ fn include(name: &str, text: &str, direction: Direction) -> Result<Include> {
     })?;
     let wanted = parts.next().unwrap_or_default();
     let target = match parts.next() {
-        Some(target) => Some(param::served().find(|known| *known == target).ok_or_else(|| {
-            refused("the third part is a type that this server has".to_owned())
-        })?),
+        Some(target) => {
+            Some(param::served().find(|known| *known == target).ok_or_else(|| {
+                refused("the third part is a type that this server has".to_owned())
+            })?)
+        }
         None => None,
     };
     let all = wanted == "*" && direction == Direction::Forward;

@@ -82,7 +82,10 @@ fn a_patient_is_named_by_id_by_reference_or_by_url() {
 
 #[test]
 fn text_is_compared_without_case_and_accents() {
-    assert_eq!(one("Patient", "name", "ŠIMIĆ"), [Operand::Text { how: TextMatch::Starts, value: "simic".into() }]);
+    assert_eq!(
+        one("Patient", "name", "ŠIMIĆ"),
+        [Operand::Text { how: TextMatch::Starts, value: "simic".into() }]
+    );
     refused("Patient", "name", "  ");
 }
 
@@ -109,11 +112,14 @@ fn a_chain_tests_what_is_referred_to_and_has_what_refers_here() {
 
 #[test]
 fn modifiers_change_the_test() {
-    let test = |kind, name, value| {
-        match search(kind, &[(name, value)], false).unwrap().query.conditions.remove(0) {
-            Condition::Param { test, .. } => test,
-            other => panic!("{other:?}"),
-        }
+    let test = |kind, name, value| match search(kind, &[(name, value)], false)
+        .unwrap()
+        .query
+        .conditions
+        .remove(0)
+    {
+        Condition::Param { test, .. } => test,
+        other => panic!("{other:?}"),
     };
     assert_eq!(test("Encounter", "status:not", "a"), Test::None(vec![token(None, Some("a"))]));
     assert_eq!(test("Encounter", "date:missing", "true"), Test::Missing(true));
@@ -182,12 +188,9 @@ proptest::proptest! {
 
 #[test]
 fn what_is_not_understood_is_refused_unless_the_caller_is_lenient() {
-    for (name, value) in [
-        ("colour", "red"),
-        ("patient.colour", "x"),
-        ("_text", "y"),
-        ("_summary", "count"),
-    ] {
+    for (name, value) in
+        [("colour", "red"), ("patient.colour", "x"), ("_text", "y"), ("_summary", "count")]
+    {
         assert!(matches!(refused("Encounter", name, value), Error::NotSupported { .. }), "{name}");
         let search = search("Encounter", &[(name, value), ("status", "finished")], true).unwrap();
         assert_eq!(search.ignored, [name]);

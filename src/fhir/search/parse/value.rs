@@ -90,7 +90,8 @@ pub(super) fn date(name: &str, value: &str) -> Result<Operand> {
 
 /// `number`, `number|system|code` or `number||code`, with a prefix.
 pub(super) fn quantity(name: &str, value: &str) -> Result<Operand> {
-    let refused = || Error::invalid(name, "not a quantity: number, number|system|code or number||code");
+    let refused =
+        || Error::invalid(name, "not a quantity: number, number|system|code or number||code");
     let all = parts(value, '|');
     let (number, system, code) = match all.as_slice() {
         [number] => (number, "", ""),
