@@ -268,7 +268,6 @@ mod tests {
             ("identifier", "urn:s|v"),
             ("status", "http://hl7.org/fhir/encounter-status|finished"),
             ("class", "http://terminology.hl7.org/CodeSystem/v3-ActCode|VR"),
-            ("type", "http://www.ama-assn.org/go/cpt|90837"),
             ("subject", "Patient/p1"),
             ("practitioner", "Practitioner/s1"),
             ("date", "1793518200000000..9223372036854775807"),
@@ -276,6 +275,8 @@ mod tests {
         for (name, expected) in cases {
             assert_eq!(found("Encounter", ENCOUNTER, name), [expected], "{name}");
         }
+        let code_and_text = ["http://www.ama-assn.org/go/cpt|90837", "x"];
+        assert_eq!(found("Encounter", ENCOUNTER, "type"), code_and_text);
         assert!(found("Encounter", ENCOUNTER, "location").is_empty());
     }
 

@@ -74,8 +74,7 @@ fn reached(condition: &Condition, types: &mut Vec<&'static str>) {
             types.push(resource_type);
             reached(condition, types);
         }
-        Condition::Id(_) | Condition::Updated(_) | Condition::Patient(_) => {}
-        Condition::Param { .. } => {}
+        _ => {}
     }
 }
 
@@ -134,10 +133,9 @@ fn bounded(query: &Query) -> Result<()> {
 fn operands(condition: &Condition) -> usize {
     match condition {
         Condition::Id(ids) => ids.len(),
-        Condition::Updated(any_of) => any_of.len(),
-        Condition::Patient(_) => 1,
-        Condition::Param { test: Test::Any(any_of) | Test::None(any_of), .. } => any_of.len(),
-        Condition::Param { test: Test::Missing(_), .. } => 1,
+        Condition::Updated(any_of)
+        | Condition::Param { test: Test::Any(any_of) | Test::None(any_of), .. } => any_of.len(),
+        Condition::Patient(_) | Condition::Param { test: Test::Missing(_), .. } => 1,
         Condition::Chain { any_of, .. } => any_of.iter().map(|(_, inner)| operands(inner)).sum(),
         Condition::Has { condition, .. } => operands(condition),
     }
