@@ -3,6 +3,7 @@
 //! The methods block, and are short: a read takes microseconds, a batch is one transaction. Every
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
+mod sql;
 mod sqlite;
 mod versions;
 

@@ -11,6 +11,7 @@ mod include;
 mod operand;
 mod page;
 mod path;
+mod sort;
 
 use crate::error::Result;
 use crate::fhir::search::SortValue;

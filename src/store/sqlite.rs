@@ -13,8 +13,9 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use self::connection::{Location, Readers};
+use self::search::Reading;
 use self::write::{Transaction, Writer};
-use super::{Head, Page, Quarantined, Store, StoredResource, Write};
+use super::{Everything, Head, Page, Quarantined, Store, StoredResource, Write, sql};
 use crate::domain::{FhirId, Kind};
 use crate::error::Result;
 use crate::fhir::search::Query;
@@ -51,6 +52,10 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
+    fn is_embedded(&self) -> bool {
+        true
+    }
+
     fn read(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>> {
         self.readers.take()?.run(|connection| read::current(connection, permit, id))
     }
@@ -69,7 +74,11 @@ impl Store for SqliteStore {
     }
 
     fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
-        self.readers.take()?.run(|connection| search::page(connection, permit, query))
+        self.readers.take()?.snapshot(|reading| sql::page(&Reading(reading), permit, query))
+    }
+
+    fn everything(&self, permit: &Permit, scope: &Everything) -> Result<Page> {
+        self.readers.take()?.snapshot(|reading| sql::everything(&Reading(reading), permit, scope))
     }
 
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {

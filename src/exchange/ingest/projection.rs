@@ -10,7 +10,7 @@ use super::report::Report;
 use super::rules::Rules;
 use super::{accept, canonical};
 use crate::clock::Clock;
-use crate::domain::{IdKey, Kind, Record, TenantId, TenantIds};
+use crate::domain::{FhirId, IdKey, Kind, Record, TenantId, TenantIds};
 use crate::error::Result;
 use crate::fhir::search::index;
 use crate::mapping::{Refusal, Scratch};

@@ -1,7 +1,7 @@
 //! A condition as SQL: as a test of one candidate, and as a look-up of all that meet it.
 
-use super::operand::{self, Column, NEVER};
 use super::Sql;
+use super::operand::{self, Column, NEVER};
 use crate::fhir::search::param::by_number;
 use crate::fhir::search::{Condition, Operand, ParamKind, Test};
 use crate::policy::Permit;
@@ -17,7 +17,9 @@ pub(super) fn test(sql: &mut Sql, permit: &Permit, key: &str, condition: &Condit
         Condition::Updated(any_of) => any(any_of, |operand| updated(sql, key, operand)),
         Condition::Patient(id) => {
             let id = sql.bind(id.as_str());
-            format!("EXISTS (SELECT 1 FROM resource c WHERE c.rid = {key}.rid AND c.patient = {id})")
+            format!(
+                "EXISTS (SELECT 1 FROM resource c WHERE c.rid = {key}.rid AND c.patient = {id})"
+            )
         }
         Condition::Param { param, test: Test::Any(any_of) } => {
             any(any_of, |operand| has(sql, key, *param, operand))
@@ -102,7 +104,11 @@ fn targets(sql: &mut Sql, permit: &Permit, any_of: &[(&'static str, Condition)])
         let rows = meeting(sql, &permit, condition);
         selects.push(format!("SELECT {prefix} || c.id FROM {rows}"));
     }
-    if selects.is_empty() { format!("SELECT '' WHERE {NEVER}") } else { selects.join(" UNION ALL ") }
+    if selects.is_empty() {
+        format!("SELECT '' WHERE {NEVER}")
+    } else {
+        selects.join(" UNION ALL ")
+    }
 }
 
 /// The ids of resources of the permit's type that resources of another type refer to.

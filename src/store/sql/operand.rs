@@ -121,8 +121,7 @@ pub(super) fn range<T: Into<super::Value> + Copy>(
     (first, last): (T, T),
 ) -> String {
     let (first, last) = (sql.bind(first), sql.bind(last));
-    let within =
-        format!("({high} >= {first} AND {high} <= {last} AND {low} >= {first})");
+    let within = format!("({high} >= {first} AND {high} <= {last} AND {low} >= {first})");
     match prefix {
         Prefix::Eq => within,
         Prefix::Ne => format!("NOT {within}"),

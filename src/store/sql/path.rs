@@ -34,7 +34,8 @@ pub(super) fn choose<'q>(
     if query.conditions.iter().any(|condition| matches!(condition, Condition::Id(_))) {
         return Ok(Path::Ids);
     }
-    let candidates = query.conditions.iter().enumerate().filter(|(_, condition)| indexed(condition));
+    let candidates =
+        query.conditions.iter().enumerate().filter(|(_, condition)| indexed(condition));
     let candidates: Vec<_> = candidates.collect();
     if let [(position, condition)] = candidates.as_slice()
         && let Some(path) = in_order(*position, condition)

@@ -239,15 +239,23 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Runs `read` in one snapshot of the database.
+    /// Runs `read`; several statements of it may see different states of the database.
     pub(super) fn run<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        self.connection
-            .as_ref()
-            .ok_or_else(|| Error::broken("a reader without connection"))
-            .and_then(|connection| read(connection).map_err(broken))
+        self.connection().and_then(|connection| read(connection).map_err(broken))
+    }
+
+    /// Runs `read` in one snapshot of the database.
+    pub(super) fn snapshot<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let connection = self.connection()?;
+        let _snapshot = connection.unchecked_transaction().map_err(broken)?;
+        read(connection)
+    }
+
+    fn connection(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or_else(|| Error::broken("a reader without connection"))
     }
 }
 

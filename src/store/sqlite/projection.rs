@@ -7,11 +7,13 @@ use crate::fhir::search::IndexRow;
 use crate::store::NewResource;
 
 /// The tables of the search index.
-const INDEX: [&str; 4] = [
+const INDEX: [&str; 6] = [
     "DELETE FROM token WHERE tenant = ?1 AND rid = ?2",
     "DELETE FROM reference WHERE tenant = ?1 AND rid = ?2",
     "DELETE FROM date WHERE tenant = ?1 AND rid = ?2",
     "DELETE FROM text WHERE tenant = ?1 AND rid = ?2",
+    "DELETE FROM quantity WHERE tenant = ?1 AND rid = ?2",
+    "DELETE FROM uri WHERE tenant = ?1 AND rid = ?2",
 ];
 
 /// A current resource, as far as replacing it needs.
@@ -201,13 +203,36 @@ impl Found<'_> {
             IndexRow::Date { param, low, high } => connection
                 .prepare_cached(
                     "INSERT OR IGNORE INTO date
-                       (tenant, rid, param, low, high, type, patient)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                       (tenant, rid, param, low, high, type)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
-                .execute(params![tenant, rid, param, low, high, resource_type, patient])?,
-            IndexRow::Text { param, value } => connection
+                .execute(params![tenant, rid, param, low, high, resource_type])?,
+            IndexRow::Text { param, value, exact } => connection
                 .prepare_cached(
-                    "INSERT OR IGNORE INTO text (tenant, rid, param, value, type)
+                    "INSERT OR IGNORE INTO text (tenant, rid, param, value, exact, type)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![tenant, rid, param, value, exact, resource_type])?,
+            IndexRow::Quantity { param, low, high, system, code, unit } => connection
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO quantity
+                       (tenant, rid, param, low, high, system, code, unit, type)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                )?
+                .execute(params![
+                    tenant,
+                    rid,
+                    param,
+                    low,
+                    high,
+                    system,
+                    code,
+                    unit,
+                    resource_type
+                ])?,
+            IndexRow::Uri { param, value } => connection
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO uri (tenant, rid, param, value, type)
                      VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
                 .execute(params![tenant, rid, param, value, resource_type])?,
