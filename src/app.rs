@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use crate::auth::{Keys, Tokens};
 use crate::cache::{Cache, CacheSecret, MemoryCache, ReadThrough, RedisCache};
 use crate::clock::Clock;
+use crate::config::Cors;
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
@@ -34,7 +35,7 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 const CACHED_FOR: Duration = Duration::from_hours(1);
 
 /// What the composition needs to know.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     /// Folder of the store and of the keys.
     pub data: PathBuf,
@@ -42,6 +43,8 @@ pub struct Config {
     pub mappings: PathBuf,
     /// Redis to cache in, if there is one.
     pub redis_url: Option<String>,
+    /// Which web pages may call the API.
+    pub cors: Cors,
 }
 
 /// The product, put together.
@@ -50,6 +53,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     redis_url: Option<String>,
+    cors: Cors,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
     ids: IdKey,
@@ -64,6 +68,7 @@ impl App {
     ///
     /// `Setup`, with what to put right.
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
+        config.cors.check()?;
         let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
         let store = SqliteStore::open(&config.data.join("store.sqlite"))?;
@@ -74,6 +79,7 @@ impl App {
             clock,
             store: Arc::new(store),
             redis_url: config.redis_url.clone(),
+            cors: config.cors.clone(),
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             tokens: Arc::new(tokens),
             data: config.data.clone(),
@@ -145,6 +151,7 @@ impl App {
             cache: self.cache()?,
             tokens: Arc::clone(&self.tokens),
             rules: Arc::clone(&self.rules),
+            cors: self.cors.clone(),
         };
         let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
         let factory = move || {

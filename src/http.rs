@@ -3,18 +3,32 @@
 //! A request passes the gate (limits, token, format), finds its route in the table, and a handler
 //! asks for a permit, reads, and renders. What is refused is an `OperationOutcome`, always.
 
+mod answer;
+mod asking;
+mod batch;
+mod binary;
+mod body;
+mod call;
+mod compress;
+mod conditions;
+mod cors;
 mod cursor;
+mod everything;
 mod gate;
 mod history;
 mod metadata;
 mod negotiate;
+mod pages;
 mod parameters;
 mod path;
+mod prefer;
 mod read;
 pub mod refusal;
 mod resource;
 pub mod routes;
 mod search;
+mod searchset;
+mod weights;
 
 use std::sync::Arc;
 
@@ -25,9 +39,11 @@ use self::cursor::Cursors;
 use crate::auth::{Keys, Tokens};
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
+use crate::config::Cors;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::fhir::capability;
+use crate::fhir::r4::Elements;
 use crate::store::Store;
 
 pub use self::gate::gate;
@@ -45,6 +61,8 @@ pub struct State {
     cursors: Cursors,
     base: String,
     metadata: Bytes,
+    elements: Elements,
+    cors: Cors,
 }
 
 /// What the handlers need from the rest of the product.
@@ -57,6 +75,8 @@ pub struct Ports {
     pub tokens: Arc<Tokens>,
     /// The maps that made the resources; part of the cache's keys.
     pub rules: Arc<ArcSwap<Rules>>,
+    /// Which web pages may call.
+    pub cors: Cors,
 }
 
 impl State {
@@ -80,6 +100,8 @@ impl State {
             cursors: Cursors::new(keys.cursor_key())?,
             base,
             metadata,
+            elements: Elements::new(),
+            cors: ports.cors,
         })
     }
 }

@@ -4,6 +4,8 @@
 //! Members are copied from the stored text or left out. Whatever is left out, a resource keeps its
 //! id, what it cannot be without, and a tag in `meta` that says that it is not whole.
 
+use std::borrow::Cow;
+
 use super::r4::{Content, Element, Elements, TypeId};
 use super::raw::{Items, Member, Members};
 use crate::error::{Error, Result};
@@ -79,13 +81,13 @@ impl View {
     }
 
     /// The part of a resource that this view shows.
-    pub fn of(&self, table: &Elements, resource_type: &str, body: &[u8]) -> Vec<u8> {
+    pub fn of<'a>(&self, table: &Elements, resource_type: &str, body: &'a [u8]) -> Cow<'a, [u8]> {
         if *self == Self::Whole {
-            return body.to_vec();
+            return Cow::Borrowed(body);
         }
         let mut part = Part { table, view: self, out: Vec::with_capacity(body.len()) };
         part.resource(table.find(resource_type), body);
-        part.out
+        Cow::Owned(part.out)
     }
 }
 
