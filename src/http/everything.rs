@@ -20,7 +20,7 @@ use super::parameters::Pairs;
 use super::path::IdPath;
 use super::searchset::Searchset;
 use super::{Refusal, State, body};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::fhir::search::param;
 use crate::fhir::search::parse::{MAX_COUNT, PAGE};
 use crate::fhir::subset::View;
@@ -87,7 +87,7 @@ pub(super) async fn everything_by_parameters(
 }
 
 impl Asked {
-    fn of(path: &IdPath, call: &Call) -> Result<Self> {
+    fn of(path: &IdPath, call: &Call) -> Result<Self, Error> {
         let scope = Everything {
             patient: path.id.clone(),
             types: Vec::new(),
@@ -122,19 +122,19 @@ impl Asked {
     }
 }
 
-fn count(text: &str) -> Result<usize> {
+fn count(text: &str) -> Result<usize, Error> {
     let count = text.parse().ok().filter(|count| *count > 0);
     let count: usize = count
         .ok_or_else(|| Error::invalid("_count", "_count is a number of resources: 1 or more"))?;
     Ok(count.min(MAX_COUNT))
 }
 
-fn since(text: &str) -> Result<Timestamp> {
+fn since(text: &str) -> Result<Timestamp, Error> {
     let (low, _) = range("_since", text)?;
     Timestamp::from_microsecond(low).map_err(|_| Error::invalid("_since", "not an instant of ours"))
 }
 
-fn types(text: &str) -> Result<Vec<&'static str>> {
+fn types(text: &str) -> Result<Vec<&'static str>, Error> {
     let known = |name: &str| param::served().find(|served| *served == name.trim());
     text.split(',')
         .map(|name| {
@@ -161,7 +161,7 @@ struct Parameter {
 }
 
 /// The parameters of a `Parameters` resource as those of a URL.
-fn parameters(body: &[u8]) -> Result<Pairs> {
+fn parameters(body: &[u8]) -> Result<Pairs, Error> {
     let hint = "send a Parameters resource with a name and a value in each parameter";
     let parsed: Parameters =
         serde_json::from_slice(body).map_err(|_json| Error::invalid("body", hint))?;

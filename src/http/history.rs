@@ -8,7 +8,7 @@ use super::call::Call;
 use super::pages::Pages;
 use super::path::ResourcePath;
 use super::{Refusal, State};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::fhir::bundle::{Kind, Resource, Response, Writer};
 use crate::fhir::search::parse::{DEFAULT_COUNT, MAX_COUNT, PAGE};
 use crate::fhir::search::{Cursor, date};
@@ -58,7 +58,7 @@ pub(super) async fn history(
 }
 
 impl Asked {
-    fn of(call: &Call) -> Result<Self> {
+    fn of(call: &Call) -> Result<Self, Error> {
         let mut asked = Self::default();
         for (name, text) in &call.parameters {
             match name.as_str() {
@@ -93,7 +93,7 @@ impl Asked {
     }
 }
 
-fn count(text: &str) -> Result<usize> {
+fn count(text: &str) -> Result<usize, Error> {
     let count = text.parse().ok().filter(|count| *count > 0);
     let count: usize = count
         .ok_or_else(|| Error::invalid("_count", "_count is a number of versions: 1 or more"))?;
@@ -101,7 +101,7 @@ fn count(text: &str) -> Result<usize> {
 }
 
 /// The instants that a date names.
-pub(super) fn range(name: &str, text: &str) -> Result<(i64, i64)> {
+pub(super) fn range(name: &str, text: &str) -> Result<(i64, i64), Error> {
     // A `+` that was not escaped in the URL arrives as a space.
     date::range(&text.replace(' ', "+")).ok_or_else(|| {
         Error::invalid(name, "not an instant: write it like 2026-11-25T10:00:00Z")
@@ -115,7 +115,7 @@ fn encode(
     view: &View,
     asked: &Asked,
     versions: &[&StoredResource],
-) -> Result<Vec<u8>> {
+) -> Result<Vec<u8>, Error> {
     let count = asked.count.unwrap_or(DEFAULT_COUNT);
     let start = match pages.after()? {
         None => 0,

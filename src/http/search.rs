@@ -9,14 +9,13 @@ use super::asking::Size;
 use super::call::Call;
 use super::negotiate::Form;
 use super::pages::Pages;
-use super::parameters::Pairs;
 use super::path::{CompartmentPath, TypePath};
 use super::searchset::Searchset;
 use super::{Refusal, State, body};
 use crate::domain::FhirId;
 use crate::error::Error;
-use crate::fhir::search::parse::{self, Search, Setting};
-use crate::fhir::search::{Total, param};
+use crate::fhir::search::parse::{self, Setting};
+use crate::fhir::search::param;
 use crate::fhir::subset::View;
 use crate::policy::{Action, Permit};
 

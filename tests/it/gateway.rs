@@ -90,8 +90,8 @@ impl Gateway {
 
     /// Serves what is there, until the result is dropped.
     pub(crate) fn serve(&self) -> Served {
-        let config =
-            Config { data: self.data.path().to_owned(), mappings: mappings(), redis_url: None };
+        let data = self.data.path().to_owned();
+        let config = Config { data, mappings: mappings(), ..Config::default() };
         let app = App::open(&config, Arc::new(SystemClock)).unwrap();
         let grant = Grant {
             tenant: "hv".parse().unwrap(),

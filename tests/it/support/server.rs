@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
+use throughline::config::Cors;
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
 use throughline::store::{NewResource, StoredResource};
@@ -34,11 +35,17 @@ pub(crate) struct Server {
 
 /// A server without any resources.
 pub(crate) fn spawn() -> Server {
+    spawn_for(&[])
+}
+
+/// The same, which web pages of these origins may call.
+pub(crate) fn spawn_for(origins: &[&str]) -> Server {
     let data = tempfile::tempdir().unwrap();
     let config = Config {
         data: data.path().to_owned(),
         mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
-        redis_url: None,
+        cors: Cors { origins: origins.iter().map(|&origin| origin.to_owned()).collect() },
+        ..Config::default()
     };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
