@@ -46,6 +46,13 @@ pub struct Endpoint {
     pub(super) entry: Option<batch::Handler>,
 }
 
+impl Endpoint {
+    /// Whether an entry of a batch may ask it.
+    pub fn is_entry(&self) -> bool {
+        self.entry.is_some()
+    }
+}
+
 /// A row of a question, which an entry of a batch may ask too.
 macro_rules! question {
     ($pattern:literal, $level:ident, $interaction:literal, $handler:path) => {

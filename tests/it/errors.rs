@@ -24,9 +24,10 @@ fn all() -> Vec<Refusal> {
         Refusal::UnknownType,
         Refusal::Method { allow: "GET, HEAD".into() },
         Refusal::NotAcceptable,
-        Refusal::MediaType,
+        Refusal::MediaType { expected: &["application/json", "text/plain"] },
         Refusal::LongUrl { limit: 8 },
         Refusal::LongHeaders { limit: 16 },
+        Refusal::LongAnswer { limit: 32 },
     ]);
     all
 }
@@ -49,9 +50,10 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::UnknownType => "UnknownType",
         Refusal::Method { .. } => "Method",
         Refusal::NotAcceptable => "NotAcceptable",
-        Refusal::MediaType => "MediaType",
+        Refusal::MediaType { .. } => "MediaType",
         Refusal::LongUrl { .. } => "LongUrl",
         Refusal::LongHeaders { .. } => "LongHeaders",
+        Refusal::LongAnswer { .. } => "LongAnswer",
     }
 }
 
