@@ -26,12 +26,12 @@ impl ReadThrough {
     pub async fn get_or_load(
         &self,
         key: &CacheKey,
-        load: impl AsyncFnOnce() -> Result<Option<Arc<[u8]>>>,
+        load: impl Future<Output = Result<Option<Arc<[u8]>>>>,
     ) -> Result<Option<Arc<[u8]>>> {
         if let Some(value) = self.get(key).await {
             return Ok(Some(value));
         }
-        let loaded = load().await?;
+        let loaded = load.await?;
         if let Some(value) = &loaded {
             self.put(key, value.clone()).await;
         }

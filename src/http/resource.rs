@@ -31,7 +31,7 @@ impl State {
             self.rules.load().maps.hash(),
         );
         // The very version that the key names, even if another has become the current one since.
-        let load = async || {
+        let load = async {
             let (permit, id, version) = (permit.clone(), id.clone(), head.version_id.clone());
             let question = move |store: &dyn crate::store::Store| {
                 store.version(&permit, &id, &version)

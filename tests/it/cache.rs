@@ -22,8 +22,8 @@ fn body(id: usize) -> Arc<[u8]> {
     Arc::from(format!(r#"{{"id":"{id}","text":"SENTINEL {}"}}"#, "é".repeat(id % 700)).as_bytes())
 }
 
-fn load(id: usize) -> impl Fn() -> Result<Option<Arc<[u8]>>> {
-    move || Ok(Some(body(id)))
+async fn load(id: usize) -> Result<Option<Arc<[u8]>>> {
+    Ok(Some(body(id)))
 }
 
 fn cache_at(url: &str) -> RedisCache {
@@ -186,15 +186,15 @@ async fn memory_answers_before_anything_else_is_asked() {
     let reads = ReadThrough::new(MemoryCache::new(1_000_000, LIFETIME), None);
     let loads = AtomicU64::new(0);
     for _ in 0..3 {
-        let load = || {
+        let load = async {
             loads.fetch_add(1, Ordering::Relaxed);
             Ok(Some(body(1)))
         };
         assert_eq!(reads.get_or_load(&key(1), load).await.unwrap(), Some(body(1)));
     }
     assert_eq!(loads.into_inner(), 1);
-    let absent = reads.get_or_load(&key(2), || Ok(None)).await.unwrap();
+    let absent = reads.get_or_load(&key(2), async { Ok(None) }).await.unwrap();
     assert_eq!(absent, None);
-    let failed = reads.get_or_load(&key(2), || Err(Error::NotFound)).await;
+    let failed = reads.get_or_load(&key(2), async { Err(Error::NotFound) }).await;
     assert!(matches!(failed, Err(Error::NotFound)), "absence is not kept");
 }
