@@ -30,7 +30,8 @@ pub(super) async fn binary(
     let (call, form) = Call::of(&request)?;
     let parameters = call.parameters.clone();
     let answer = read::read(state, path.binary(), call).await?;
-    let content = answer.body.as_deref().and_then(Content::of).filter(|content| {
+    let Some(body) = answer.body.as_deref() else { return Ok(answer.respond_to(&request)) };
+    let content = Content::of(body).filter(|content| {
         negotiate::prefers_content(request.headers(), &parameters, &content.media)
     });
     match content {

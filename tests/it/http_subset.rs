@@ -23,7 +23,9 @@ fn server() -> Server {
 }
 
 fn names(resource: &Value) -> String {
-    resource.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
+    let mut names: Vec<_> = resource.as_object().unwrap().keys().cloned().collect();
+    names.sort();
+    names.join(" ")
 }
 
 const VIEWS: &[(&str, &str)] = &[

@@ -1,3 +1,5 @@
+//! Parts of an Encounter and of an Observation.
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -24,7 +26,9 @@ fn shown(view: &View, resource: &Value) -> Value {
 }
 
 fn names(value: &Value) -> Vec<&str> {
-    value.as_object().unwrap().keys().map(String::as_str).collect()
+    let mut names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
 }
 
 #[test]

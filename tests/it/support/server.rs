@@ -57,7 +57,7 @@ pub(crate) fn spawn_for(origins: &[&str]) -> Server {
         let stopped = async { stopped.await.unwrap_or_default() };
         runtime.block_on(serving.serve(listener, stopped)).unwrap();
     });
-    let client = Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+    let client = Client::builder().no_gzip().timeout(Duration::from_secs(20)).build().unwrap();
     let token = mint(&app, TENANT, &["system/*.rs"]);
     Server { app, base, token, client, stop: Some(stop), thread: Some(thread), _data: data }
 }
