@@ -14,8 +14,9 @@ use actix_web::{App as Service, HttpServer, web};
 use arc_swap::ArcSwap;
 
 use crate::auth::{Keys, Tokens};
-use crate::cache::{Cache, CacheSecret, MemoryCache, ReadThrough, RedisCache};
+use crate::cache::{Cache, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink};
 use crate::clock::Clock;
+use crate::config::CacheSettings;
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
@@ -28,10 +29,6 @@ pub use self::reload::{Goldens, Reload, Watch};
 const MAPPED_BY: &str = "mapped-by";
 /// How long open requests may take once the server is told to stop, in seconds.
 const GRACE_S: u64 = 10;
-/// How much memory the cache in process may take.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// How long a resource stays cached; it cannot be stale, so this only bounds what lies about.
-const CACHED_FOR: Duration = Duration::from_hours(1);
 
 /// What the composition needs to know.
 #[derive(Debug, Clone)]
@@ -40,8 +37,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Folder of the maps, code tables and models.
     pub mappings: PathBuf,
-    /// Redis to cache in, if there is one.
-    pub redis_url: Option<String>,
+    /// What is cached, and where.
+    pub cache: CacheSettings,
 }
 
 /// The product, put together.
@@ -49,7 +46,8 @@ pub struct App {
     keys: Keys,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    redis_url: Option<String>,
+    cache: CacheSettings,
+    redis: Option<RedisLink>,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
     ids: IdKey,
@@ -73,7 +71,8 @@ impl App {
             keys,
             clock,
             store: Arc::new(store),
-            redis_url: config.redis_url.clone(),
+            redis: config.cache.redis.as_ref().map(RedisLink::open).transpose()?,
+            cache: config.cache.clone(),
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             tokens: Arc::new(tokens),
             data: config.data.clone(),
@@ -128,13 +127,13 @@ impl App {
         Ok(format!("http://{address}{}", http::FHIR))
     }
 
-    /// Memory, in front of Redis if there is one; Redis wants to be named inside a Tokio runtime.
-    fn cache(&self) -> Result<ReadThrough> {
-        let shared = self.redis_url.as_deref().map(|url| {
-            let secret = CacheSecret::new(*self.keys.cache_key());
-            RedisCache::new(url, &secret, CACHED_FOR).map(|redis| Arc::new(redis) as Arc<dyn Cache>)
+    /// Memory, in front of Redis if there is one.
+    fn cache(&self) -> ReadThrough {
+        let secret = CacheSecret::new(*self.keys.cache_key());
+        let shared = self.redis.clone().map(|link| {
+            Arc::new(RedisCache::new(link, &secret, self.cache.keep())) as Arc<dyn Cache>
         });
-        Ok(ReadThrough::new(MemoryCache::new(CACHE_BYTES, CACHED_FOR), shared.transpose()?))
+        ReadThrough::new(MemoryCache::new(self.cache.memory(), self.cache.keep()), shared)
     }
 
     /// Serves until `stop` is done, and then until the open requests are answered.
@@ -142,7 +141,7 @@ impl App {
         let base = Self::base(&listener)?;
         let ports = Ports {
             store: Arc::clone(&self.store),
-            cache: self.cache()?,
+            cache: self.cache(),
             tokens: Arc::clone(&self.tokens),
             rules: Arc::clone(&self.rules),
         };

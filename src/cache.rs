@@ -3,9 +3,9 @@
 //! A key names one version of one resource under one map set, so that what is found under it can
 //! never be outdated; whether that version is the current one is asked of the store first.
 
-mod breaker;
 mod key;
 mod memory;
+mod once;
 mod read_through;
 mod redis;
 mod seal;
@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 pub use self::key::CacheKey;
 pub use self::memory::MemoryCache;
+pub use self::once::{MemoryOnce, Once};
 pub use self::read_through::ReadThrough;
-pub use self::redis::{RedisCache, RedisCounts};
+pub use self::redis::{Fault, FaultCounts, RedisCache, RedisCounts, RedisLink, RedisOnce};
 pub use self::seal::CacheSecret;
 
 /// A boxed future, so that the port can be a trait object.

@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::Commands;
-use throughline::cache::{Cache, CacheKey, CacheSecret, MemoryCache, ReadThrough, RedisCache};
+use throughline::cache::{
+    Cache, CacheKey, CacheSecret, Fault, MemoryCache, Once, ReadThrough, RedisCache, RedisLink,
+    RedisOnce,
+};
+use throughline::config::RedisSettings;
 use throughline::{Error, Result};
 
 use crate::support::redis::RedisServer;
@@ -26,8 +30,20 @@ fn load(id: usize) -> impl Fn() -> Result<Option<Arc<[u8]>>> {
     move || Ok(Some(body(id)))
 }
 
+fn link_to(url: &str) -> RedisLink {
+    RedisLink::open(&RedisSettings::at(url.to_owned().into())).unwrap()
+}
+
+fn secret() -> CacheSecret {
+    CacheSecret::new([7; 32])
+}
+
+fn cache_over(link: &RedisLink) -> RedisCache {
+    RedisCache::new(link.clone(), &secret(), LIFETIME)
+}
+
 fn cache_at(url: &str) -> RedisCache {
-    RedisCache::new(url, &CacheSecret::new([7; 32]), LIFETIME).unwrap()
+    cache_over(&link_to(url))
 }
 
 /// Redis with nothing in front of it, so that every read asks it.
@@ -86,8 +102,9 @@ async fn what_was_changed_in_redis_is_ignored_and_counted() {
     let values: Vec<Vec<u8>> = names.iter().map(|name| connection.get(name).unwrap()).collect();
     let mut flipped = values[0].clone();
     *flipped.last_mut().unwrap() ^= 1;
+    let huge = vec![1; 8 * 1024 * 1024];
     let planted: [&[u8]; 5] =
-        [&flipped, &values[0], &values[2][..values[2].len() / 2], br#"{"id":"0"}"#, b""];
+        [&flipped, &values[0], &values[2][..values[2].len() / 2], br#"{"id":"0"}"#, &huge];
     for (name, value) in names.iter().zip(planted) {
         let _: () = connection.set(name, value).unwrap();
     }
@@ -95,7 +112,9 @@ async fn what_was_changed_in_redis_is_ignored_and_counted() {
     for id in 0..5 {
         assert_eq!(cache.get(&key(id)).await, None);
     }
-    assert_eq!(cache.counts().refused, before.refused + 5);
+    let counts = cache.counts();
+    assert_eq!(counts.refused, before.refused + 5);
+    assert!(counts.bytes_read < before.bytes_read + 2 * 1024 * 1024, "not all of the huge one");
     for id in 0..5 {
         assert_eq!(reads.get_or_load(&key(id), load(id)).await.unwrap(), Some(body(id)));
     }
@@ -105,7 +124,7 @@ async fn what_was_changed_in_redis_is_ignored_and_counted() {
 async fn another_installation_reads_nothing() {
     let Some(server) = RedisServer::start().await else { return };
     let _connection = fill(&server, &through(&cache_at(&server.url())), 3).await;
-    let other = RedisCache::new(&server.url(), &CacheSecret::new([8; 32]), LIFETIME).unwrap();
+    let other = RedisCache::new(link_to(&server.url()), &CacheSecret::new([8; 32]), LIFETIME);
     for id in 0..3 {
         assert_eq!(other.get(&key(id)).await, None);
     }
@@ -130,7 +149,9 @@ async fn reader(reads: ReadThrough, seed: usize, stop: Arc<AtomicBool>) -> Durat
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_killed_and_restarted_under_load_costs_no_answer() {
     let Some(mut server) = RedisServer::start().await else { return };
-    let cache = cache_at(&server.url());
+    let link = link_to(&server.url());
+    let cache = cache_over(&link);
+    let skips = || link.faults().of(Fault::Skipped);
     let stop = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> =
         (0..8).map(|seed| tokio::spawn(reader(through(&cache), seed, stop.clone()))).collect();
@@ -142,10 +163,10 @@ async fn redis_killed_and_restarted_under_load_costs_no_answer() {
             assert!(Instant::now() < deadline, "hits do not come back: {:?}", cache.counts());
             pause(20).await;
         }
-        let skipped = cache.counts().skipped;
+        let skipped = skips();
         server.kill();
         pause(700).await;
-        assert!(cache.counts().skipped > skipped + 1_000, "reads go on without Redis");
+        assert!(skips() > skipped + 1_000, "reads go on without Redis");
         assert!(server.start_again().await);
     }
     let hits = cache.counts().hits;
@@ -161,20 +182,20 @@ async fn redis_killed_and_restarted_under_load_costs_no_answer() {
 #[tokio::test]
 async fn a_redis_that_never_answers_is_waited_for_once() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let cache = cache_at(&format!("redis://{}", silent.local_addr().unwrap()));
-    let reads = through(&cache);
+    let link = link_to(&format!("redis://{}", silent.local_addr().unwrap()));
+    let reads = through(&cache_over(&link));
     let started = Instant::now();
     for id in 0..200 {
         assert_eq!(reads.get_or_load(&key(id), load(id)).await.unwrap(), Some(body(id)));
     }
-    let counts = cache.counts();
+    let (timeouts, skips) = (link.faults().of(Fault::Timeout), link.faults().of(Fault::Skipped));
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-    assert!(counts.failures >= 1 && counts.skipped >= 199, "{counts:?}");
+    assert!(timeouts >= 1 && skips >= 199, "{timeouts} {skips}");
 }
 
 #[tokio::test]
 async fn a_url_that_is_none_is_refused_without_repeating_it() {
-    let refused = RedisCache::new("redis//:secret@host", &CacheSecret::new([7; 32]), LIFETIME);
+    let refused = RedisLink::open(&RedisSettings::at("redis//:secret@host".to_owned().into()));
     let Err(Error::Setup(advice)) = refused.map(|_| ()) else {
         unreachable!("the URL is not one");
     };
@@ -197,4 +218,28 @@ async fn memory_answers_before_anything_else_is_asked() {
     assert_eq!(absent, None);
     let failed = reads.get_or_load(&key(2), || Err(Error::NotFound)).await;
     assert!(matches!(failed, Err(Error::NotFound)), "absence is not kept");
+}
+
+#[tokio::test]
+async fn what_may_be_used_once_is_first_in_one_replica_only() {
+    let Some(mut server) = RedisServer::start().await else { return };
+    let guard = || RedisOnce::new(link_to(&server.url()), &secret()).unwrap();
+    let (one, other) = (guard(), guard());
+    let keep = Duration::from_millis(300);
+    let at_once = futures_util::future::join_all((0..50).map(|number| {
+        let guard = if number % 2 == 0 { &one } else { &other };
+        guard.first(&[1; 32], keep)
+    }));
+    let firsts = at_once.await.into_iter().filter(|first| *first.as_ref().unwrap()).count();
+    assert_eq!(firsts, 1);
+    assert!(one.first(&[2; 32], keep).await.unwrap(), "another key is another matter");
+    tokio::time::sleep(keep + Duration::from_millis(50)).await;
+    assert!(other.first(&[1; 32], keep).await.unwrap(), "its time is over");
+    let names = names(&mut connect(&server));
+    assert!(names.iter().all(|name| !contains(name.as_bytes(), "AQEBAQEB")), "{names:?}");
+    server.kill();
+    for _ in 0..3 {
+        let unknown = one.first(&[3; 32], keep).await;
+        assert!(matches!(unknown, Err(Error::Unavailable)), "never first without Redis");
+    }
 }

@@ -28,7 +28,7 @@ const LAYERS: &[(&str, u8)] = &[
 /// Crates that only some paths may name, so that an adapter stays behind its port.
 const CONFINED: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/"]),
-    ("redis::", &["cache.rs", "cache/redis.rs"]),
+    ("redis::", &["cache.rs", "cache/redis.rs", "cache/redis/"]),
     ("actix_web", &["http.rs", "http/", "app.rs"]),
     ("fhir_codec", &["fhir.rs", "fhir/"]),
     ("fhir_sdk", &["fhir.rs", "fhir/"]),

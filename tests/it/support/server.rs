@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
+use throughline::config::CacheSettings;
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
 use throughline::store::{NewResource, StoredResource};
@@ -38,7 +39,7 @@ pub(crate) fn spawn() -> Server {
     let config = Config {
         data: data.path().to_owned(),
         mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
-        redis_url: None,
+        cache: CacheSettings::default(),
     };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,0 +1,108 @@
+//! Why Redis gave no answer, and how often.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// Why Redis gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It was not asked, because it did not answer before.
+    Skipped,
+    /// It took too long.
+    Timeout,
+    /// There is no connection, or it broke.
+    Unreachable,
+    /// It does not accept the user, the password, or the command from this user.
+    Refused,
+    /// It answers, but not for this data now: it is loading, a replica, or its cluster is down.
+    NotReady,
+    /// It has no memory left for what is written.
+    Full,
+    /// What is there is of another type.
+    WrongType,
+    /// Anything else, such as an answer that cannot be understood.
+    Other,
+}
+
+impl Fault {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Skipped,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Refused,
+        Self::NotReady,
+        Self::Full,
+        Self::WrongType,
+        Self::Other,
+    ];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::NotReady => "not_ready",
+            Self::Full => "full",
+            Self::WrongType => "wrong_type",
+            Self::Other => "other",
+        }
+    }
+
+    /// What an error means. Its text is left behind: it may repeat keys or addresses.
+    pub(super) fn of(error: &RedisError) -> Self {
+        if error.is_timeout() {
+            return Self::Timeout;
+        }
+        match (error.kind(), error.code()) {
+            (_, Some("OOM")) => Self::Full,
+            (_, Some("WRONGTYPE")) => Self::WrongType,
+            (ErrorKind::AuthenticationFailed | ErrorKind::Server(ServerErrorKind::NoPerm), _)
+            | (_, Some("NOAUTH" | "WRONGPASS")) => Self::Refused,
+            (
+                ErrorKind::Server(
+                    ServerErrorKind::BusyLoading
+                    | ServerErrorKind::ClusterDown
+                    | ServerErrorKind::MasterDown
+                    | ServerErrorKind::Moved
+                    | ServerErrorKind::ReadOnly
+                    | ServerErrorKind::TryAgain,
+                ),
+                _,
+            )
+            | (_, Some("NOREPLICAS" | "MISCONF" | "BUSY")) => Self::NotReady,
+            (
+                ErrorKind::Io
+                | ErrorKind::ClusterConnectionNotFound
+                | ErrorKind::MasterNameNotFoundBySentinel,
+                _,
+            ) => Self::Unreachable,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether it is about one command only, so that the next one may well be answered.
+    pub(super) fn is_of_the_command(self) -> bool {
+        matches!(self, Self::Full | Self::WrongType)
+    }
+}
+
+/// How often each fault was met since the start.
+#[derive(Debug, Default)]
+pub struct FaultCounts([AtomicU64; Fault::ALL.len()]);
+
+impl FaultCounts {
+    pub(super) fn count(&self, fault: Fault) {
+        if let Some(counter) = self.0.get(fault as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often one of them was met.
+    pub fn of(&self, fault: Fault) -> u64 {
+        self.0.get(fault as usize).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+}
