@@ -12,9 +12,12 @@ use std::time::Duration;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Service, HttpServer, web};
 use arc_swap::ArcSwap;
+use prometheus_client::registry::Registry;
 
 use crate::auth::{Keys, Tokens};
-use crate::cache::{Cache, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink};
+use crate::cache::{
+    Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
+};
 use crate::clock::Clock;
 use crate::config::CacheSettings;
 use crate::domain::IdKey;
@@ -48,6 +51,7 @@ pub struct App {
     store: Arc<dyn Store>,
     cache: CacheSettings,
     redis: Option<RedisLink>,
+    meter: CacheMeter,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
     ids: IdKey,
@@ -73,6 +77,7 @@ impl App {
             store: Arc::new(store),
             redis: config.cache.redis.as_ref().map(RedisLink::open).transpose()?,
             cache: config.cache.clone(),
+            meter: CacheMeter::default(),
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             tokens: Arc::new(tokens),
             data: config.data.clone(),
@@ -121,6 +126,14 @@ impl App {
         &self.tokens
     }
 
+    /// Names what this product counts to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        self.meter.register(registry);
+        if let Some(redis) = &self.redis {
+            redis.register(registry);
+        }
+    }
+
     /// The FHIR base URL of a server that listens there.
     pub fn base(listener: &TcpListener) -> Result<String> {
         let address = listener.local_addr().map_err(Error::internal)?;
@@ -130,10 +143,11 @@ impl App {
     /// Memory, in front of Redis if there is one.
     fn cache(&self) -> ReadThrough {
         let secret = CacheSecret::new(*self.keys.cache_key());
+        let (keep, meter) = (self.cache.keep(), &self.meter);
         let shared = self.redis.clone().map(|link| {
-            Arc::new(RedisCache::new(link, &secret, self.cache.keep())) as Arc<dyn Cache>
+            Arc::new(RedisCache::new(link, &secret, keep, meter.clone())) as Arc<dyn Cache>
         });
-        ReadThrough::new(MemoryCache::new(self.cache.memory(), self.cache.keep()), shared)
+        ReadThrough::new(MemoryCache::new(self.cache.memory(), keep), shared, meter.clone())
     }
 
     /// Serves until `stop` is done, and then until the open requests are answered.

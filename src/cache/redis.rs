@@ -4,21 +4,22 @@
 mod breaker;
 mod fault;
 mod link;
+mod meter;
 mod once;
 mod servers;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::error::Unspecified;
 use tokio::sync::Semaphore;
 
 use self::breaker::{Admission, Breaker};
+use super::meter::{CacheMeter, Layer, Lookup};
 use super::seal::{CacheSecret, Seal};
 use super::{BoxFuture, Cache, CacheKey};
 
-pub use self::fault::{Fault, FaultCounts};
+pub use self::fault::Fault;
 pub use self::link::RedisLink;
 pub use self::once::RedisOnce;
 
@@ -28,34 +29,6 @@ const LARGEST: usize = 1024 * 1024;
 const MOST_READ: usize = LARGEST + 64;
 /// Values on their way to Redis; beyond that they are not put.
 const PUTS: usize = 256;
-
-/// What became of what was asked of Redis, since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RedisCounts {
-    /// Values found and opened.
-    pub hits: u64,
-    /// Values that were not there.
-    pub misses: u64,
-    /// Values that did not open: changed, cut, moved, or written by another installation.
-    pub refused: u64,
-    /// Bytes of the values found, sealed.
-    pub bytes_read: u64,
-    /// Bytes of the values put, sealed.
-    pub bytes_written: u64,
-}
-
-#[derive(Default)]
-struct Counters {
-    hits: AtomicU64,
-    misses: AtomicU64,
-    refused: AtomicU64,
-    bytes_read: AtomicU64,
-    bytes_written: AtomicU64,
-}
-
-fn add(counter: &AtomicU64, number: usize) {
-    counter.fetch_add(number as u64, Ordering::Relaxed);
-}
 
 /// A cache in Redis.
 #[derive(Clone)]
@@ -70,12 +43,17 @@ struct Inner {
     /// Open while Redis has no memory left: then nothing is put, and reads go on.
     room: Breaker,
     puts: Arc<Semaphore>,
-    counters: Counters,
+    meter: CacheMeter,
 }
 
 impl RedisCache {
     /// A cache over a link, whose entries live for `lifetime`.
-    pub fn new(link: RedisLink, secret: &CacheSecret, lifetime: Duration) -> Self {
+    pub fn new(
+        link: RedisLink,
+        secret: &CacheSecret,
+        lifetime: Duration,
+        meter: CacheMeter,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 link,
@@ -83,21 +61,8 @@ impl RedisCache {
                 lifetime,
                 room: Breaker::new(Instant::now()),
                 puts: Arc::new(Semaphore::new(PUTS)),
-                counters: Counters::default(),
+                meter,
             }),
-        }
-    }
-
-    /// What became of what was asked of Redis.
-    pub fn counts(&self) -> RedisCounts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Counters { hits, misses, refused, bytes_read, bytes_written } = &self.inner.counters;
-        RedisCounts {
-            hits: read(hits),
-            misses: read(misses),
-            refused: read(refused),
-            bytes_read: read(bytes_read),
-            bytes_written: read(bytes_written),
         }
     }
 }
@@ -110,12 +75,13 @@ impl Inner {
         command.arg(name).arg(0).arg(MOST_READ);
         let mut sealed: Vec<u8> = self.link.ask(&command).await.ok()?;
         if sealed.is_empty() {
-            add(&self.counters.misses, 1);
+            self.meter.looked(Layer::Redis, Lookup::Miss);
             return None;
         }
-        add(&self.counters.bytes_read, sealed.len());
+        self.meter.read(Layer::Redis, sealed.len());
         let opened = self.seal.open(key, &mut sealed);
-        add(if opened.is_ok() { &self.counters.hits } else { &self.counters.refused }, 1);
+        let lookup = if opened.is_ok() { Lookup::Hit } else { Lookup::Refused };
+        self.meter.looked(Layer::Redis, lookup);
         opened.ok()
     }
 
@@ -125,7 +91,7 @@ impl Inner {
         command.arg(name).arg(sealed).arg("PX").arg(px(self.lifetime));
         match self.link.ask::<()>(&command).await {
             Ok(()) => {
-                add(&self.counters.bytes_written, bytes);
+                self.meter.written(Layer::Redis, bytes);
                 self.room.recover();
             }
             Err(Fault::Full) => self.room.fail_again(Instant::now()),

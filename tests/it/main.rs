@@ -23,6 +23,8 @@ mod ingest;
 mod layers;
 mod mapping;
 mod order;
+mod redis_faults;
+mod redis_topology;
 mod routes;
 mod sentinel;
 mod store;

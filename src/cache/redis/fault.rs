@@ -1,6 +1,4 @@
-//! Why Redis gave no answer, and how often.
-
-use std::sync::atomic::{AtomicU64, Ordering};
+//! Why Redis gave no answer.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -26,18 +24,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
-        Self::Skipped,
-        Self::Timeout,
-        Self::Unreachable,
-        Self::Refused,
-        Self::NotReady,
-        Self::Full,
-        Self::WrongType,
-        Self::Other,
-    ];
-
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -87,22 +73,5 @@ impl Fault {
     /// Whether it is about one command only, so that the next one may well be answered.
     pub(super) fn is_of_the_command(self) -> bool {
         matches!(self, Self::Full | Self::WrongType)
-    }
-}
-
-/// How often each fault was met since the start.
-#[derive(Debug, Default)]
-pub struct FaultCounts([AtomicU64; Fault::ALL.len()]);
-
-impl FaultCounts {
-    pub(super) fn count(&self, fault: Fault) {
-        if let Some(counter) = self.0.get(fault as usize) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// How often one of them was met.
-    pub fn of(&self, fault: Fault) -> u64 {
-        self.0.get(fault as usize).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 }

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use prometheus_client::registry::Registry;
 use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::breaker::{Admission, Breaker};
-use super::fault::{Fault, FaultCounts};
+use super::fault::Fault;
+use super::meter::{LinkMeter, Up};
 use super::servers::{Line, Servers};
 use crate::config::RedisSettings;
 use crate::error;
@@ -34,7 +36,7 @@ struct Inner {
     /// Set once the first connection was tried.
     tried: OnceCell<()>,
     breaker: Breaker,
-    faults: FaultCounts,
+    meter: LinkMeter,
 }
 
 impl RedisLink {
@@ -51,14 +53,20 @@ impl RedisLink {
                 line: ArcSwapOption::empty(),
                 tried: OnceCell::new(),
                 breaker: Breaker::new(Instant::now()),
-                faults: FaultCounts::default(),
+                meter: LinkMeter::default(),
             }),
         })
     }
 
-    /// How often Redis gave no answer, by reason.
-    pub fn faults(&self) -> &FaultCounts {
-        &self.inner.faults
+    /// Names what the link counts to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        self.inner.meter.register(registry);
+        registry.register_collector(Box::new(Up(self.clone())));
+    }
+
+    /// How often Redis gave no answer for that reason.
+    pub fn faults(&self, fault: Fault) -> u64 {
+        self.inner.meter.faults(fault)
     }
 
     /// Whether Redis answers, as far as is known.
@@ -70,7 +78,7 @@ impl RedisLink {
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Fault> {
         let answer = self.answer(command).await;
         if let Err(fault) = &answer {
-            self.inner.faults.count(*fault);
+            self.inner.meter.failed(*fault);
         }
         answer
     }
@@ -79,7 +87,9 @@ impl RedisLink {
         let inner = &self.inner;
         inner.tried.get_or_init(|| inner.connect(inner.patience)).await;
         let mut line = self.line().ok_or(Fault::Skipped)?;
+        let asked = Instant::now();
         let answer = within(inner.patience, command.query_async(&mut line)).await;
+        inner.meter.took(asked.elapsed());
         if answer.as_ref().is_err_and(|fault| !fault.is_of_the_command()) {
             inner.breaker.fail(Instant::now());
         }
@@ -104,17 +114,19 @@ impl Inner {
     /// Tries a new connection; if it answers, requests use it from now on.
     async fn connect(&self, limit: Duration) {
         let connected = async {
-            let mut line = self.servers.connect(self.patience).await?;
-            redis::cmd("PING").query_async::<()>(&mut line).await?;
+            let mut line = within(limit, self.servers.connect(self.patience)).await?;
+            // Connecting may take long; an answer may not, or every request would wait for it.
+            let ping = redis::cmd("PING");
+            within(self.patience, ping.query_async::<()>(&mut line)).await?;
             Ok(line)
         };
-        match within(limit, connected).await {
+        match connected.await {
             Ok(line) => {
                 self.line.store(Some(Arc::new(line)));
                 self.breaker.recover();
             }
             Err(fault) => {
-                self.faults.count(fault);
+                self.meter.failed(fault);
                 self.breaker.fail_again(Instant::now());
             }
         }

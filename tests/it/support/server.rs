@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -30,17 +32,18 @@ pub(crate) struct Server {
     client: Client,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _data: TempDir,
+    _data: Arc<TempDir>,
 }
 
 /// A server without any resources.
 pub(crate) fn spawn() -> Server {
-    let data = tempfile::tempdir().unwrap();
-    let config = Config {
-        data: data.path().to_owned(),
-        mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
-        cache: CacheSettings::default(),
-    };
+    spawn_on(Arc::new(tempfile::tempdir().unwrap()), CacheSettings::default())
+}
+
+/// A replica on a data folder.
+pub(crate) fn spawn_on(data: Arc<TempDir>, cache: CacheSettings) -> Server {
+    let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let config = Config { data: data.path().to_owned(), mappings, cache };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = App::base(&listener).unwrap();
@@ -140,6 +143,16 @@ impl Server {
     /// A token for a tenant.
     pub(crate) fn token_for(&self, tenant: &str, scopes: &[&str]) -> String {
         mint(&self.app, tenant, scopes)
+    }
+
+    /// The value of a counter, by its name and labels as they are written; 0 if it is not there.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let mut registry = Registry::default();
+        self.app.register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().unwrap())
     }
 
     /// Stores the resources that are made from one record, all in the same version.
