@@ -19,11 +19,12 @@ use crate::cache::{
     Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
-use crate::config::CacheSettings;
+use crate::config::{CacheSettings, LimitSettings};
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
 use crate::http::{self, Ports, State};
+use crate::limits::Limits;
 use crate::store::{SqliteStore, Store};
 
 pub use self::reload::{Goldens, Reload, Watch};
@@ -42,6 +43,8 @@ pub struct Config {
     pub mappings: PathBuf,
     /// What is cached, and where.
     pub cache: CacheSettings,
+    /// How much clients may ask for.
+    pub limits: LimitSettings,
 }
 
 /// The product, put together.
@@ -52,6 +55,7 @@ pub struct App {
     cache: CacheSettings,
     redis: Option<RedisLink>,
     meter: CacheMeter,
+    limits: Option<Arc<Limits>>,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
     ids: IdKey,
@@ -70,12 +74,16 @@ impl App {
         let keys = Keys::open(&config.data)?;
         let store = SqliteStore::open(&config.data.join("store.sqlite"))?;
         let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
+        let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
+        let secret = CacheSecret::new(*keys.cache_key());
+        let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         Ok(Self {
             ids: keys.id_key(),
             keys,
             clock,
             store: Arc::new(store),
-            redis: config.cache.redis.as_ref().map(RedisLink::open).transpose()?,
+            redis,
+            limits: limits.map(Arc::new),
             cache: config.cache.clone(),
             meter: CacheMeter::default(),
             rules: Arc::new(ArcSwap::from_pointee(rules)),
@@ -132,6 +140,9 @@ impl App {
         if let Some(redis) = &self.redis {
             redis.register(registry);
         }
+        if let Some(limits) = &self.limits {
+            limits.register(registry);
+        }
     }
 
     /// The FHIR base URL of a server that listens there.
@@ -156,6 +167,7 @@ impl App {
         let ports = Ports {
             store: Arc::clone(&self.store),
             cache: self.cache(),
+            limits: self.limits.clone(),
             tokens: Arc::clone(&self.tokens),
             rules: Arc::clone(&self.rules),
         };

@@ -1,6 +1,7 @@
 //! Settings, from flags and from `THROUGHLINE_*` variables; nothing else reads the environment.
 
 mod cache;
+mod limits;
 mod redis_url;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,6 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::error::{Error, Result};
 
 pub use self::cache::{CacheSettings, RedisSettings};
+pub use self::limits::{Costs, LimitSettings};
 pub use self::redis_url::{RedisAddress, RedisUrl, Topology};
 
 /// Where things are, for every subcommand.

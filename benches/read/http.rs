@@ -12,7 +12,7 @@ use actix_web::{App as Service, HttpResponse, HttpServer};
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::CacheSettings;
+use throughline::config::{CacheSettings, LimitSettings};
 
 use crate::load::Load;
 use crate::practice;
@@ -32,6 +32,7 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
         // Nothing is mapped here: what is read was put into the store.
         mappings: folder.path().to_owned(),
         cache: CacheSettings::default(),
+        limits: LimitSettings::default(),
     };
     let app = App::open(&config, Arc::new(SystemClock)).unwrap();
     practice::fill(app.store(), 0..1_000);

@@ -37,7 +37,7 @@ impl CacheSecret {
     }
 
     /// A key for names that do not belong to a tenant.
-    pub(super) fn names(&self, purpose: &[u8]) -> Result<hmac::Key, Unspecified> {
+    pub(crate) fn names(&self, purpose: &[u8]) -> Result<hmac::Key, Unspecified> {
         Ok(hmac::Key::new(hmac::HMAC_SHA256, &derive(&self.extract(), &[purpose])?))
     }
 }

@@ -14,7 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
-use super::{Refusal, State, negotiate, routes};
+use super::{Refusal, State, limit, negotiate, routes};
 use crate::error::Error;
 use crate::policy::Principal;
 
@@ -45,11 +45,15 @@ pub async fn gate(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let id = request_id();
-    let mut response = match admit(&request) {
+    let (admitted, verdict) = limit::count(&request, admit(&request)).await;
+    let mut response = match admitted {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
         Err(refusal) => request.error_response(refusal),
     };
     let headers = response.headers_mut();
+    if let Some(verdict) = verdict {
+        limit::tell(verdict, headers);
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -28,6 +28,11 @@ pub enum Refusal {
     NotAcceptable,
     /// The body has a format that is not read.
     MediaType,
+    /// The caller has asked for more than its quota.
+    TooMany {
+        /// After how many seconds the same request would be let pass.
+        seconds: u64,
+    },
     /// The URL is longer than the limit.
     LongUrl {
         /// In bytes.
@@ -50,6 +55,7 @@ impl Refusal {
             Self::Method { .. } => (405, IssueType::NotSupported),
             Self::NotAcceptable => (406, IssueType::NotSupported),
             Self::MediaType => (415, IssueType::NotSupported),
+            Self::TooMany { .. } => (429, IssueType::Throttled),
             Self::LongUrl { .. } => (414, IssueType::TooLong),
             Self::LongHeaders { .. } => (431, IssueType::TooLong),
         }
@@ -85,6 +91,9 @@ impl fmt::Display for Refusal {
             Self::MediaType => {
                 f.write_str("send the parameters as application/x-www-form-urlencoded")
             }
+            Self::TooMany { seconds } => {
+                write!(f, "this is more than your quota: send it again in {seconds} seconds")
+            }
             Self::LongUrl { limit } => write!(f, "the URL is longer than {limit} bytes"),
             Self::LongHeaders { limit } => {
                 write!(f, "the header fields are longer than {limit} bytes")
@@ -119,6 +128,9 @@ impl ResponseError for Refusal {
                     header::WWW_AUTHENTICATE,
                     r#"Bearer realm="throughline", error="insufficient_scope""#,
                 ));
+            }
+            Self::TooMany { seconds } => {
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
             }
             Self::Method { allow } => {
                 response.insert_header((header::ALLOW, allow.as_str()));

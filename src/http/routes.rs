@@ -1,5 +1,6 @@
 //! The routes as a table, read by the router, the CapabilityStatement and the tests.
 
+use actix_web::http::Method;
 use actix_web::{HttpRequest, Route, guard, web};
 
 use super::{Refusal, history, metadata, read, search};
@@ -101,6 +102,13 @@ pub fn interactions(level: Level) -> Vec<&'static str> {
         }
     }
     codes
+}
+
+/// The code of the interaction that a method at a pattern is.
+pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str> {
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let is_it = |endpoint: &&Endpoint| endpoint.method == method && endpoint.pattern == pattern;
+    ROUTES.iter().find(is_it).map(|endpoint| endpoint.interaction)
 }
 
 /// Whether anybody may call this path.

@@ -26,6 +26,7 @@ fn all() -> Vec<Refusal> {
         Refusal::Method { allow: "GET, HEAD".into() },
         Refusal::NotAcceptable,
         Refusal::MediaType,
+        Refusal::TooMany { seconds: 3 },
         Refusal::LongUrl { limit: 8 },
         Refusal::LongHeaders { limit: 16 },
     ]);
@@ -52,6 +53,7 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::Method { .. } => "Method",
         Refusal::NotAcceptable => "NotAcceptable",
         Refusal::MediaType => "MediaType",
+        Refusal::TooMany { .. } => "TooMany",
         Refusal::LongUrl { .. } => "LongUrl",
         Refusal::LongHeaders { .. } => "LongHeaders",
     }

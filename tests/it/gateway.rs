@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::CacheSettings;
+use throughline::config::{CacheSettings, LimitSettings};
 use tokio::sync::oneshot;
 
 use crate::expectation::Entry;
@@ -95,6 +95,7 @@ impl Gateway {
             data: self.data.path().to_owned(),
             mappings: mappings(),
             cache: CacheSettings::default(),
+            limits: LimitSettings::default(),
         };
         let app = App::open(&config, Arc::new(SystemClock)).unwrap();
         let grant = Grant {

@@ -21,6 +21,7 @@ mod http_refusals;
 mod http_search;
 mod ingest;
 mod layers;
+mod limits;
 mod mapping;
 mod order;
 mod redis_faults;

@@ -19,6 +19,8 @@ pub enum Fault {
     Full,
     /// What is there is of another type.
     WrongType,
+    /// It does not know the script yet.
+    NoScript,
     /// Anything else, such as an answer that cannot be understood.
     Other,
 }
@@ -34,6 +36,7 @@ impl Fault {
             Self::NotReady => "not_ready",
             Self::Full => "full",
             Self::WrongType => "wrong_type",
+            Self::NoScript => "no_script",
             Self::Other => "other",
         }
     }
@@ -46,6 +49,7 @@ impl Fault {
         match (error.kind(), error.code()) {
             (_, Some("OOM")) => Self::Full,
             (_, Some("WRONGTYPE")) => Self::WrongType,
+            (_, Some("NOSCRIPT")) => Self::NoScript,
             (ErrorKind::AuthenticationFailed | ErrorKind::Server(ServerErrorKind::NoPerm), _)
             | (_, Some("NOAUTH" | "WRONGPASS")) => Self::Refused,
             (
@@ -72,6 +76,6 @@ impl Fault {
 
     /// Whether it is about one command only, so that the next one may well be answered.
     pub(super) fn is_of_the_command(self) -> bool {
-        matches!(self, Self::Full | Self::WrongType)
+        matches!(self, Self::Full | Self::WrongType | Self::NoScript)
     }
 }

@@ -75,7 +75,7 @@ impl RedisLink {
     }
 
     /// Asks Redis for something.
-    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Fault> {
+    pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Fault> {
         let answer = self.answer(command).await;
         if let Err(fault) = &answer {
             self.inner.meter.failed(*fault);

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::CacheSettings;
+use throughline::config::{CacheSettings, LimitSettings};
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
 use throughline::store::{NewResource, StoredResource};
@@ -42,8 +42,17 @@ pub(crate) fn spawn() -> Server {
 
 /// A replica on a data folder.
 pub(crate) fn spawn_on(data: Arc<TempDir>, cache: CacheSettings) -> Server {
+    spawn_limited(data, cache, LimitSettings::default())
+}
+
+/// A replica on a data folder that limits what clients ask for.
+pub(crate) fn spawn_limited(
+    data: Arc<TempDir>,
+    cache: CacheSettings,
+    limits: LimitSettings,
+) -> Server {
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
-    let config = Config { data: data.path().to_owned(), mappings, cache };
+    let config = Config { data: data.path().to_owned(), mappings, cache, limits };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = App::base(&listener).unwrap();
