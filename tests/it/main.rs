@@ -26,6 +26,7 @@ mod mapping;
 mod order;
 mod redis_faults;
 mod redis_topology;
+mod replicas;
 mod routes;
 mod sentinel;
 mod store;

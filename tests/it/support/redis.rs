@@ -158,6 +158,21 @@ impl RedisServer {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
+    /// Every name in it, and what is there.
+    pub(crate) fn dump(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut connection = self.connect();
+        let names: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+        let value = |name: Vec<u8>| {
+            // A serialised value is the value with a frame around it, whatever its type; strings
+            // may be compressed there, so that they are asked for as such.
+            let kind: String = redis::cmd("TYPE").arg(&name).query(&mut connection).unwrap();
+            let read = if kind == "string" { "GET" } else { "DUMP" };
+            let value = redis::cmd(read).arg(&name).query(&mut connection).unwrap();
+            (name, value)
+        };
+        names.into_iter().map(value).collect()
+    }
+
     /// Waits until something holds of it.
     pub(crate) async fn wait_until(&self, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
