@@ -51,7 +51,7 @@ async fn what_one_process_commits_is_what_every_other_serves_next_whatever_redis
     }
     let writer = spawn_on(data.clone(), CacheSettings::with_redis(Some(url.into())));
     bases.push(writer.base.clone());
-    let (mut version, mut lines) = (0, String::new());
+    let (mut version, mut lines) = (0, Vec::new());
     for state in ["up", "paused", "down"] {
         match state {
             "paused" => redis.pause(),
@@ -73,9 +73,9 @@ async fn what_one_process_commits_is_what_every_other_serves_next_whatever_redis
             }
             longest = longest.max(committed.elapsed() / 6);
         }
-        lines += &format!("Redis {state}: served at the first request, in {longest:?} at most\n");
+        lines.push(format!("Redis {state}: served at the first request, in {longest:?} at most"));
     }
-    let _ = std::io::stderr().write_all(lines.as_bytes());
+    let _ = std::io::stderr().write_all(lines.join("\n").as_bytes());
     for demo in demos {
         demo.stop();
     }
