@@ -16,6 +16,7 @@ mod cursor;
 mod everything;
 mod gate;
 mod history;
+mod limit;
 mod metadata;
 mod negotiate;
 mod pages;
@@ -44,6 +45,7 @@ use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
+use crate::limits::Limits;
 use crate::store::Store;
 
 pub use self::gate::gate;
@@ -56,6 +58,7 @@ pub const FHIR: &str = "/fhir";
 pub struct State {
     store: Arc<dyn Store>,
     cache: ReadThrough,
+    limits: Option<Arc<Limits>>,
     tokens: Arc<Tokens>,
     rules: Arc<ArcSwap<Rules>>,
     cursors: Cursors,
@@ -71,6 +74,8 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     /// Where their bytes are found faster.
     pub cache: ReadThrough,
+    /// How much they may ask for, where that is limited.
+    pub limits: Option<Arc<Limits>>,
     /// Who may call.
     pub tokens: Arc<Tokens>,
     /// The maps that made the resources; part of the cache's keys.
@@ -95,6 +100,7 @@ impl State {
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
+            limits: ports.limits,
             tokens: ports.tokens,
             rules: ports.rules,
             cursors: Cursors::new(keys.cursor_key())?,

@@ -15,7 +15,8 @@ const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 const HEADERS: &str =
     "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer";
 /// What pages may see, besides what they always may.
-const EXPOSED: &str = "Allow, Content-Location, ETag, Location, WWW-Authenticate, X-Request-Id";
+const EXPOSED: &str = "Allow, Content-Location, ETag, Location, RateLimit, RateLimit-Policy, \
+                       Retry-After, WWW-Authenticate, X-Request-Id";
 /// How long a browser may remember the answer, in seconds.
 const REMEMBERED: &str = "600";
 

@@ -15,7 +15,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
-use super::{Refusal, State, compress, cors, routes};
+use super::{Refusal, State, compress, cors, limit, routes};
 use crate::error::Error;
 use crate::policy::Principal;
 
@@ -44,13 +44,18 @@ pub async fn gate(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let id = request_id();
-    let response = match admit(&mut request) {
+    let admitted = admit(&mut request);
+    let (admitted, verdict) = limit::count(&request, admitted).await;
+    let response = match admitted {
         Ok(None) => next.call(request).await?.map_into_boxed_body(),
         Ok(Some(answer)) => request.into_response(answer),
         Err(refusal) => request.error_response(refusal),
     };
     let mut response = compress::compress(response).await;
     let headers = response.headers_mut();
+    if let Some(verdict) = verdict {
+        limit::tell(verdict, headers);
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding, Prefer"));

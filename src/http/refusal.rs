@@ -31,6 +31,11 @@ pub enum Refusal {
         /// The media types that are.
         expected: &'static [&'static str],
     },
+    /// The caller has asked for more than its quota.
+    TooMany {
+        /// After how many seconds the same request would be let pass.
+        seconds: u64,
+    },
     /// The URL is longer than the limit.
     LongUrl {
         /// In bytes.
@@ -58,6 +63,7 @@ impl Refusal {
             Self::Method { .. } => (405, IssueType::NotSupported),
             Self::NotAcceptable => (406, IssueType::NotSupported),
             Self::MediaType { .. } => (415, IssueType::NotSupported),
+            Self::TooMany { .. } => (429, IssueType::Throttled),
             Self::LongUrl { .. } => (414, IssueType::TooLong),
             Self::LongHeaders { .. } => (431, IssueType::TooLong),
             Self::LongAnswer { .. } => (413, IssueType::TooCostly),
@@ -103,6 +109,9 @@ impl fmt::Display for Refusal {
             Self::MediaType { expected } => {
                 write!(f, "send the body as {}", expected.join(" or "))
             }
+            Self::TooMany { seconds } => {
+                write!(f, "this is more than your quota: send it again in {seconds} seconds")
+            }
             Self::LongUrl { limit } => write!(f, "the URL is longer than {limit} bytes"),
             Self::LongHeaders { limit } => {
                 write!(f, "the header fields are longer than {limit} bytes")
@@ -137,6 +146,9 @@ impl ResponseError for Refusal {
                     header::WWW_AUTHENTICATE,
                     r#"Bearer realm="throughline", error="insufficient_scope""#,
                 ));
+            }
+            Self::TooMany { seconds } => {
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
             }
             Self::Method { allow } => {
                 response.insert_header((header::ALLOW, allow.as_str()));
