@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn a_cursor_opens_where_it_was_sealed_and_nowhere_else() {
         let cursors = Cursors::new(&[7; 32]).unwrap();
-        let cursor = Cursor { keys: vec![SortValue::Instant(42), SortValue::Missing], id: "e1".into() };
+        let cursor =
+            Cursor { keys: vec![SortValue::Instant(42), SortValue::Missing], id: "e1".into() };
         let text = cursors.seal(&cursor, "hv/Encounter/patient=1").unwrap();
         assert_eq!(cursors.open(&text, "hv/Encounter/patient=1").unwrap(), cursor);
         assert!(cursors.open(&text, "hv/Encounter/patient=2").is_err());
