@@ -12,14 +12,19 @@ use std::time::Duration;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Service, HttpServer, web};
 use arc_swap::ArcSwap;
+use prometheus_client::registry::Registry;
 
 use crate::auth::{Keys, Tokens};
-use crate::cache::{Cache, CacheSecret, MemoryCache, ReadThrough, RedisCache};
+use crate::cache::{
+    Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
+};
 use crate::clock::Clock;
+use crate::config::{CacheSettings, Cors, LimitSettings};
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
 use crate::http::{self, Ports, State};
+use crate::limits::Limits;
 use crate::store::{SqliteStore, Store};
 
 pub use self::reload::{Goldens, Reload, Watch};
@@ -28,20 +33,20 @@ pub use self::reload::{Goldens, Reload, Watch};
 const MAPPED_BY: &str = "mapped-by";
 /// How long open requests may take once the server is told to stop, in seconds.
 const GRACE_S: u64 = 10;
-/// How much memory the cache in process may take.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// How long a resource stays cached; it cannot be stale, so this only bounds what lies about.
-const CACHED_FOR: Duration = Duration::from_hours(1);
 
 /// What the composition needs to know.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     /// Folder of the store and of the keys.
     pub data: PathBuf,
     /// Folder of the maps, code tables and models.
     pub mappings: PathBuf,
-    /// Redis to cache in, if there is one.
-    pub redis_url: Option<String>,
+    /// What is cached, and where.
+    pub cache: CacheSettings,
+    /// How much clients may ask for.
+    pub limits: LimitSettings,
+    /// Which web pages may call the API.
+    pub cors: Cors,
 }
 
 /// The product, put together.
@@ -49,7 +54,11 @@ pub struct App {
     keys: Keys,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    redis_url: Option<String>,
+    cache: CacheSettings,
+    redis: Option<RedisLink>,
+    meter: CacheMeter,
+    limits: Option<Arc<Limits>>,
+    cors: Cors,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
     ids: IdKey,
@@ -64,16 +73,24 @@ impl App {
     ///
     /// `Setup`, with what to put right.
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
+        config.cors.check()?;
         let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
         let store = SqliteStore::open(&config.data.join("store.sqlite"))?;
         let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
+        let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
+        let secret = CacheSecret::new(*keys.cache_key());
+        let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         Ok(Self {
             ids: keys.id_key(),
             keys,
             clock,
             store: Arc::new(store),
-            redis_url: config.redis_url.clone(),
+            redis,
+            limits: limits.map(Arc::new),
+            cors: config.cors.clone(),
+            cache: config.cache.clone(),
+            meter: CacheMeter::default(),
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             tokens: Arc::new(tokens),
             data: config.data.clone(),
@@ -122,19 +139,31 @@ impl App {
         &self.tokens
     }
 
+    /// Names what this product counts to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        self.meter.register(registry);
+        if let Some(redis) = &self.redis {
+            redis.register(registry);
+        }
+        if let Some(limits) = &self.limits {
+            limits.register(registry);
+        }
+    }
+
     /// The FHIR base URL of a server that listens there.
     pub fn base(listener: &TcpListener) -> Result<String> {
         let address = listener.local_addr().map_err(Error::internal)?;
         Ok(format!("http://{address}{}", http::FHIR))
     }
 
-    /// Memory, in front of Redis if there is one; Redis wants to be named inside a Tokio runtime.
-    fn cache(&self) -> Result<ReadThrough> {
-        let shared = self.redis_url.as_deref().map(|url| {
-            let secret = CacheSecret::new(*self.keys.cache_key());
-            RedisCache::new(url, &secret, CACHED_FOR).map(|redis| Arc::new(redis) as Arc<dyn Cache>)
+    /// Memory, in front of Redis if there is one.
+    fn cache(&self) -> ReadThrough {
+        let secret = CacheSecret::new(*self.keys.cache_key());
+        let (keep, meter) = (self.cache.keep(), &self.meter);
+        let shared = self.redis.clone().map(|link| {
+            Arc::new(RedisCache::new(link, &secret, keep, meter.clone())) as Arc<dyn Cache>
         });
-        Ok(ReadThrough::new(MemoryCache::new(CACHE_BYTES, CACHED_FOR), shared.transpose()?))
+        ReadThrough::new(MemoryCache::new(self.cache.memory(), keep), shared, meter.clone())
     }
 
     /// Serves until `stop` is done, and then until the open requests are answered.
@@ -142,9 +171,11 @@ impl App {
         let base = Self::base(&listener)?;
         let ports = Ports {
             store: Arc::clone(&self.store),
-            cache: self.cache()?,
+            cache: self.cache(),
+            limits: self.limits.clone(),
             tokens: Arc::clone(&self.tokens),
             rules: Arc::clone(&self.rules),
+            cors: self.cors.clone(),
         };
         let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
         let factory = move || {

@@ -49,6 +49,9 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A service that the request needs does not answer; the same request may succeed later.
+    #[error("a service that this request needs does not answer: send it again later")]
+    Unavailable,
     /// Configuration, folders or files that the operator has to put right.
     #[error("{0}")]
     Setup(String),

@@ -15,6 +15,7 @@ pub mod error;
 pub mod exchange;
 pub mod fhir;
 pub mod http;
+pub mod limits;
 pub mod mapping;
 pub mod policy;
 pub mod store;

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Context, Outcome};
 use crate::Error;
 use crate::app::{App, Config, Goldens, Reload, Watch};
-use crate::config::Serving;
+use crate::config::{CacheSettings, Serving};
 
 /// Folders of `fixtures/` that are for tests alone: broken input, and single cases.
 const NOT_SHOWN: &[&str] = &["cases", "hostile", "sentinel"];
@@ -48,7 +48,8 @@ impl Demo {
         let config = Config {
             data: context.folders.data.clone(),
             mappings: context.folders.mappings.clone(),
-            redis_url: self.serving.redis_url,
+            cache: CacheSettings::with_redis(self.serving.redis_url),
+            ..Config::default()
         };
         writeln!(context.err, "taking in {} …", self.fixtures.display())?;
         // Watched from before they are read, so that no change is missed.

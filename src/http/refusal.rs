@@ -6,7 +6,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 
-use super::resource::FHIR_JSON;
+use super::negotiate::FHIR_JSON;
 use crate::error::Error;
 use crate::fhir::outcome::{self, Issue, IssueType};
 
@@ -27,7 +27,15 @@ pub enum Refusal {
     /// The answer cannot have the format that was asked for.
     NotAcceptable,
     /// The body has a format that is not read.
-    MediaType,
+    MediaType {
+        /// The media types that are.
+        expected: &'static [&'static str],
+    },
+    /// The caller has asked for more than its quota.
+    TooMany {
+        /// After how many seconds the same request would be let pass.
+        seconds: u64,
+    },
     /// The URL is longer than the limit.
     LongUrl {
         /// In bytes.
@@ -35,6 +43,11 @@ pub enum Refusal {
     },
     /// The header fields are longer than the limit.
     LongHeaders {
+        /// In bytes.
+        limit: usize,
+    },
+    /// The answers of a batch are longer than the limit.
+    LongAnswer {
         /// In bytes.
         limit: usize,
     },
@@ -49,9 +62,11 @@ impl Refusal {
             Self::UnknownType => (404, IssueType::NotSupported),
             Self::Method { .. } => (405, IssueType::NotSupported),
             Self::NotAcceptable => (406, IssueType::NotSupported),
-            Self::MediaType => (415, IssueType::NotSupported),
+            Self::MediaType { .. } => (415, IssueType::NotSupported),
+            Self::TooMany { .. } => (429, IssueType::Throttled),
             Self::LongUrl { .. } => (414, IssueType::TooLong),
             Self::LongHeaders { .. } => (431, IssueType::TooLong),
+            Self::LongAnswer { .. } => (413, IssueType::TooCostly),
         }
     }
 
@@ -62,9 +77,18 @@ impl Refusal {
                 Error::Invalid { expression, .. } | Error::NotSupported { expression, .. },
             ) => expression.clone(),
             Self::NotAcceptable => Some("Accept".into()),
-            Self::MediaType => Some("Content-Type".into()),
+            Self::MediaType { .. } => Some("Content-Type".into()),
             _ => None,
         }
+    }
+
+    /// The `OperationOutcome`, as JSON.
+    pub(super) fn outcome(&self) -> Vec<u8> {
+        let (_, code) = self.classify();
+        let issue =
+            Issue { code, text: self.to_string(), expression: self.expression(), refused: true };
+        // An outcome of plain text always encodes; an empty one would say the status at least.
+        outcome::encode(vec![issue]).unwrap_or_default()
     }
 }
 
@@ -82,12 +106,18 @@ impl fmt::Display for Refusal {
             Self::NotAcceptable => {
                 f.write_str("the only format is JSON, FHIR 4.0: accept application/fhir+json")
             }
-            Self::MediaType => {
-                f.write_str("send the parameters as application/x-www-form-urlencoded")
+            Self::MediaType { expected } => {
+                write!(f, "send the body as {}", expected.join(" or "))
+            }
+            Self::TooMany { seconds } => {
+                write!(f, "this is more than your quota: send it again in {seconds} seconds")
             }
             Self::LongUrl { limit } => write!(f, "the URL is longer than {limit} bytes"),
             Self::LongHeaders { limit } => {
                 write!(f, "the header fields are longer than {limit} bytes")
+            }
+            Self::LongAnswer { limit } => {
+                write!(f, "the batch's answers are longer than {limit} bytes: ask for this alone")
             }
         }
     }
@@ -105,9 +135,6 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (_, code) = self.classify();
-        let issue =
-            Issue { code, text: self.to_string(), expression: self.expression(), refused: true };
         let mut response = HttpResponse::build(self.status_code());
         response.content_type(FHIR_JSON);
         match self {
@@ -120,13 +147,15 @@ impl ResponseError for Refusal {
                     r#"Bearer realm="throughline", error="insufficient_scope""#,
                 ));
             }
+            Self::TooMany { seconds } => {
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+            }
             Self::Method { allow } => {
                 response.insert_header((header::ALLOW, allow.as_str()));
             }
             _ => {}
         }
-        // An outcome of plain text always encodes; an empty body would say the status at least.
-        response.body(outcome::encode(vec![issue]).unwrap_or_default())
+        response.body(self.outcome())
     }
 }
 

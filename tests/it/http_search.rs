@@ -251,6 +251,8 @@ async fn every_type_can_be_searched_by_every_parameter_of_the_table() {
                 ParamKind::Date => "ge2026",
                 ParamKind::Reference => param.targets.first().map_or("Patient/x", |_| "x"),
                 ParamKind::Token | ParamKind::Text => "x",
+                ParamKind::Quantity => "1",
+                ParamKind::Uri => "urn:x",
             };
             for name in std::iter::once(param.name).chain(param.alias) {
                 let path = format!("{}?{name}={value}", kind.name);

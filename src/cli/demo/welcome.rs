@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -74,7 +75,8 @@ fn example(app: &App) -> anyhow::Result<String> {
     use crate::fhir::search::Query;
     use crate::policy::{Action, Permit, Principal};
     let tenant = DEMO_TENANT.parse().map_err(|()| anyhow::anyhow!("the demo has no tenant"))?;
-    let principal = Principal { tenant, subject: "demo".into(), scopes: vec!["system/*.s".into()] };
+    let scopes = vec!["system/*.s".into()];
+    let principal = Arc::new(Principal { tenant, subject: "demo".into(), scopes });
     for resource_type in ["Encounter", "Organization"] {
         let permit = Permit::decide(&principal, Action::Search, resource_type)?;
         let page = app.store().search(&permit, &Query { count: 1, ..Query::default() })?;
