@@ -151,13 +151,6 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
     ROUTES.iter().find(is_it).map(|endpoint| endpoint.interaction)
 }
 
-/// The code of the interaction that a method at a pattern is.
-pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str> {
-    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-    let is_it = |endpoint: &&Endpoint| endpoint.method == method && endpoint.pattern == pattern;
-    ROUTES.iter().find(is_it).map(|endpoint| endpoint.interaction)
-}
-
 /// Whether anybody may call this path.
 pub(super) fn is_public(path: &str) -> bool {
     ROUTES.iter().any(|endpoint| endpoint.access == Access::Public && endpoint.pattern == path)
