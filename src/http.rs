@@ -29,6 +29,7 @@ mod resource;
 pub mod routes;
 mod search;
 mod searchset;
+mod shape;
 mod weights;
 
 use std::sync::Arc;

@@ -58,10 +58,22 @@ mod tests {
 
     #[test]
     fn origins_are_as_browsers_send_them() {
-        for good in [&[][..], &["*"], &["https://app.example", "http://localhost:3000"], &["http://[::1]:8080"]] {
+        for good in [
+            &[][..],
+            &["*"],
+            &["https://app.example", "http://localhost:3000"],
+            &["http://[::1]:8080"],
+        ] {
             assert!(cors(good).check().is_ok(), "{good:?}");
         }
-        for bad in ["*.example", "app.example", "https://app.example/", "https://App.example", "https://", "null"] {
+        for bad in [
+            "*.example",
+            "app.example",
+            "https://app.example/",
+            "https://App.example",
+            "https://",
+            "null",
+        ] {
             assert!(cors(&[bad]).check().is_err(), "{bad}");
             assert!(cors(&["https://app.example", bad]).check().is_err(), "{bad}");
         }

@@ -175,9 +175,7 @@ impl Writer {
     fn response(&mut self, response: Response<'_>) {
         self.out.extend_from_slice(br#""response":{"status":"#);
         string(&mut self.out, response.status);
-        for (name, value) in
-            [("etag", response.etag), ("lastModified", response.last_modified)]
-        {
+        for (name, value) in [("etag", response.etag), ("lastModified", response.last_modified)] {
             if let Some(value) = value {
                 self.out.push(b',');
                 string(&mut self.out, name);

@@ -9,7 +9,8 @@ pub fn indent(text: &[u8]) -> Vec<u8> {
     let mut depth = 0_usize;
     let mut rest = text.trim_ascii_start();
     while let Some((byte, after)) = rest.split_first() {
-        if let Some((string, after)) = raw::string(rest).and_then(|end| rest.split_at_checked(end)) {
+        if let Some((string, after)) = raw::string(rest).and_then(|end| rest.split_at_checked(end))
+        {
             out.extend_from_slice(string);
             rest = after.trim_ascii_start();
             continue;

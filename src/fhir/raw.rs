@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn what_is_not_json_ends_early() {
-        for text in ["", "{", "[]", "{}", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":}", "{\"a\":[", "1"] {
+        for text in ["", "{", "[]", "{}", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":}", "{\"a\":[", "1"]
+        {
             assert_eq!(members(text), [], "{text}");
         }
         assert_eq!(Items::of(b"{}").count() + Items::of(b"[]").count(), 0);

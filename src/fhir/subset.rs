@@ -60,9 +60,8 @@ impl View {
         if names.iter().all(|name| is_known(name)) {
             return Ok(());
         }
-        let hint = format!(
-            "name elements of {resource_type} itself, such as status, separated by commas"
-        );
+        let hint =
+            format!("name elements of {resource_type} itself, such as status, separated by commas");
         Err(Error::invalid("_elements", hint))
     }
 

@@ -6,8 +6,8 @@
 
 mod entry;
 
-use actix_web::{HttpRequest, ResponseError};
 use actix_web::web::{self, Payload};
+use actix_web::{HttpRequest, ResponseError};
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 
@@ -106,7 +106,6 @@ fn add(bundle: &mut Writer, answer: &Answer, is_head: bool) {
 
 fn refuse(bundle: &mut Writer, refusal: &Refusal) {
     let (status, outcome) = (refusal.status_code().to_string(), refusal.outcome());
-    let response =
-        Response { status: &status, outcome: Some(&outcome), ..Response::default() };
+    let response = Response { status: &status, outcome: Some(&outcome), ..Response::default() };
     bundle.answered(None, response);
 }

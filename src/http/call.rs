@@ -11,7 +11,7 @@ use super::conditions::Conditions;
 use super::gate::Caller;
 use super::negotiate::Form;
 use super::parameters::{self, Pairs};
-use super::{Refusal, State, prefer};
+use super::{Refusal, State, prefer, shape};
 use crate::error::Error;
 use crate::fhir::subset::View;
 use crate::policy::Principal;
@@ -58,19 +58,13 @@ impl Call {
     ) -> Result<View, Refusal> {
         let mut view = None;
         for (name, value) in &self.parameters {
-            let asked = match name.as_str() {
-                "_format" | "_pretty" => continue,
-                "_summary" => View::summary(value)?,
-                "_elements" => View::elements(&state.elements, resource_type, value)?,
-                name if self.lenient || others.contains(&name) => continue,
-                name => {
-                    let hint = "this interaction has no such parameter: leave it out";
-                    return Err(Error::not_supported(name, hint).into());
-                }
-            };
-            if view.replace(asked).is_some() {
-                let hint = "give one of _summary and _elements, once";
-                return Err(Error::invalid(name.as_str(), hint).into());
+            let formal = matches!(name.as_str(), "_format" | "_pretty");
+            if shape::take(&mut view, &state.elements, resource_type, (name, value))? || formal {
+                continue;
+            }
+            if !self.lenient && !others.contains(&name.as_str()) {
+                let hint = "this interaction has no such parameter: leave it out";
+                return Err(Error::not_supported(name, hint).into());
             }
         }
         Ok(view.unwrap_or_default())

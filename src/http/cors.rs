@@ -52,9 +52,10 @@ pub(super) fn expose<B>(response: &mut ServiceResponse<B>) {
 /// The settings, where pages may call at all: the FHIR API alone.
 fn settings(request: &HttpRequest) -> Option<&Cors> {
     let state = request.app_data::<web::Data<State>>()?;
-    let is_ours = request.path().strip_prefix(FHIR).is_some_and(|rest| {
-        rest.is_empty() || rest.starts_with('/')
-    });
+    let is_ours = request
+        .path()
+        .strip_prefix(FHIR)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     Some(&state.cors).filter(|cors| is_ours && !cors.origins.is_empty())
 }
 

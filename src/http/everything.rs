@@ -5,8 +5,8 @@
 //! refused: the date of care is another element in each type, and some have none, so that an answer
 //! cut by them would say more about the index than about the client.
 
-use actix_web::web::{self, Payload};
 use actix_web::HttpRequest;
+use actix_web::web::{self, Payload};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -169,7 +169,8 @@ fn parameters(body: &[u8]) -> Result<Pairs, Error> {
         return Err(Error::invalid("body", hint));
     }
     let pair = |parameter: Parameter| {
-        let mut values = parameter.members.into_iter().filter(|(name, _)| name.starts_with("value"));
+        let mut values =
+            parameter.members.into_iter().filter(|(name, _)| name.starts_with("value"));
         let value = match values.next() {
             Some((_, Value::String(text))) => text,
             Some((_, value @ (Value::Number(_) | Value::Bool(_)))) => value.to_string(),

@@ -103,9 +103,8 @@ fn count(text: &str) -> Result<usize, Error> {
 /// The instants that a date names.
 pub(super) fn range(name: &str, text: &str) -> Result<(i64, i64), Error> {
     // A `+` that was not escaped in the URL arrives as a space.
-    date::range(&text.replace(' ', "+")).ok_or_else(|| {
-        Error::invalid(name, "not an instant: write it like 2026-11-25T10:00:00Z")
-    })
+    date::range(&text.replace(' ', "+"))
+        .ok_or_else(|| Error::invalid(name, "not an instant: write it like 2026-11-25T10:00:00Z"))
 }
 
 /// The page as JSON. It begins after the version that the cursor names, so that versions that are

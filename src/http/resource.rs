@@ -33,9 +33,8 @@ impl State {
         // The very version that the key names, even if another has become the current one since.
         let load = async {
             let (permit, id, version) = (permit.clone(), id.clone(), head.version_id.clone());
-            let question = move |store: &dyn crate::store::Store| {
-                store.version(&permit, &id, &version)
-            };
+            let question =
+                move |store: &dyn crate::store::Store| store.version(&permit, &id, &version);
             Ok(self.ask(Size::Point, question).await?.map(|stored| stored.body))
         };
         let body = self.cache.get_or_load(&key, load).await?.ok_or(Error::NotFound)?;

@@ -110,12 +110,7 @@ pub const ROUTES: &[Endpoint] = &[
         "everything",
         everything::everything_by_parameters
     ),
-    posted!(
-        "/fhir/Patient/{id}/{type}/_search",
-        Type,
-        "search-type",
-        search::compartment_by_form
-    ),
+    posted!("/fhir/Patient/{id}/{type}/_search", Type, "search-type", search::compartment_by_form),
     question!("/fhir/Patient/{id}/{type}", Type, "search-type", search::compartment),
     Endpoint {
         method: "GET",

@@ -1,8 +1,8 @@
 //! Search over a type, or over a type within a patient's compartment, by GET and by form
 //! (<https://hl7.org/fhir/R4/http.html#search>).
 
-use actix_web::web::{self, Payload};
 use actix_web::HttpRequest;
+use actix_web::web::{self, Payload};
 
 use super::answer::Answer;
 use super::asking::Size;
@@ -11,12 +11,13 @@ use super::negotiate::Form;
 use super::pages::Pages;
 use super::path::{CompartmentPath, TypePath};
 use super::searchset::Searchset;
+use super::shape::Shape;
 use super::{Refusal, State, body};
 use crate::domain::FhirId;
 use crate::error::Error;
+use crate::fhir::search::param::{self, SearchType};
 use crate::fhir::search::parse::{self, Setting};
-use crate::fhir::search::param;
-use crate::fhir::subset::View;
+use crate::fhir::search::{Condition, Query};
 use crate::policy::{Action, Permit};
 
 /// What is searched.
@@ -80,11 +81,7 @@ pub(super) async fn compartment_by_form(
 }
 
 /// The call with the parameters of the form behind those of the URL.
-async fn posted(
-    mut call: Call,
-    request: &HttpRequest,
-    payload: Payload,
-) -> Result<Call, Refusal> {
+async fn posted(mut call: Call, request: &HttpRequest, payload: Payload) -> Result<Call, Refusal> {
     let form = body::form(request, payload).await?;
     call.parameters.extend(form);
     call.form = Form::of(request.headers(), &call.parameters)?;
@@ -92,22 +89,44 @@ async fn posted(
 }
 
 async fn answer(state: &State, scope: Scope, mut call: Call) -> Result<Answer, Refusal> {
-    let name = scope.resource_type;
-    let permit = Permit::decide(&call.principal, Action::Search, name)?;
-    let resource_type = param::search_type(name)
-        .ok_or_else(|| Error::not_supported("type", "this type is read by id, not searched"))?;
+    let permit = Permit::decide(&call.principal, Action::Search, scope.resource_type)?;
+    let resource_type = scope.search_type()?;
+    let parameters = std::mem::take(&mut call.parameters);
+    let (shape, parameters) = Shape::take(&state.elements, scope.resource_type, parameters)?;
     let setting = Setting { resource_type, base: &state.base, lenient: call.lenient };
-    let search = parse::parse(setting, std::mem::take(&mut call.parameters))?;
-    let path = match &scope.patient {
-        Some(patient) => format!("Patient/{patient}/{name}"),
-        None => name.to_owned(),
-    };
-    let parameters = &search.understood;
+    let mut search = parse::parse(setting, parameters)?;
+    for reached in search.reaches() {
+        permit.on(reached).ok_or(Error::Denied)?;
+    }
+    shape.apply(&mut search)?;
+    search.query.conditions.extend(scope.patient.clone().map(Condition::Patient));
     let page = search.page.as_deref();
-    let pages = Pages { state, call: &call, path, parameters, page };
-    let mut query = search.query.clone();
-    query.after = pages.after()?;
+    let parameters = &search.understood;
+    let pages = Pages { state, call: &call, path: scope.path(), parameters, page };
+    let query = Query { after: pages.after()?, ..search.query.clone() };
     let page = state.ask(Size::Many, move |store| store.search(&permit, &query)).await?;
-    let set = Searchset { pages: &pages, view: &View::Whole, ignored: &search.ignored };
+    let set = Searchset { pages: &pages, view: &shape.view, ignored: &search.ignored };
     Ok(Answer::new(set.encode(&page)?, call.form))
+}
+
+impl Scope {
+    /// The parameters that it is searched by; a compartment holds the types that name a patient.
+    fn search_type(&self) -> Result<&'static SearchType, Error> {
+        let known = param::search_type(self.resource_type);
+        let known = known
+            .ok_or_else(|| Error::not_supported("type", "this type is read by id, not searched"))?;
+        if self.patient.is_some() && known.param("patient").is_none() {
+            let hint = "this type is in no patient's compartment: search it by itself";
+            return Err(Error::not_supported("type", hint));
+        }
+        Ok(known)
+    }
+
+    /// The path below the base.
+    fn path(&self) -> String {
+        match &self.patient {
+            Some(patient) => format!("Patient/{patient}/{}", self.resource_type),
+            None => self.resource_type.to_owned(),
+        }
+    }
 }

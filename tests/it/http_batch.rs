@@ -10,13 +10,17 @@ use crate::support::server::{Answer, Server, TENANT, spawn};
 fn server() -> Server {
     let server = spawn();
     let meta = json!({"versionId": "1-aa", "lastUpdated": "2026-11-01T10:00:00Z"});
-    server.store(TENANT, "1", &[
-        json!({"resourceType": "Patient", "id": "p1", "meta": meta, "active": true}),
-        json!({
-            "resourceType": "Encounter", "id": "e1", "meta": meta, "status": "finished",
-            "class": {"code": "VR"}, "subject": {"reference": "Patient/p1"}
-        }),
-    ]);
+    server.store(
+        TENANT,
+        "1",
+        &[
+            json!({"resourceType": "Patient", "id": "p1", "meta": meta, "active": true}),
+            json!({
+                "resourceType": "Encounter", "id": "e1", "meta": meta, "status": "finished",
+                "class": {"code": "VR"}, "subject": {"reference": "Patient/p1"}
+            }),
+        ],
+    );
     server
 }
 
@@ -94,7 +98,8 @@ async fn urls_are_relative_to_the_base_or_begin_with_it() {
         let answered = batch(&server, &[entry("GET", url)]).await;
         assert_eq!(answered[0]["resource"]["id"], "p1", "{url}");
     }
-    for url in ["https://elsewhere.example/fhir/Patient/p1", "", "http://[", "Patient/%ff", "../x"] {
+    for url in ["https://elsewhere.example/fhir/Patient/p1", "", "http://[", "Patient/%ff", "../x"]
+    {
         let answered = batch(&server, &[entry("GET", url)]).await;
         let status = answered[0]["response"]["status"].as_str().unwrap();
         assert!(status.starts_with('4'), "{url}: {status}");
@@ -110,13 +115,17 @@ async fn what_the_caller_has_already_is_not_sent_again() {
         entry["request"][name] = json!(value);
         entry
     };
-    let answered = batch(&server, &[
-        conditional("ifNoneMatch", "W/\"1-aa\""),
-        conditional("ifNoneMatch", "W/\"0-xx\""),
-        conditional("ifModifiedSince", "2026-11-01T10:00:00Z"),
-        conditional("ifModifiedSince", "2026-11-01T09:59:59.999Z"),
-        entry("HEAD", "Patient/p1"),
-    ]).await;
+    let answered = batch(
+        &server,
+        &[
+            conditional("ifNoneMatch", "W/\"1-aa\""),
+            conditional("ifNoneMatch", "W/\"0-xx\""),
+            conditional("ifModifiedSince", "2026-11-01T10:00:00Z"),
+            conditional("ifModifiedSince", "2026-11-01T09:59:59.999Z"),
+            entry("HEAD", "Patient/p1"),
+        ],
+    )
+    .await;
     let statuses: Vec<&Value> = answered.iter().map(|entry| &entry["response"]["status"]).collect();
     assert_eq!(statuses, ["304 Not Modified", "200 OK", "304 Not Modified", "200 OK", "200 OK"]);
     let bodies: Vec<bool> = answered.iter().map(|entry| entry.get("resource").is_some()).collect();
@@ -127,15 +136,19 @@ async fn what_the_caller_has_already_is_not_sent_again() {
 #[tokio::test]
 async fn entries_that_write_or_are_none_are_refused_one_by_one() {
     let server = server();
-    let answered = batch(&server, &[
-        entry("POST", "Patient"),
-        entry("PUT", "Patient/p1"),
-        entry("DELETE", "Patient/p1"),
-        entry("PATCH", "Patient/p1"),
-        entry("get", "Patient/p1"),
-        json!({"resource": {"resourceType": "Patient"}}),
-        entry("GET", "Patient/p1"),
-    ]).await;
+    let answered = batch(
+        &server,
+        &[
+            entry("POST", "Patient"),
+            entry("PUT", "Patient/p1"),
+            entry("DELETE", "Patient/p1"),
+            entry("PATCH", "Patient/p1"),
+            entry("get", "Patient/p1"),
+            json!({"resource": {"resourceType": "Patient"}}),
+            entry("GET", "Patient/p1"),
+        ],
+    )
+    .await;
     let status = |entry: &Value| entry["response"]["status"].as_str().unwrap()[..3].to_owned();
     let statuses: Vec<String> = answered.iter().map(status).collect();
     assert_eq!(statuses, ["405", "405", "405", "405", "405", "400", "200"]);
@@ -145,7 +158,8 @@ async fn entries_that_write_or_are_none_are_refused_one_by_one() {
 async fn rights_are_asked_for_each_entry() {
     let server = server();
     let token = server.token_for(TENANT, &["system/Patient.r"]);
-    let entries = [entry("GET", "Patient/p1"), entry("GET", "Encounter/e1"), entry("GET", "Patient")];
+    let entries =
+        [entry("GET", "Patient/p1"), entry("GET", "Encounter/e1"), entry("GET", "Patient")];
     let bundle = json!({"resourceType": "Bundle", "type": "batch", "entry": entries});
     let bundle = post(&server, &bundle, &token).await.json();
     let status = |at: usize| bundle["entry"][at]["response"]["status"].clone();
@@ -169,9 +183,7 @@ async fn many_entries_keep_their_order() {
 async fn a_batch_that_is_too_large_or_none_is_refused_as_a_whole() {
     let server = server();
     let many = vec![entry("GET", "Patient/p1"); 101];
-    let bundle = |kind: &str, entries: &[Value]| {
-        json!({"resourceType": "Bundle", "type": kind, "entry": entries})
-    };
+    let bundle = |kind: &str, entries: &[Value]| json!({"resourceType": "Bundle", "type": kind, "entry": entries});
     for (body, status, code) in [
         (bundle("transaction", &[]), 400, "not-supported"),
         (bundle("collection", &[]), 400, "invalid"),

@@ -22,10 +22,11 @@ fn binary(id: &str, more: &Value) -> Value {
 fn server() -> Server {
     let server = spawn();
     let absent = json!({"_data": {"extension": [{"url": "x", "valueCode": "unsupported"}]}});
-    server.store(TENANT, "note", &[
-        binary("b1", &json!({"data": STANDARD.encode(TEXT)})),
-        binary("b2", &absent),
-    ]);
+    server.store(
+        TENANT,
+        "note",
+        &[binary("b1", &json!({"data": STANDARD.encode(TEXT)})), binary("b2", &absent)],
+    );
     server
 }
 
@@ -36,7 +37,9 @@ async fn accepting(server: &Server, path: &str, accept: &str) -> Answer {
 #[tokio::test]
 async fn what_a_binary_holds_is_given_to_who_names_its_type() {
     let server = server();
-    for accept in ["text/plain", "text/*", "text/plain, application/fhir+json;q=0.5", "text/plain, */*"] {
+    for accept in
+        ["text/plain", "text/*", "text/plain, application/fhir+json;q=0.5", "text/plain, */*"]
+    {
         let answer = accepting(&server, "Binary/b1", accept).await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, TEXT), "{accept}");
         assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
@@ -50,7 +53,9 @@ async fn what_a_binary_holds_is_given_to_who_names_its_type() {
 #[tokio::test]
 async fn who_asks_for_json_or_for_nothing_gets_the_resource() {
     let server = server();
-    for accept in ["application/fhir+json", "*/*", "application/json", "text/plain, application/fhir+json"] {
+    for accept in
+        ["application/fhir+json", "*/*", "application/json", "text/plain, application/fhir+json"]
+    {
         let answer = accepting(&server, "Binary/b1", accept).await;
         assert_eq!(answer.json()["resourceType"], "Binary", "{accept}");
     }

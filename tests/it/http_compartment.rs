@@ -15,12 +15,16 @@ fn encounter(id: &str, patient: &str, status: &str) -> Value {
 
 fn server() -> Server {
     let server = spawn();
-    server.store(TENANT, "1", &[
-        encounter("e1", "p1", "finished"),
-        encounter("e2", "p1", "in-progress"),
-        encounter("e3", "p2", "finished"),
-        encounter("e4", "p1", "finished"),
-    ]);
+    server.store(
+        TENANT,
+        "1",
+        &[
+            encounter("e1", "p1", "finished"),
+            encounter("e2", "p1", "in-progress"),
+            encounter("e3", "p2", "finished"),
+            encounter("e4", "p1", "finished"),
+        ],
+    );
     server
 }
 

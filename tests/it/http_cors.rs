@@ -29,7 +29,8 @@ async fn a_browser_may_ask_without_a_token_for_pages_that_are_listed() {
         let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
         assert!(vary.iter().any(|field| *field == "Origin"), "{vary:?}");
     }
-    for origin in ["https://evil.example", "https://app.example.evil", "http://app.example", "null"] {
+    for origin in ["https://evil.example", "https://app.example.evil", "http://app.example", "null"]
+    {
         let answer = preflight(&server, "Patient/p1", origin).await;
         assert_eq!(answer.refusal().0, 401, "{origin}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");

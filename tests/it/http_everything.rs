@@ -129,7 +129,9 @@ async fn parameters_may_be_in_the_body() {
     let asked = server.get(&format!("Patient/p1/$everything?{query}")).await;
     assert_eq!(urls(&posted), urls(&asked));
     assert_eq!(urls(&server.get(&posted.link("next").unwrap()).await).len(), 1);
-    for body in ["{}", "[]", "x", r#"{"resourceType":"Parameters","parameter":[{"name":"_count"}]}"#] {
+    for body in
+        ["{}", "[]", "x", r#"{"resourceType":"Parameters","parameter":[{"name":"_count"}]}"#]
+    {
         assert_eq!(server.send(post(body.to_owned())).await.refusal().0, 400, "{body}");
     }
 }
@@ -138,7 +140,8 @@ async fn parameters_may_be_in_the_body() {
 async fn what_the_token_does_not_cover_is_left_out_or_refused_where_it_is_named() {
     let server = server();
     let token = server.token_for(TENANT, &["system/Patient.rs", "system/Condition.rs"]);
-    let ask = async |path: &str| server.send(server.request(Method::GET, path).bearer_auth(&token)).await;
+    let ask =
+        async |path: &str| server.send(server.request(Method::GET, path).bearer_auth(&token)).await;
     let found: HashSet<String> = urls(&ask("Patient/p1/$everything").await).into_iter().collect();
     assert_eq!(found, HashSet::from(["Patient/p1".to_owned(), "Condition/p1-c1".to_owned()]));
     assert_eq!(ask("Patient/p1/$everything?_type=Encounter").await.refusal().0, 403);

@@ -7,11 +7,15 @@ use crate::support::server::{Server, TENANT, spawn};
 
 fn server() -> Server {
     let server = spawn();
-    server.store(TENANT, "cl_1", &[json!({
-        "resourceType": "Patient", "id": "p1",
-        "meta": {"versionId": "1-aa", "lastUpdated": "2026-11-01T10:00:00Z"},
-        "name": [{"family": "Okafor, \"Ada\" {x}"}], "active": true
-    })]);
+    server.store(
+        TENANT,
+        "cl_1",
+        &[json!({
+            "resourceType": "Patient", "id": "p1",
+            "meta": {"versionId": "1-aa", "lastUpdated": "2026-11-01T10:00:00Z"},
+            "name": [{"family": "Okafor, \"Ada\" {x}"}], "active": true
+        })],
+    );
     server
 }
 
@@ -57,7 +61,11 @@ async fn the_format_parameter_counts_before_the_header() {
             let path = format!("{path}_format={format}");
             let request = server.ask(Method::GET, &path).header("Accept", "text/html");
             let answer = server.send(request).await;
-            assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, media), "{path}");
+            assert_eq!(
+                (answer.status.as_u16(), answer.header("content-type")),
+                (200, media),
+                "{path}"
+            );
         }
     }
     for format in ["xml", "application/fhir%2Bxml", "text/turtle", "html", ""] {
@@ -70,7 +78,8 @@ async fn the_format_parameter_counts_before_the_header() {
 async fn a_pretty_answer_is_the_same_json_with_line_breaks() {
     let server = server();
     for path in ["Patient/p1", "Patient/p1/_history", "metadata"] {
-        let (plain, pretty) = (server.get(path).await, server.get(&format!("{path}?_pretty=true")).await);
+        let (plain, pretty) =
+            (server.get(path).await, server.get(&format!("{path}?_pretty=true")).await);
         let same = |answer: &crate::support::server::Answer| {
             let mut json = answer.json();
             // The link to itself has the parameter.

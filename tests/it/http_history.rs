@@ -73,10 +73,14 @@ async fn a_history_is_paged_and_stays_where_it_is_while_versions_are_made() {
 #[tokio::test]
 async fn a_page_of_a_history_belongs_to_it() {
     let server = server();
-    server.store(TENANT, "cl_2", &[json!({
-        "resourceType": "Patient", "id": "p2",
-        "meta": {"versionId": "5-aa", "lastUpdated": "2026-11-01T10:00:00Z"}
-    })]);
+    server.store(
+        TENANT,
+        "cl_2",
+        &[json!({
+            "resourceType": "Patient", "id": "p2",
+            "meta": {"versionId": "5-aa", "lastUpdated": "2026-11-01T10:00:00Z"}
+        })],
+    );
     let next = server.get("Patient/p1/_history?_count=2").await.link("next").unwrap();
     for other in [next.replace("/p1/", "/p2/"), next.replace("_count=2", "_count=3")] {
         assert_ne!(other, next);

@@ -47,9 +47,7 @@ fn ask(server: &Server, endpoint: &Endpoint, id: &str) -> RequestBuilder {
         ("POST", "everything") => request
             .header("Content-Type", "application/fhir+json")
             .body(r#"{"resourceType":"Parameters"}"#),
-        ("POST", _) => {
-            request.header("Content-Type", "application/x-www-form-urlencoded").body("")
-        }
+        ("POST", _) => request.header("Content-Type", "application/x-www-form-urlencoded").body(""),
         _ => request,
     }
 }
@@ -74,7 +72,8 @@ async fn no_route_but_the_public_ones_answers_without_a_good_token() {
     for endpoint in bearer() {
         let name = format!("{} {}", endpoint.method, endpoint.pattern);
         let unknown = server.send(ask(&server, endpoint, "p1")).await;
-        let forged = server.send(ask(&server, endpoint, "p1").bearer_auth(&expired_or_forged)).await;
+        let forged =
+            server.send(ask(&server, endpoint, "p1").bearer_auth(&expired_or_forged)).await;
         for answer in [unknown, forged] {
             assert_eq!(answer.refusal().0, 401, "{name}");
             assert!(answer.header("www-authenticate").starts_with("Bearer"), "{name}");
@@ -161,9 +160,15 @@ async fn options_and_any_other_method_are_told_the_methods_of_every_route() {
     for endpoint in ROUTES {
         let (path, allow) = (path(endpoint, "p1"), allowed(endpoint.pattern));
         let answer = server.send(server.ask(Method::OPTIONS, &path)).await;
-        assert_eq!((answer.status.as_u16(), answer.header("allow")), (204, allow.as_str()), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("allow")),
+            (204, allow.as_str()),
+            "{path}"
+        );
         assert_eq!(answer.text, "", "{path}");
-        for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::TRACE, Method::GET, Method::POST] {
+        for method in
+            [Method::PUT, Method::DELETE, Method::PATCH, Method::TRACE, Method::GET, Method::POST]
+        {
             if allow.split(", ").any(|allowed| allowed == method.as_str()) {
                 continue;
             }

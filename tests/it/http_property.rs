@@ -19,21 +19,73 @@ struct Asked {
 /// A segment of a path: one that means something, or anything.
 fn segment() -> impl Strategy<Value = String> {
     let known = prop::sample::select(vec![
-        "Patient", "Encounter", "Binary", "p1", "e1", "_search", "_history", "$everything", "metadata",
-        "1", "%24everything", "", "Nonsense", "*",
+        "Patient",
+        "Encounter",
+        "Binary",
+        "p1",
+        "e1",
+        "_search",
+        "_history",
+        "$everything",
+        "metadata",
+        "1",
+        "%24everything",
+        "",
+        "Nonsense",
+        "*",
     ]);
     prop_oneof![6 => known.prop_map(str::to_owned), 1 => "[ -~]{0,12}", 1 => "(%[0-9a-f]{2}){1,4}"]
 }
 
 fn parameter() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec![
-        "_id", "patient", "status", "date", "_count", "_sort", "_summary", "_elements", "_include",
-        "_revinclude", "_has", "_total", "_format", "_pretty", "_page", "_since", "_at", "_type",
-        "_lastUpdated", "patient.name", "identifier", "status:not", "date:missing", "start", "_tag",
+        "_id",
+        "patient",
+        "status",
+        "date",
+        "_count",
+        "_sort",
+        "_summary",
+        "_elements",
+        "_include",
+        "_revinclude",
+        "_has",
+        "_total",
+        "_format",
+        "_pretty",
+        "_page",
+        "_since",
+        "_at",
+        "_type",
+        "_lastUpdated",
+        "patient.name",
+        "identifier",
+        "status:not",
+        "date:missing",
+        "start",
+        "_tag",
     ]);
     let value = prop::sample::select(vec![
-        "p1", "finished", "2026", "ge2026-11-01", "-1", "0", "5", "true", "a|b", "|", ",", "\\", "json",
-        "xml", "Encounter:patient", "Provenance:target", "Encounter", "count", "text", "period",
+        "p1",
+        "finished",
+        "2026",
+        "ge2026-11-01",
+        "-1",
+        "0",
+        "5",
+        "true",
+        "a|b",
+        "|",
+        ",",
+        "\\",
+        "json",
+        "xml",
+        "Encounter:patient",
+        "Provenance:target",
+        "Encounter",
+        "count",
+        "text",
+        "period",
     ]);
     let name = prop_oneof![5 => name.prop_map(str::to_owned), 1 => "[ -~]{0,8}"];
     let value = prop_oneof![5 => value.prop_map(str::to_owned), 1 => "\\PC{0,12}"];
@@ -42,12 +94,27 @@ fn parameter() -> impl Strategy<Value = String> {
 
 fn field() -> impl Strategy<Value = (&'static str, String)> {
     let name = prop::sample::select(vec![
-        "Accept", "Accept-Encoding", "Prefer", "If-None-Match", "If-Modified-Since", "Content-Type",
-        "Origin", "Content-Encoding", "Access-Control-Request-Method",
+        "Accept",
+        "Accept-Encoding",
+        "Prefer",
+        "If-None-Match",
+        "If-Modified-Since",
+        "Content-Type",
+        "Origin",
+        "Content-Encoding",
+        "Access-Control-Request-Method",
     ]);
     let value = prop::sample::select(vec![
-        "application/fhir+json", "text/plain", "*/*", "gzip", "handling=lenient", "*", "W/\"1\"",
-        "application/x-www-form-urlencoded", "Mon, 02 Nov 2026 10:00:00 GMT", "https://app.example",
+        "application/fhir+json",
+        "text/plain",
+        "*/*",
+        "gzip",
+        "handling=lenient",
+        "*",
+        "W/\"1\"",
+        "application/x-www-form-urlencoded",
+        "Mon, 02 Nov 2026 10:00:00 GMT",
+        "https://app.example",
     ]);
     (name, prop_oneof![4 => value.prop_map(str::to_owned), 1 => "[ -~]{0,20}"])
 }
@@ -79,9 +146,14 @@ fn asked() -> impl Strategy<Value = Asked> {
 }
 
 async fn check(server: &Server, asked: &Asked) -> Result<(), TestCaseError> {
-    let Ok(url) = format!("{}/{}", server.base, asked.path).parse::<reqwest::Url>() else { return Ok(()) };
+    let Ok(url) = format!("{}/{}", server.base, asked.path).parse::<reqwest::Url>() else {
+        return Ok(());
+    };
     // The client resolves `..`, and so may leave the base.
-    let below = url.path().strip_prefix("/fhir").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let below = url
+        .path()
+        .strip_prefix("/fhir")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let mut request = server.ask(asked.method.clone(), url.as_str());
     for (name, value) in &asked.fields {
         let Ok(value) = HeaderValue::from_str(value) else { continue };
@@ -104,16 +176,20 @@ async fn check(server: &Server, asked: &Asked) -> Result<(), TestCaseError> {
 fn whatever_is_asked_is_answered_or_refused_with_an_outcome() {
     let server = spawn();
     let meta = json!({"versionId": "1", "lastUpdated": "2026-11-01T10:00:00Z"});
-    server.store(TENANT, "1", &[
-        json!({"resourceType": "Patient", "id": "p1", "meta": meta, "active": true}),
-        json!({
-            "resourceType": "Encounter", "id": "e1", "meta": meta, "status": "finished",
-            "class": {"code": "VR"}, "subject": {"reference": "Patient/p1"}
-        }),
-    ]);
+    server.store(
+        TENANT,
+        "1",
+        &[
+            json!({"resourceType": "Patient", "id": "p1", "meta": meta, "active": true}),
+            json!({
+                "resourceType": "Encounter", "id": "e1", "meta": meta, "status": "finished",
+                "class": {"code": "VR"}, "subject": {"reference": "Patient/p1"}
+            }),
+        ],
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = Config { cases: 2_000, failure_persistence: None, ..Config::default() };
-    let run = TestRunner::new(config)
-        .run(&asked(), |asked| runtime.block_on(check(&server, &asked)));
+    let run =
+        TestRunner::new(config).run(&asked(), |asked| runtime.block_on(check(&server, &asked)));
     assert!(run.is_ok(), "{run:#?}");
 }

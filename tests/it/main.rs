@@ -41,4 +41,5 @@ mod replicas;
 mod routes;
 mod sentinel;
 mod store;
+mod store_search;
 mod support;

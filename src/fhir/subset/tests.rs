@@ -21,7 +21,8 @@ fn encounter() -> Value {
 
 fn shown(view: &View, resource: &Value) -> Value {
     let name = resource["resourceType"].as_str().unwrap();
-    let part = view.of(&Elements::new(), name, resource.to_string().as_bytes());
+    let text = resource.to_string();
+    let part = view.of(&Elements::new(), name, text.as_bytes());
     serde_json::from_slice(&part).unwrap()
 }
 
@@ -34,8 +35,16 @@ fn names(value: &Value) -> Vec<&str> {
 #[test]
 fn the_summary_has_what_is_marked_so_also_within_backbone_elements() {
     let part = shown(&View::Summary, &encounter());
-    let expected =
-        ["_status", "class", "id", "meta", "modifierExtension", "participant", "resourceType", "status"];
+    let expected = [
+        "_status",
+        "class",
+        "id",
+        "meta",
+        "modifierExtension",
+        "participant",
+        "resourceType",
+        "status",
+    ];
     assert_eq!(names(&part), expected);
     let participant = json!([{"type": [{"text": "t"}], "individual": {"reference": "P/1"}}]);
     assert_eq!(part["participant"], participant);
@@ -72,7 +81,14 @@ fn elements_come_with_those_that_are_required_or_change_the_meaning() {
     let view = View::elements(&table, "Encounter", "period, location").unwrap();
     let part = shown(&view, &encounter());
     let expected = [
-        "_status", "class", "id", "location", "meta", "modifierExtension", "period", "resourceType",
+        "_status",
+        "class",
+        "id",
+        "location",
+        "meta",
+        "modifierExtension",
+        "period",
+        "resourceType",
         "status",
     ];
     assert_eq!(names(&part), expected);

@@ -120,17 +120,32 @@ pub(super) fn range<T: Into<super::Value> + Copy>(
     prefix: Prefix,
     (first, last): (T, T),
 ) -> String {
-    let (first, last) = (sql.bind(first), sql.bind(last));
-    let within = format!("({high} >= {first} AND {high} <= {last} AND {low} >= {first})");
+    // What is bound is used: a value that no statement names is refused.
+    let within = |sql: &mut Sql| {
+        let (first, last) = (sql.bind(first), sql.bind(last));
+        format!("({high} >= {first} AND {high} <= {last} AND {low} >= {first})")
+    };
     match prefix {
-        Prefix::Eq => within,
-        Prefix::Ne => format!("NOT {within}"),
-        Prefix::Gt => format!("{high} > {last}"),
-        Prefix::Lt => format!("{low} < {first}"),
-        Prefix::Ge => format!("({high} > {last} OR {within})"),
-        Prefix::Le => format!("({low} < {first} OR {within})"),
-        Prefix::Sa => format!("({high} > {last} AND {low} > {last})"),
-        Prefix::Eb => format!("{high} < {first}"),
-        Prefix::Ap => format!("({high} >= {first} AND {low} <= {last})"),
+        Prefix::Eq => within(sql),
+        Prefix::Ne => format!("NOT {}", within(sql)),
+        Prefix::Gt => format!("{high} > {}", sql.bind(last)),
+        Prefix::Lt => format!("{low} < {}", sql.bind(first)),
+        Prefix::Ge => {
+            let within = within(sql);
+            format!("({high} > {} OR {within})", sql.bind(last))
+        }
+        Prefix::Le => {
+            let within = within(sql);
+            format!("({low} < {} OR {within})", sql.bind(first))
+        }
+        Prefix::Sa => {
+            let last = sql.bind(last);
+            format!("({high} > {last} AND {low} > {last})")
+        }
+        Prefix::Eb => format!("{high} < {}", sql.bind(first)),
+        Prefix::Ap => {
+            let (first, last) = (sql.bind(first), sql.bind(last));
+            format!("({high} >= {first} AND {low} <= {last})")
+        }
     }
 }
