@@ -61,7 +61,7 @@ pub struct Resource<'a> {
 pub struct Response<'a> {
     /// The status code, with or without its phrase.
     pub status: &'a str,
-    /// The ETag.
+    /// The entity tag.
     pub etag: Option<&'a str>,
     /// `meta.lastUpdated`, RFC 3339.
     pub last_modified: Option<&'a str>,

@@ -29,6 +29,7 @@ pub enum Content {
 
 /// One element of a type.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the flags of an ElementDefinition")]
 pub struct Element {
     /// The name, without `[x]`.
     pub name: Box<str>,

@@ -30,7 +30,7 @@ impl<'a> Members<'a> {
 
     /// The value of the member of that name.
     pub fn find(mut self, name: &[u8]) -> Option<&'a [u8]> {
-        Some(self.find_map(|member| (member.name == name).then_some(member))?.value)
+        <Self as Iterator>::find(&mut self, |member| member.name == name).map(|member| member.value)
     }
 }
 

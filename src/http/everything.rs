@@ -131,7 +131,8 @@ fn count(text: &str) -> Result<usize, Error> {
 
 fn since(text: &str) -> Result<Timestamp, Error> {
     let (low, _) = range("_since", text)?;
-    Timestamp::from_microsecond(low).map_err(|_| Error::invalid("_since", "not an instant of ours"))
+    Timestamp::from_microsecond(low)
+        .map_err(|_range| Error::invalid("_since", "not an instant of ours"))
 }
 
 fn types(text: &str) -> Result<Vec<&'static str>, Error> {

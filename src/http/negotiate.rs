@@ -39,8 +39,8 @@ impl Form {
 
     /// The form that a request asks for.
     pub(super) fn of(headers: &HeaderMap, parameters: &Pairs) -> Result<Self, Refusal> {
-        let media = match by_format(parameters) {
-            Some(media) => media,
+        let media = match format(parameters) {
+            Some(format) => by_format(format),
             None => by_accept(Weights::of(headers, &header::ACCEPT)),
         };
         let pretty = parameters.iter().any(|(name, value)| name == "_pretty" && value == "true");
@@ -64,17 +64,21 @@ pub(super) fn prefers_content(headers: &HeaderMap, parameters: &Pairs, content_t
     let accepted = Weights::of(headers, &header::ACCEPT);
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let json = NAMES.iter().filter_map(|(name, _)| accepted.exact(name)).fold(0.0, f32::max);
-    by_format(parameters).is_none() && accepted.named(essence).is_some_and(|raw| raw > json)
+    format(parameters).is_none() && accepted.named(essence).is_some_and(|raw| raw > json)
 }
 
-/// The media type by `_format`, if that is there; a format that is not given is `None` in it.
-fn by_format(parameters: &Pairs) -> Option<Option<&'static str>> {
-    let (_, format) = parameters.iter().find(|(name, _)| name == "_format")?;
+/// The value of `_format`, if that is there.
+fn format(parameters: &Pairs) -> Option<&str> {
+    parameters.iter().find(|(name, _)| name == "_format").map(|(_, format)| format.as_str())
+}
+
+/// The media type by `_format`.
+fn by_format(format: &str) -> Option<&'static str> {
     // A `+` that was not escaped in the URL arrives as a space.
     let format = format.replace("fhir json", "fhir+json");
     let (name, _) = weigh(&format).unwrap_or_default();
     let name = if name.eq_ignore_ascii_case("json") { "application/fhir+json" } else { name };
-    Some(NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, media)| *media))
+    NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, media)| *media)
 }
 
 /// The media type by `Accept`: FHIR's own unless a generic name of JSON weighs more.

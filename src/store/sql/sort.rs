@@ -48,17 +48,19 @@ pub(super) fn by_keys(
 ) -> Statement {
     let alias = path.key();
     let columns: Vec<String> = keys.iter().map(|key| value(&mut sql, alias, *key)).collect();
-    let named: String = columns
+    let named: Vec<String> = columns
         .iter()
         .enumerate()
         .map(|(place, column)| format!(", {column} AS s{place}"))
         .collect();
+    let named = named.concat();
     let order = order_by(keys);
     let start = after.map(|cursor| start(&mut sql, keys, cursor));
     let start = start.map_or_else(String::new, |start| format!("WHERE {start}"));
     let limit = sql.bind(limit);
     let (from, conditions) = (path.keys(&sql), sql.conditions());
-    let places: String = (0..keys.len()).map(|place| format!(", q.s{place}")).collect();
+    let places: Vec<String> = (0..keys.len()).map(|place| format!(", q.s{place}")).collect();
+    let places = places.concat();
     let text = format!(
         "SELECT {COLUMNS}{places} FROM \
          (SELECT * FROM (SELECT {alias}.rid AS rid, {alias}.id AS id{named} \
@@ -69,12 +71,12 @@ pub(super) fn by_keys(
 }
 
 fn order_by(keys: &[SortKey]) -> String {
-    let mut order = String::new();
-    for (place, key) in keys.iter().enumerate() {
+    let places = keys.iter().enumerate().map(|(place, key)| {
         let direction = if key.descending { " DESC" } else { "" };
-        order += &format!("(q.s{place} IS NULL), q.s{place}{direction}, ");
-    }
-    order + "q.id"
+        format!("(q.s{place} IS NULL), q.s{place}{direction}")
+    });
+    let order: Vec<String> = places.chain(["q.id".to_owned()]).collect();
+    order.join(", ")
 }
 
 /// What a key compares of the resource under the alias.
@@ -106,7 +108,7 @@ fn value(sql: &mut Sql, alias: &str, key: SortKey) -> String {
 
 /// What comes after the cursor, key by key.
 fn start(sql: &mut Sql, keys: &[SortKey], cursor: &Cursor) -> String {
-    let mut equal = String::new();
+    let mut equal: Vec<String> = Vec::new();
     let mut alternatives = Vec::new();
     for (place, (key, value)) in keys.iter().zip(&cursor.keys).enumerate() {
         let column = format!("q.s{place}");
@@ -121,13 +123,21 @@ fn start(sql: &mut Sql, keys: &[SortKey], cursor: &Cursor) -> String {
             None => format!("{column} IS NULL"),
             Some(bound) => {
                 let sign = if key.descending { "<" } else { ">" };
-                alternatives.push(format!("{equal}({column} {sign} {bound} OR {column} IS NULL)"));
+                let later = format!("({column} {sign} {bound} OR {column} IS NULL)");
+                alternatives.push(all(&equal, later));
                 format!("{column} = {bound}")
             }
         };
-        equal += &format!("{here} AND ");
+        equal.push(here);
     }
     let id = sql.bind(cursor.id.as_str());
-    alternatives.push(format!("{equal}q.id > {id}"));
+    alternatives.push(all(&equal, format!("q.id > {id}")));
     format!("({})", alternatives.join(" OR "))
+}
+
+/// What is equal so far, and what decides.
+fn all(equal: &[String], last: String) -> String {
+    let mut tests = equal.to_vec();
+    tests.push(last);
+    format!("({})", tests.join(" AND "))
 }

@@ -1,6 +1,6 @@
 //! What was made from a record: replaced as a whole, with earlier versions kept.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::source::Key;
 use crate::fhir::search::IndexRow;
@@ -15,6 +15,22 @@ const INDEX: [&str; 6] = [
     "DELETE FROM quantity WHERE tenant = ?1 AND rid = ?2",
     "DELETE FROM uri WHERE tenant = ?1 AND rid = ?2",
 ];
+
+/// The rows of the index; a repeated one is one.
+const TOKEN: &str = "INSERT OR IGNORE INTO token
+    (tenant, rid, param, code, system, type, patient, updated, id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const REFERENCE: &str = "INSERT OR IGNORE INTO reference
+    (tenant, rid, param, target, type, updated, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const DATE: &str = "INSERT OR IGNORE INTO date
+    (tenant, rid, param, low, high, type) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const TEXT: &str = "INSERT OR IGNORE INTO text
+    (tenant, rid, param, value, exact, type) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const QUANTITY: &str = "INSERT OR IGNORE INTO quantity
+    (tenant, rid, param, low, high, system, code, unit, type)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const URI: &str = "INSERT OR IGNORE INTO uri
+    (tenant, rid, param, value, type) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// A current resource, as far as replacing it needs.
 struct Current {
@@ -174,71 +190,27 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn index(&self, connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
-        let Self { tenant, rid, resource_type, patient, updated, id } = self;
-        let added = match row {
-            IndexRow::Token { param, system, code } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO token
-                       (tenant, rid, param, code, system, type, patient, updated, id)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                )?
-                .execute(params![
-                    tenant,
-                    rid,
-                    param,
-                    code,
-                    system,
-                    resource_type,
-                    patient,
-                    updated,
-                    id
-                ])?,
-            IndexRow::Reference { param, target } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO reference
-                       (tenant, rid, param, target, type, updated, id)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute(params![tenant, rid, param, target, resource_type, updated, id])?,
-            IndexRow::Date { param, low, high } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO date
-                       (tenant, rid, param, low, high, type)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![tenant, rid, param, low, high, resource_type])?,
-            IndexRow::Text { param, value, exact } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO text (tenant, rid, param, value, exact, type)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![tenant, rid, param, value, exact, resource_type])?,
-            IndexRow::Quantity { param, low, high, system, code, unit } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO quantity
-                       (tenant, rid, param, low, high, system, code, unit, type)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                )?
-                .execute(params![
-                    tenant,
-                    rid,
-                    param,
-                    low,
-                    high,
-                    system,
-                    code,
-                    unit,
-                    resource_type
-                ])?,
-            IndexRow::Uri { param, value } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO uri (tenant, rid, param, value, type)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?
-                .execute(params![tenant, rid, param, value, resource_type])?,
+        let Self { tenant, rid, resource_type: kind, patient, updated, id } = self;
+        let add = |insert, values: &[&dyn ToSql]| {
+            connection.prepare_cached(insert)?.execute(values).map(|_rows| ())
         };
-        // A repeated row is one row.
-        debug_assert!(added <= 1);
-        Ok(())
+        match row {
+            IndexRow::Token { param, system, code } => {
+                add(TOKEN, params![tenant, rid, param, code, system, kind, patient, updated, id])
+            }
+            IndexRow::Reference { param, target } => {
+                add(REFERENCE, params![tenant, rid, param, target, kind, updated, id])
+            }
+            IndexRow::Date { param, low, high } => {
+                add(DATE, params![tenant, rid, param, low, high, kind])
+            }
+            IndexRow::Text { param, value, exact } => {
+                add(TEXT, params![tenant, rid, param, value, exact, kind])
+            }
+            IndexRow::Quantity { param, low, high, system, code, unit } => {
+                add(QUANTITY, params![tenant, rid, param, low, high, system, code, unit, kind])
+            }
+            IndexRow::Uri { param, value } => add(URI, params![tenant, rid, param, value, kind]),
+        }
     }
 }
