@@ -3,6 +3,7 @@
 //! <https://hl7.org/fhir/R4/search.html>
 
 pub mod date;
+mod fingerprint;
 pub mod index;
 mod node;
 pub mod param;
@@ -10,6 +11,8 @@ pub mod parse;
 pub mod text;
 
 use jiff::Timestamp;
+
+pub use self::fingerprint::fingerprint;
 
 /// How a parameter is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

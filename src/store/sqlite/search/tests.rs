@@ -4,7 +4,7 @@ use super::*;
 use crate::fhir::search::{Condition, DatePrefix};
 use crate::policy::{Action, Principal};
 
-const SCHEMA: &str = include_str!("../schema.sql");
+const SCHEMA: &str = include_str!("../migrations/0001_store.sql");
 
 fn permit() -> Permit {
     let principal = Principal {
