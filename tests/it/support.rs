@@ -2,5 +2,6 @@
 
 pub(crate) mod demo;
 pub(crate) mod desk;
+pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod server;
