@@ -13,6 +13,7 @@ mod read;
 mod reindex;
 mod row;
 mod schema;
+mod search;
 mod session;
 mod write;
 
@@ -105,8 +106,8 @@ impl Store for PostgresStore {
         Ok(self.readers.run(|session| read::history(session, permit, id))?)
     }
 
-    fn search(&self, _permit: &Permit, _query: &Query) -> Result<Page> {
-        Err(Error::broken("search"))
+    fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
+        Ok(self.readers.run(|session| search::page(session, permit, query))?)
     }
 
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
