@@ -220,6 +220,8 @@ pub trait Write {
     fn isolated_body(&self, number: i64) -> Result<Option<Vec<u8>>>;
     /// Takes an entry out of quarantine, once it has been replayed.
     fn release(&mut self, number: i64) -> Result<()>;
+    /// Remembers something under a name, unless something is; answers what is remembered.
+    fn claim_fact(&mut self, name: &str, value: &str) -> Result<String>;
     /// Remembers something under a name.
     fn set_fact(&mut self, name: &str, value: &str) -> Result<()>;
     /// Makes it durable.

@@ -30,6 +30,7 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
         data: folder.path().to_owned(),
         // Nothing is mapped here: what is read was put into the store.
         mappings: folder.path().to_owned(),
+        store: throughline::config::StoreSettings::default(),
         redis_url: None,
     };
     let app = App::open(&config, Arc::new(SystemClock)).unwrap();

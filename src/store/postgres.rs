@@ -1,10 +1,11 @@
 //! The store in PostgreSQL, which several replicas may share.
 //!
-//! The methods block for a way over the network, so they must not be called on a thread that
-//! drives an async runtime. Every wait is bounded; a server that does not answer gives
+//! The methods block for a way over the network, so a thread that others wait for should leave
+//! them to another. Every wait is bounded; a server that does not answer gives
 //! [`Error::Unavailable`](crate::Error::Unavailable), and is connected to again by the next call.
 
 mod address;
+mod engine;
 mod fault;
 mod index;
 mod pool;
@@ -17,7 +18,10 @@ mod search;
 mod session;
 mod write;
 
+use std::sync::Arc;
+
 use self::address::Address;
+use self::engine::Engine;
 use self::pool::Pool;
 use self::session::{Limits, Session};
 use self::write::{Numbers, Transaction};
@@ -45,9 +49,13 @@ impl PostgresStore {
     /// `Setup` with what to do, or `Unavailable` if the server does not answer.
     pub fn open(settings: &StoreSettings) -> Result<Self> {
         let address = address(settings)?;
+        let engine = Arc::new(Engine::start()?);
+        let pool = |read_only, most| {
+            Pool::new(Arc::clone(&engine), address.clone(), limits(settings, read_only), most)
+        };
         let store = Self {
-            readers: Pool::new(address.clone(), limits(settings, true), settings.readers),
-            writers: Pool::new(address, limits(settings, false), settings.writers),
+            readers: pool(true, settings.readers),
+            writers: pool(false, settings.writers),
             numbers: Numbers::default(),
             fingerprint: fingerprint(),
         };
@@ -68,7 +76,9 @@ impl PostgresStore {
         upgrade: Upgrade,
         watch: &mut dyn FnMut(u64),
     ) -> Result<Upgraded> {
-        let mut session = Session::open(&address(settings)?, limits(settings, upgrade.only_check))?;
+        let engine = Arc::new(Engine::start()?);
+        let limits = limits(settings, upgrade.only_check);
+        let mut session = Session::open(&engine, &address(settings)?, limits)?;
         schema::migrate(&mut session, upgrade, &fingerprint(), watch)
     }
 }

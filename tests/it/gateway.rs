@@ -91,7 +91,7 @@ impl Gateway {
     /// Serves what is there, until the result is dropped.
     pub(crate) fn serve(&self) -> Served {
         let config =
-            Config { data: self.data.path().to_owned(), mappings: mappings(), redis_url: None };
+            Config { data: self.data.path().to_owned(), store: throughline::config::StoreSettings::default(), mappings: mappings(), redis_url: None };
         let app = App::open(&config, Arc::new(SystemClock)).unwrap();
         let grant = Grant {
             tenant: "hv".parse().unwrap(),

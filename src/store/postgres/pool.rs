@@ -1,14 +1,16 @@
 //! Connections of one kind: kept while idle, made when needed, never more than a bound.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::address::Address;
+use super::engine::Engine;
 use super::fault::{Fault, Tried};
 use super::session::{Limits, Session};
 
 /// Connections with the same limits.
 pub(super) struct Pool {
+    engine: Arc<Engine>,
     address: Address,
     limits: Limits,
     most: usize,
@@ -25,8 +27,8 @@ struct State {
 
 impl Pool {
     /// A pool without connections yet.
-    pub(super) fn new(address: Address, limits: Limits, most: usize) -> Self {
-        Self { address, limits, most, state: Mutex::default(), freed: Condvar::new() }
+    pub(super) fn new(engine: Arc<Engine>, address: Address, limits: Limits, most: usize) -> Self {
+        Self { engine, address, limits, most, state: Mutex::default(), freed: Condvar::new() }
     }
 
     /// Does something over a connection. If that turns out to have died while it was idle, as all
@@ -111,7 +113,7 @@ impl Pooled<'_> {
     }
 
     fn connect(&mut self) -> Tried<()> {
-        self.session = Some(Session::open(&self.pool.address, self.pool.limits)?);
+        self.session = Some(Session::open(&self.pool.engine, &self.pool.address, self.pool.limits)?);
         self.is_new = true;
         Ok(())
     }

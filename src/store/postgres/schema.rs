@@ -156,6 +156,15 @@ pub(super) fn fact(session: &mut Session, name: &str) -> Tried<Option<String>> {
     rows.first().map(|row| get(row, 0)).transpose()
 }
 
+/// Remembers something under a name, unless something is; answers what is remembered.
+pub(super) fn claim_fact(session: &mut Session, name: &str, value: &str) -> Tried<String> {
+    session.execute(
+        "INSERT INTO fact (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        &[&name, &value],
+    )?;
+    Ok(fact(session, name)?.unwrap_or_default())
+}
+
 /// Remembers something under a name.
 pub(super) fn set_fact(session: &mut Session, name: &str, value: &str) -> Tried<()> {
     session.execute(

@@ -7,16 +7,17 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use super::address::Address;
+use super::engine::Engine;
 use super::fault::{Fault, Tried};
 
 /// Statements kept prepared; searches have as many shapes as people think of.
@@ -43,7 +44,7 @@ pub(super) struct Limits {
 
 /// A connection.
 pub(super) struct Session {
-    runtime: Option<Runtime>,
+    engine: Arc<Engine>,
     /// Carries the bytes; `None` once the connection has ended.
     carrier: Option<Carrier>,
     client: Client,
@@ -53,8 +54,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects.
-    pub(super) fn open(address: &Address, limits: Limits) -> Tried<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(Fault::broken)?;
+    pub(super) fn open(engine: &Arc<Engine>, address: &Address, limits: Limits) -> Tried<Self> {
         let mut config = address.config.clone();
         config.connect_timeout(limits.connect);
         let connecting = async {
@@ -69,14 +69,11 @@ impl Session {
                 }
             }
         };
-        let connected = runtime.block_on(async { tokio::time::timeout(limits.connect, connecting).await });
-        let (client, carrier) = match connected {
-            Ok(answer) => answer.map_err(|error: tokio_postgres::Error| Fault::from(error))?,
-            Err(_elapsed) => return Err(Fault::silent()),
-        };
+        let connected: Answer<_> = engine.wait(limits.connect, connecting)?;
+        let (client, carrier) = connected?;
         let (statements, limit) = (HashMap::new(), limits.connect);
         let mut session =
-            Self { runtime: Some(runtime), carrier: Some(carrier), client, statements, limit };
+            Self { engine: Arc::clone(engine), carrier: Some(carrier), client, statements, limit };
         session.batch(&set_up(limits))?;
         session.limit = limits.statement.max(limits.lock) + GRACE;
         Ok(session)
@@ -96,15 +93,15 @@ impl Session {
 
     /// Runs statements without values.
     pub(super) fn batch(&mut self, text: &str) -> Tried<()> {
-        let Self { runtime, carrier, client, limit, .. } = self;
-        wait(runtime.as_ref(), carrier, *limit, client.batch_execute(text))
+        let Self { engine, carrier, client, limit, .. } = self;
+        wait(engine, carrier, *limit, client.batch_execute(text))
     }
 
     /// The rows of a query.
     pub(super) fn query(&mut self, text: &str, params: &[Param<'_>]) -> Tried<Vec<Row>> {
         let statement = self.prepare(text)?;
-        let Self { runtime, carrier, client, limit, .. } = self;
-        wait(runtime.as_ref(), carrier, *limit, client.query(&statement, params))
+        let Self { engine, carrier, client, limit, .. } = self;
+        wait(engine, carrier, *limit, client.query(&statement, params))
     }
 
     /// The rows of several queries, all sent at once; each sees what those before it did.
@@ -113,16 +110,16 @@ impl Session {
         for (text, params) in all {
             prepared.push((self.prepare(text)?, *params));
         }
-        let Self { runtime, carrier, client, limit, .. } = self;
+        let Self { engine, carrier, client, limit, .. } = self;
         let answers = prepared.iter().map(|(statement, params)| client.query(statement, params));
-        wait(runtime.as_ref(), carrier, *limit, try_join_all(answers))
+        wait(engine, carrier, *limit, try_join_all(answers))
     }
 
     /// Runs a statement; answers the number of rows it concerned.
     pub(super) fn execute(&mut self, text: &str, params: &[Param<'_>]) -> Tried<u64> {
         let statement = self.prepare(text)?;
-        let Self { runtime, carrier, client, limit, .. } = self;
-        wait(runtime.as_ref(), carrier, *limit, client.execute(&statement, params))
+        let Self { engine, carrier, client, limit, .. } = self;
+        wait(engine, carrier, *limit, client.execute(&statement, params))
     }
 
     /// Runs a statement that takes as long as it takes, within a transaction.
@@ -146,7 +143,7 @@ impl Session {
         rows: impl Iterator<Item = [Param<'r>; N]>,
     ) -> Tried<()> {
         let statement = self.prepare(text)?;
-        let Self { runtime, carrier, client, limit, .. } = self;
+        let Self { engine, carrier, client, limit, .. } = self;
         let copying = async {
             let sink = client.copy_in(&statement).await?;
             let mut writer = pin!(BinaryCopyInWriter::new(sink, types));
@@ -155,30 +152,20 @@ impl Session {
             }
             writer.finish().await.map(drop)
         };
-        wait(runtime.as_ref(), carrier, *limit, copying)
+        wait(engine, carrier, *limit, copying)
     }
 
     fn prepare(&mut self, text: &str) -> Tried<Statement> {
         if let Some(statement) = self.statements.get(text) {
             return Ok(statement.clone());
         }
-        let Self { runtime, carrier, client, limit, statements } = self;
-        let statement = wait(runtime.as_ref(), carrier, *limit, client.prepare(text))?;
+        let Self { engine, carrier, client, limit, statements } = self;
+        let statement = wait(engine, carrier, *limit, client.prepare(text))?;
         if statements.len() >= STATEMENTS {
             statements.clear();
         }
         statements.insert(text.into(), statement.clone());
         Ok(statement)
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.carrier = None;
-        // A runtime that is dropped by a thread of another one would panic.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
@@ -200,38 +187,25 @@ fn set_up(limits: Limits) -> String {
 
 /// Works until there is an answer, or for as long as `limit`; after that the connection is dead.
 fn wait<T>(
-    runtime: Option<&Runtime>,
+    engine: &Engine,
     carrier: &mut Option<Carrier>,
     limit: Duration,
     work: impl Future<Output = Answer<T>>,
 ) -> Tried<T> {
-    let runtime = runtime.ok_or_else(Fault::silent)?;
-    let answer = {
-        let mut work = pin!(work);
-        let both = poll_fn(|context| {
-            let ended = carrier.as_mut().map(|carrier| carrier.as_mut().poll(context));
-            if let Some(Poll::Ready(ended)) = ended {
-                *carrier = None;
-                if let Err(error) = ended {
-                    return Poll::Ready(Err(error));
-                }
-            }
-            work.as_mut().poll(context)
-        });
-        runtime.block_on(async { tokio::time::timeout(limit, both).await })
-    };
-    match answer {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => {
-            let fault = Fault::from(error);
-            if fault.is_lost() {
-                *carrier = None;
-            }
-            Err(fault)
-        }
-        Err(_elapsed) => {
+    let mut work = pin!(work);
+    let both = poll_fn(|context| {
+        let ended = carrier.as_mut().map(|carrier| carrier.as_mut().poll(context));
+        if let Some(Poll::Ready(ended)) = ended {
             *carrier = None;
-            Err(Fault::silent())
+            if let Err(error) = ended {
+                return Poll::Ready(Err(error));
+            }
         }
+        work.as_mut().poll(context)
+    });
+    let answer = engine.wait(limit, both).and_then(|answer| answer.map_err(Fault::from));
+    if answer.as_ref().is_err_and(Fault::is_lost) {
+        *carrier = None;
     }
+    answer
 }

@@ -259,6 +259,10 @@ impl Write for Transaction<'_> {
         Ok(())
     }
 
+    fn claim_fact(&mut self, name: &str, value: &str) -> Result<String> {
+        Ok(schema::claim_fact(self.0.get_mut().session()?, name, value)?)
+    }
+
     fn set_fact(&mut self, name: &str, value: &str) -> Result<()> {
         Ok(schema::set_fact(self.0.get_mut().session()?, name, value)?)
     }
@@ -276,11 +280,8 @@ impl Write for Transaction<'_> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        // Within another runtime nothing may wait; there, and where this fails, the connection is
-        // given up instead, and the server rolls back.
-        let may_wait = tokio::runtime::Handle::try_current().is_err();
+        // Where this fails, the connection is given up, and the server rolls back.
         if self.session.is_open()
-            && may_wait
             && self.session().and_then(|session| session.batch("ROLLBACK")).is_ok()
         {
             self.session.set_open(false);

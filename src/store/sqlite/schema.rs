@@ -122,6 +122,18 @@ pub(super) fn fact(connection: &Connection, name: &str) -> rusqlite::Result<Opti
         .optional()
 }
 
+/// Remembers something under a name, unless something is; answers what is remembered.
+pub(super) fn claim_fact(
+    connection: &Connection,
+    name: &str,
+    value: &str,
+) -> rusqlite::Result<String> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO fact (name, value) VALUES (?1, ?2)")?
+        .execute([name, value])?;
+    Ok(fact(connection, name)?.unwrap_or_default())
+}
+
 /// Remembers something under a name.
 pub(super) fn set_fact(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
     connection

@@ -207,6 +207,10 @@ impl Write for Transaction<'_> {
         quarantine::release(self.connection(), number).map_err(broken)
     }
 
+    fn claim_fact(&mut self, name: &str, value: &str) -> Result<String> {
+        schema::claim_fact(self.connection(), name, value).map_err(broken)
+    }
+
     fn set_fact(&mut self, name: &str, value: &str) -> Result<()> {
         schema::set_fact(self.connection(), name, value).map_err(broken)
     }

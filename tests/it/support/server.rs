@@ -38,6 +38,7 @@ pub(crate) fn spawn() -> Server {
     let config = Config {
         data: data.path().to_owned(),
         mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
+        store: throughline::config::StoreSettings::default(),
         redis_url: None,
     };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
