@@ -22,6 +22,7 @@ mod http_search;
 mod ingest;
 mod layers;
 mod mapping;
+mod migrate;
 mod order;
 mod routes;
 mod sentinel;
