@@ -24,6 +24,7 @@ mod layers;
 mod mapping;
 mod migrate;
 mod order;
+mod replicas;
 mod routes;
 mod sentinel;
 mod store;
