@@ -1,8 +1,8 @@
 //! The composition: the one place that names concrete adapters, for the command and for the tests.
 
 mod reload;
+mod storage;
 
-use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -19,17 +19,18 @@ use crate::cache::{
     Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
-use crate::config::{CacheSettings, Cors, LimitSettings};
+use crate::config::{CacheSettings, Cors, LimitSettings, StoreSettings};
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
 use crate::http::{self, Ports, State};
 use crate::limits::Limits;
-use crate::store::{SqliteStore, Store};
+use crate::store::Store;
 
 pub use self::reload::{Goldens, Reload, Watch};
+pub use self::storage::{migrate, open_store};
 
-/// The file in the data folder that names the maps by which the records are mapped.
+/// What the store remembers: the hash of the maps by which the records are mapped.
 const MAPPED_BY: &str = "mapped-by";
 /// How long open requests may take once the server is told to stop, in seconds.
 const GRACE_S: u64 = 10;
@@ -37,8 +38,10 @@ const GRACE_S: u64 = 10;
 /// What the composition needs to know.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    /// Folder of the store and of the keys.
+    /// Folder of the keys, and of the store where that is a file.
     pub data: PathBuf,
+    /// Which store is used.
+    pub store: StoreSettings,
     /// Folder of the maps, code tables and models.
     pub mappings: PathBuf,
     /// What is cached, and where.
@@ -62,7 +65,6 @@ pub struct App {
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
     ids: IdKey,
-    data: PathBuf,
     mappings: PathBuf,
 }
 
@@ -76,7 +78,7 @@ impl App {
         config.cors.check()?;
         let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
-        let store = SqliteStore::open(&config.data.join("store.sqlite"))?;
+        let store = open_store(&config.data, &config.store, &keys.id_key())?;
         let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
         let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
         let secret = CacheSecret::new(*keys.cache_key());
@@ -85,7 +87,7 @@ impl App {
             ids: keys.id_key(),
             keys,
             clock,
-            store: Arc::new(store),
+            store,
             redis,
             limits: limits.map(Arc::new),
             cors: config.cors.clone(),
@@ -93,7 +95,6 @@ impl App {
             meter: CacheMeter::default(),
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             tokens: Arc::new(tokens),
-            data: config.data.clone(),
             mappings: config.mappings.clone(),
         })
     }
@@ -110,8 +111,8 @@ impl App {
         let ingest = self.ingest(&rules);
         let is_new = self.store.record_counts()?.is_empty();
         let report = ingest.files(paths, &mut |_| ())?;
-        let mark = fs::read_to_string(self.data.join(MAPPED_BY));
-        if !is_new && mark.is_ok_and(|hash| hash != rules.maps.hash()) {
+        let mapped_by = self.store.fact(MAPPED_BY)?;
+        if !is_new && mapped_by.as_deref() != Some(rules.maps.hash()) {
             ingest.reproject(None, &mut |_| ())?;
         }
         self.remember(&rules)?;
@@ -126,7 +127,9 @@ impl App {
 
     /// Notes by which maps the records are mapped.
     fn remember(&self, rules: &Rules) -> Result<()> {
-        fs::write(self.data.join(MAPPED_BY), rules.maps.hash()).map_err(Error::internal)
+        let mut write = self.store.write()?;
+        write.set_fact(MAPPED_BY, rules.maps.hash())?;
+        write.commit()
     }
 
     /// The installation's keys.

@@ -4,6 +4,7 @@ mod cache;
 mod cors;
 mod limits;
 mod redis_url;
+mod store;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use self::cache::{CacheSettings, RedisSettings};
 pub use self::cors::Cors;
 pub use self::limits::{Costs, LimitSettings};
 pub use self::redis_url::{RedisAddress, RedisUrl, Topology};
+pub use self::store::{Database, DatabaseUrl, StoreSettings};
 
 /// Where things are, for every subcommand.
 #[derive(Debug, Clone, Args)]

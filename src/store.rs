@@ -3,8 +3,12 @@
 //! The methods block, and are short: a read takes microseconds, a batch is one transaction. Every
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
+mod postgres;
+mod quarantined;
+mod record;
 mod sql;
 mod sqlite;
+mod upgrade;
 mod versions;
 
 use std::sync::Arc;
@@ -16,7 +20,9 @@ use crate::error::Result;
 use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
 
+pub use self::postgres::PostgresStore;
 pub use self::sqlite::{Durability, SqliteStore};
+pub use self::upgrade::{Upgrade, Upgraded};
 
 /// One version of a resource as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,10 +169,17 @@ pub trait Store: Send + Sync {
     fn record_counts(&self) -> Result<Vec<(Kind, u64)>>;
     /// How many current resources there are by type.
     fn resource_counts(&self) -> Result<Vec<(String, u64)>>;
+    /// What the installation remembers of itself under a name.
+    fn fact(&self, name: &str) -> Result<Option<String>>;
 }
 
 /// One write transaction. What it reads includes what it wrote.
 pub trait Write {
+    /// Says which records are about to be offered, so that a store across a network can learn of
+    /// all of them at once. It may be left out.
+    fn expect(&mut self, _records: &[(TenantId, Kind, String)]) -> Result<()> {
+        Ok(())
+    }
     /// Offers a record version; `links` are the records that it refers to. A note with data of
     /// which the isolated plane holds a higher version with data is `Older`.
     fn put_record(
@@ -229,6 +242,10 @@ pub trait Write {
     fn isolated_body(&self, number: i64) -> Result<Option<Vec<u8>>>;
     /// Takes an entry out of quarantine, once it has been replayed.
     fn release(&mut self, number: i64) -> Result<()>;
+    /// Remembers something under a name, unless something is; answers what is remembered.
+    fn claim_fact(&mut self, name: &str, value: &str) -> Result<String>;
+    /// Remembers something under a name.
+    fn set_fact(&mut self, name: &str, value: &str) -> Result<()>;
     /// Makes it durable.
     fn commit(self: Box<Self>) -> Result<()>;
 }

@@ -52,7 +52,7 @@ impl MemoryOnce {
             return Ok(false);
         }
         if seen.keys.len() >= self.most {
-            return Err(Error::Unavailable);
+            return Err(Error::unavailable("too much is remembered to remember more"));
         }
         seen.keys.insert(*key);
         seen.ends.insert((now + keep, *key));
@@ -97,7 +97,7 @@ mod tests {
         let (start, keep) = (Instant::now(), Duration::from_secs(10));
         assert!(once.is_first(&[1; 32], keep, start).unwrap());
         assert!(once.is_first(&[2; 32], keep, start).unwrap());
-        assert!(matches!(once.is_first(&[3; 32], keep, start), Err(Error::Unavailable)));
+        assert!(matches!(once.is_first(&[3; 32], keep, start), Err(Error::Unavailable(_))));
         assert!(!once.is_first(&[1; 32], keep, start).unwrap());
         assert!(once.is_first(&[3; 32], keep, start + keep).unwrap());
     }

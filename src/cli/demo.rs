@@ -47,6 +47,7 @@ impl Demo {
         let sources = sources(&self.fixtures)?;
         let config = Config {
             data: context.folders.data.clone(),
+            store: context.store.clone(),
             mappings: context.folders.mappings.clone(),
             cache: CacheSettings::with_redis(self.serving.redis_url),
             ..Config::default()

@@ -3,6 +3,7 @@
 //! <https://hl7.org/fhir/R4/search.html>
 
 pub mod date;
+mod fingerprint;
 pub mod index;
 mod node;
 pub mod param;
@@ -12,6 +13,8 @@ pub mod text;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::FhirId;
+
+pub use self::fingerprint::fingerprint;
 
 /// How a parameter is compared (<https://hl7.org/fhir/R4/search.html#ptypes>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

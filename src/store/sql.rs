@@ -25,13 +25,18 @@ pub(super) use self::page::page;
 pub(super) enum Dialect {
     /// SQLite: the statement names the index, since there are no statistics to choose it by.
     Sqlite,
+    /// PostgreSQL: the planner chooses.
+    Postgres,
 }
 
 impl Dialect {
     /// The placeholder of the value with this number, from 1.
-    fn placeholder(self, number: usize) -> String {
-        match self {
-            Self::Sqlite => format!("?{number}"),
+    fn placeholder(self, number: usize, value: &Value) -> String {
+        match (self, value) {
+            (Self::Sqlite, _) => format!("?{number}"),
+            (Self::Postgres, Value::Int(_)) => format!("${number}::bigint"),
+            (Self::Postgres, Value::Real(_)) => format!("${number}::float8"),
+            (Self::Postgres, Value::Text(_)) => format!("${number}::text"),
         }
     }
 
@@ -39,6 +44,7 @@ impl Dialect {
     fn indexed_by(self, index: &str) -> String {
         match self {
             Self::Sqlite => format!("INDEXED BY {index}"),
+            Self::Postgres => String::new(),
         }
     }
 
@@ -46,6 +52,7 @@ impl Dialect {
     fn join(self) -> &'static str {
         match self {
             Self::Sqlite => "CROSS JOIN",
+            Self::Postgres => "JOIN",
         }
     }
 
@@ -53,6 +60,7 @@ impl Dialect {
     fn unindexed(self, column: &str) -> String {
         match self {
             Self::Sqlite => format!("+{column}"),
+            Self::Postgres => column.to_owned(),
         }
     }
 
@@ -60,6 +68,7 @@ impl Dialect {
     fn contains(self, text: &str, part: &str) -> String {
         match self {
             Self::Sqlite => format!("instr({text}, {part}) > 0"),
+            Self::Postgres => format!("strpos({text}, {part}) > 0"),
         }
     }
 }
@@ -110,8 +119,10 @@ impl Sql {
 
     /// Adds a value and answers its placeholder.
     fn bind(&mut self, value: impl Into<Value>) -> String {
-        self.values.push(value.into());
-        self.dialect.placeholder(self.values.len())
+        let value = value.into();
+        let placeholder = self.dialect.placeholder(self.values.len() + 1, &value);
+        self.values.push(value);
+        placeholder
     }
 
     /// Adds values and answers their placeholders, separated by commas.

@@ -15,7 +15,7 @@ fn all() -> Vec<Refusal> {
         Error::not_supported("colour", "there is no such parameter"),
         Error::Conflict { hint: "somebody was faster".into() },
         Error::TooLarge { limit: 1 },
-        Error::Unavailable,
+        Error::unavailable("a secret of the operator"),
         Error::Setup("a secret of the operator".into()),
         Error::broken("a secret of the operator"),
     ];
@@ -45,7 +45,7 @@ fn name(refusal: &Refusal) -> &'static str {
             Error::NotSupported { .. } => "NotSupported",
             Error::Conflict { .. } => "Conflict",
             Error::TooLarge { .. } => "TooLarge",
-            Error::Unavailable => "Unavailable",
+            Error::Unavailable(_) => "Unavailable",
             Error::Setup(_) => "Setup",
             Error::Internal(_) => "Internal",
         },

@@ -16,11 +16,16 @@ use throughline::store::{
 };
 use throughline::{Error, Result};
 
+use crate::support::postgres;
+
 /// Runs a test over a new store of every adapter.
 fn every_store(test: impl Fn(&dyn Store)) {
     test(&SqliteStore::in_memory().unwrap());
     let folder = tempfile::tempdir().unwrap();
     test(&SqliteStore::open(&folder.path().join("throughline.db")).unwrap());
+    if let Some(store) = postgres::store() {
+        test(&store);
+    }
 }
 
 fn tenant(name: &str) -> TenantId {

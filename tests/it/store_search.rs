@@ -1,22 +1,27 @@
 //! The contract of every store's search beyond plain parameters: what is not there, other kinds of
 //! values, orders, chains, includes, and everything of a patient.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use throughline::domain::Kind;
 use throughline::fhir::search::param::search_type;
 use throughline::fhir::search::parse::{self, Setting};
 use throughline::fhir::search::{Query, index};
 use throughline::policy::{Action, Permit, Principal};
 use throughline::store::{Everything, NewResource, Page, SqliteStore, Store, StoredResource};
 
-use std::sync::Arc;
+use crate::support::postgres;
 
-use throughline::domain::Kind;
-
-/// A practice of two clients in every store.
+/// Runs a test over a practice of two clients in a new store of every adapter.
 fn every_store(test: impl Fn(&dyn Store)) {
     let store = SqliteStore::in_memory().unwrap();
     fill(&store);
     test(&store);
+    if let Some(store) = postgres::store() {
+        fill(&store);
+        test(&store);
+    }
 }
 
 fn fill(store: &dyn Store) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod desk;
+pub(crate) mod postgres;
 pub(crate) mod readers;
 pub(crate) mod redis;
 pub(crate) mod server;

@@ -40,7 +40,9 @@ impl Once for RedisOnce {
             match self.link.ask::<Value>(&command).await {
                 Ok(Value::Okay) => Ok(true),
                 Ok(Value::Nil) => Ok(false),
-                Ok(_) | Err(_) => Err(Error::Unavailable),
+                Ok(_) | Err(_) => {
+                    Err(Error::unavailable("Redis cannot tell whether this was seen before"))
+                }
             }
         })
     }

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
-use super::source::Key;
 use crate::fhir::search::IndexRow;
 use crate::store::NewResource;
+use crate::store::record::Key;
 
 /// The tables of the search index.
 const INDEX: [&str; 6] = [
@@ -137,10 +137,16 @@ fn archive(connection: &Connection, rid: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn take_away(connection: &Connection, key: Key<'_>, rid: i64) -> rusqlite::Result<()> {
+/// Takes a resource out of the search index.
+pub(super) fn clear(connection: &Connection, tenant: &str, rid: i64) -> rusqlite::Result<()> {
     for statement in INDEX {
-        connection.prepare_cached(statement)?.execute(params![key.tenant.as_str(), rid])?;
+        connection.prepare_cached(statement)?.execute(params![tenant, rid])?;
     }
+    Ok(())
+}
+
+fn take_away(connection: &Connection, key: Key<'_>, rid: i64) -> rusqlite::Result<()> {
+    clear(connection, key.tenant.as_str(), rid)?;
     connection.prepare_cached("DELETE FROM resource WHERE rid = ?1")?.execute([rid])?;
     Ok(())
 }
@@ -179,17 +185,18 @@ fn insert(connection: &Connection, key: Key<'_>, new: &NewResource) -> rusqlite:
 }
 
 /// What index rows repeat of their resource.
-struct Found<'a> {
-    tenant: &'a str,
-    rid: i64,
-    resource_type: &'a str,
-    patient: &'a str,
-    updated: i64,
-    id: &'a str,
+pub(super) struct Found<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) rid: i64,
+    pub(super) resource_type: &'a str,
+    pub(super) patient: &'a str,
+    pub(super) updated: i64,
+    pub(super) id: &'a str,
 }
 
 impl Found<'_> {
-    fn index(&self, connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
+    /// Adds a row.
+    pub(super) fn index(&self, connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
         let Self { tenant, rid, resource_type: kind, patient, updated, id } = self;
         let add = |insert, values: &[&dyn ToSql]| {
             connection.prepare_cached(insert)?.execute(values).map(|_rows| ())
