@@ -157,7 +157,7 @@ fn the_index_in_postgres_is_made_anew_when_the_parameters_have_changed() {
     let before = tables.map(rows);
     let spoil =
         "DELETE FROM token; DELETE FROM date WHERE low > 0; UPDATE resource SET patient = '';
-                 INSERT INTO text SELECT tenant, rid, 1, 'stale', type FROM resource;
+                 INSERT INTO text SELECT tenant, rid, 1, 'stale', 'Stale', type FROM resource;
                  UPDATE fact SET value = 'older' WHERE name = 'index'";
     postgres::execute(&url, spoil).unwrap();
     refused(&["quarantine", "list"], &url, "search index of another version");
@@ -229,10 +229,13 @@ fn a_file_of_the_first_schema_is_brought_up_to_date_when_it_is_opened() {
     // What the first version left: no facts, and no list of migrations.
     rusqlite::Connection::open(&path)
         .unwrap()
-        .execute_batch("DROP TABLE fact; DROP TABLE throughline_migration; PRAGMA user_version = 1")
+        .execute_batch(
+            "DROP TABLE fact; DROP TABLE throughline_migration; DROP TABLE quantity;
+             DROP TABLE uri; PRAGMA user_version = 1",
+        )
         .unwrap();
     let check = throughline(&["migrate", "--check"], data.path(), None);
-    let due = "due: 0002_facts\ndue: making the search index anew\n";
+    let due = "due: 0002_facts\ndue: 0003_search\ndue: making the search index anew\n";
     assert_eq!(outcome(&check), (1, due.to_owned()));
     let store = SqliteStore::open(&path).unwrap();
     assert_eq!(resources(&store, &[TENANT]), expected);

@@ -48,7 +48,7 @@ CREATE TABLE resource (
 ) STRICT;
 CREATE UNIQUE INDEX resource_id ON resource (tenant, type, id);
 CREATE INDEX resource_updated ON resource (tenant, type, updated DESC, id);
-CREATE INDEX resource_patient ON resource (tenant, patient, type, updated DESC, id);
+CREATE INDEX resource_patient ON resource (tenant, type, patient, updated DESC, id);
 CREATE INDEX resource_origin ON resource (tenant, origin_kind, origin_id);
 
 -- Earlier versions, as they were served.
@@ -102,36 +102,12 @@ CREATE TABLE date (
     low     INTEGER NOT NULL,
     high    INTEGER NOT NULL,
     type    TEXT NOT NULL,
+    patient TEXT NOT NULL,
     PRIMARY KEY (tenant, rid, param, low, high)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX date_search ON date (tenant, type, param, high, low, rid);
+CREATE INDEX date_search ON date (tenant, type, param, patient, low, high, rid);
 
 CREATE TABLE text (
-    tenant  TEXT NOT NULL,
-    rid     INTEGER NOT NULL,
-    param   INTEGER NOT NULL,
-    value   TEXT NOT NULL,
-    exact   TEXT NOT NULL,
-    type    TEXT NOT NULL,
-    PRIMARY KEY (tenant, rid, param, value, exact)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX text_search ON text (tenant, type, param, value, exact, rid);
-
-CREATE TABLE quantity (
-    tenant  TEXT NOT NULL,
-    rid     INTEGER NOT NULL,
-    param   INTEGER NOT NULL,
-    low     REAL NOT NULL,
-    high    REAL NOT NULL,
-    system  TEXT NOT NULL,
-    code    TEXT NOT NULL,
-    unit    TEXT NOT NULL,
-    type    TEXT NOT NULL,
-    PRIMARY KEY (tenant, rid, param, low, high, system, code, unit)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX quantity_search ON quantity (tenant, type, param, high, low, rid);
-
-CREATE TABLE uri (
     tenant  TEXT NOT NULL,
     rid     INTEGER NOT NULL,
     param   INTEGER NOT NULL,
@@ -139,7 +115,7 @@ CREATE TABLE uri (
     type    TEXT NOT NULL,
     PRIMARY KEY (tenant, rid, param, value)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX uri_search ON uri (tenant, type, param, value, rid);
+CREATE INDEX text_search ON text (tenant, type, param, value, rid);
 
 -- What could not be taken in. The key is over tenant, reason and content, so that offering the
 -- same input again adds nothing.
