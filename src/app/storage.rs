@@ -25,14 +25,13 @@ pub fn open_store(data: &Path, settings: &StoreSettings, ids: &IdKey) -> Result<
         None => Arc::new(SqliteStore::open(&data.join(FILE))?),
     };
     let own = ids.fingerprint();
-    let key = match store.fact(ID_KEY)? {
-        Some(key) => key,
-        None => {
-            let mut write = store.write()?;
-            let key = write.claim_fact(ID_KEY, &own)?;
-            write.commit()?;
-            key
-        }
+    let key = if let Some(key) = store.fact(ID_KEY)? {
+        key
+    } else {
+        let mut write = store.write()?;
+        let key = write.claim_fact(ID_KEY, &own)?;
+        write.commit()?;
+        key
     };
     if key == own {
         return Ok(store);

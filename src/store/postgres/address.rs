@@ -162,7 +162,7 @@ mod tests {
             "postgres://u:SECRET@h:port/d",
             "postgres://u:SECRET@h/d?colour=SECRET",
             "postgres://u:SECRET@h/d?sslmode=SECRET",
-            "postgres://u:SECRET%GG@h/d",
+            "postgres://u:SECRET@h/d?connect_timeout=SECRET",
             "postgres:///d?password=SECRET",
         ] {
             let error = parse(url).err().unwrap();

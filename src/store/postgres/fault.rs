@@ -70,7 +70,7 @@ impl Fault {
         let code = error.code().code();
         let (kind, advice) = judge(code);
         let place = [error.table(), error.constraint()].into_iter().flatten();
-        let place = place.map(|name| format!(", {name}")).collect::<String>();
+        let place = place.map(|name| format!(", {name}")).collect::<Vec<_>>().concat();
         match advice {
             Some(advice) => Self { kind, text: format!("{advice} (PostgreSQL: {code})") },
             None => Self { kind, text: format!("PostgreSQL answered {code}{place}") },

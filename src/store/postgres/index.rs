@@ -60,6 +60,9 @@ pub(super) fn insert(session: &mut Session, entries: &[&Entry<'_>]) -> Tried<()>
     tables.copy(session)
 }
 
+/// System, code and name of a unit.
+type Unit<'a> = [Cow<'a, str>; 3];
+
 /// The rows by table.
 #[derive(Default)]
 struct Tables<'a> {
@@ -67,7 +70,7 @@ struct Tables<'a> {
     reference: Vec<(&'a Entry<'a>, i64, Cow<'a, str>)>,
     date: Vec<(&'a Entry<'a>, i64, i64, i64)>,
     text: Vec<(&'a Entry<'a>, i64, Cow<'a, str>, Cow<'a, str>)>,
-    quantity: Vec<(&'a Entry<'a>, i64, f64, f64, [Cow<'a, str>; 3])>,
+    quantity: Vec<(&'a Entry<'a>, i64, f64, f64, Unit<'a>)>,
     uri: Vec<(&'a Entry<'a>, i64, Cow<'a, str>)>,
 }
 

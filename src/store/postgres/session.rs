@@ -58,15 +58,12 @@ impl Session {
         let mut config = address.config.clone();
         config.connect_timeout(limits.connect);
         let connecting = async {
-            match &address.tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls.clone()).await?;
-                    Ok((client, Box::pin(connection) as Carrier))
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    Ok((client, Box::pin(connection) as Carrier))
-                }
+            if let Some(tls) = &address.tls {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                Ok((client, Box::pin(connection) as Carrier))
+            } else {
+                let (client, connection) = config.connect(NoTls).await?;
+                Ok((client, Box::pin(connection) as Carrier))
             }
         };
         let connected: Answer<_> = engine.wait(limits.connect, connecting)?;

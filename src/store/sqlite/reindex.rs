@@ -59,7 +59,7 @@ fn some(connection: &Connection, after: &str) -> Result<u64> {
     let after: i64 = after.parse().map_err(Error::internal)?;
     let some = resources(connection, after).map_err(broken)?;
     for resource in &some {
-        let (patient, rows) = index::rows(&resource.resource_type, &resource.body)?;
+        let (patient, rows) = index::rows(&resource.kind, &resource.body)?;
         // What names no patient stays in the compartment where it was put.
         let patient = patient.as_ref().map_or(resource.patient.as_str(), |named| named.as_str());
         replace(connection, resource, patient, &rows).map_err(broken)?;
@@ -74,7 +74,7 @@ fn some(connection: &Connection, after: &str) -> Result<u64> {
 struct Resource {
     rid: i64,
     tenant: String,
-    resource_type: String,
+    kind: String,
     id: String,
     updated: i64,
     patient: String,
@@ -91,7 +91,7 @@ fn resources(connection: &Connection, after: i64) -> rusqlite::Result<Vec<Resour
             Ok(Resource {
                 rid: row.get(0)?,
                 tenant: row.get(1)?,
-                resource_type: row.get(2)?,
+                kind: row.get(2)?,
                 id: row.get(3)?,
                 updated: row.get(4)?,
                 patient: row.get(5)?,
@@ -107,7 +107,7 @@ fn replace(
     patient: &str,
     rows: &[crate::fhir::search::IndexRow],
 ) -> rusqlite::Result<()> {
-    let Resource { rid, tenant, resource_type, id, updated, .. } = resource;
+    let Resource { rid, tenant, kind: resource_type, id, updated, .. } = resource;
     clear(connection, tenant, *rid)?;
     connection
         .prepare_cached("UPDATE resource SET patient = ?2 WHERE rid = ?1 AND patient <> ?2")?

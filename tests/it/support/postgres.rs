@@ -73,7 +73,7 @@ impl PostgresServer {
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
         self.child =
             Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !self.answers() {
             assert!(Instant::now() < deadline, "PostgreSQL does not answer");
             pause(Duration::from_millis(20));

@@ -85,10 +85,18 @@ pub(super) struct Known {
     /// Whether the isolated plane was asked.
     asked_isolated: bool,
     /// The state, once it was asked for: the record, and the rows that it was made from.
-    state: Option<Option<State>>,
+    state: Answered,
 }
 
 type State = (Arc<Record>, Vec<i64>);
+
+/// Whether the state is worked out.
+#[derive(Default)]
+enum Answered {
+    #[default]
+    NotYet,
+    As(Option<State>),
+}
 
 impl Known {
     /// The rule's view of the versions.
@@ -104,19 +112,19 @@ impl Known {
 
     /// To be worked out again.
     pub(super) fn changed(&mut self) {
-        self.state = None;
+        self.state = Answered::NotYet;
     }
 
     fn is_without_bytes(&self) -> bool {
         let lacks =
             |position: usize| self.versions.get(position).is_some_and(|held| held.body.is_none());
-        self.state.is_none()
+        matches!(self.state, Answered::NotYet)
             && self.standing().is_some_and(|(head, data)| lacks(head) || data.is_some_and(lacks))
     }
 
     /// The state, whose bytes are there.
     fn state(&mut self, key: Key<'_>) -> Result<Option<State>> {
-        if let Some(state) = &self.state {
+        if let Answered::As(state) = &self.state {
             return Ok(state.clone());
         }
         let Some((head, data)) = self.standing() else { return Ok(None) };
@@ -128,7 +136,7 @@ impl Known {
             inherit(&mut record, earlier);
         }
         let state = Some((Arc::new(record), seqs));
-        self.state = Some(state.clone());
+        self.state = Answered::As(state.clone());
         Ok(state)
     }
 
@@ -240,7 +248,7 @@ impl Memory {
             let unsent = |held: &Held| known.versions.iter().all(|other| other.seq != held.seq);
             let unsent: Vec<Held> = here.into_iter().filter(unsent).collect();
             known.versions.extend(unsent);
-            known.state = None;
+            known.state = Answered::NotYet;
         }
         Ok(())
     }

@@ -221,6 +221,7 @@ impl<'a> Change<'a> {
     }
 
     fn insert(&self, session: &mut Session, numbers: &Numbers) -> Tried<()> {
+        const TEXT: Type = Type::TEXT;
         if self.new.is_empty() {
             return Ok(());
         }
@@ -229,7 +230,6 @@ impl<'a> Change<'a> {
             rows.push(New::of(name, new, numbers.next(session)?));
         }
         forget(session, &rows)?;
-        const TEXT: Type = Type::TEXT;
         session.copy(
             "COPY resource (rid, tenant, type, id, version_id, updated, patient, origin_kind,
                origin_id, body) FROM STDIN BINARY",
