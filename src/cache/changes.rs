@@ -96,7 +96,9 @@ impl Changes {
 
     fn slot(&self, parts: &[&[u8]]) -> u16 {
         let mut context = hmac::Context::with_key(&self.inner.names);
-        parts.iter().for_each(|part| context.update(part));
+        for part in parts {
+            context.update(part);
+        }
         let tag = context.sign();
         let number = tag.as_ref().first_chunk().copied().map_or(0, u16::from_be_bytes);
         1 + number % (SLOTS - 1)
