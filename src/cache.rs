@@ -3,7 +3,9 @@
 //! A key names one version of one resource under one map set, so that what is found under it can
 //! never be outdated; whether that version is the current one is asked of the store first.
 
+mod changes;
 mod flight;
+mod fresh;
 mod key;
 mod memory;
 mod meter;
@@ -16,6 +18,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use self::changes::{Changes, Epoch, Scope};
+pub use self::fresh::Fresh;
 pub use self::key::CacheKey;
 pub use self::memory::MemoryCache;
 pub use self::meter::{CacheMeter, Layer, Lookup};

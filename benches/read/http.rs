@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -106,11 +107,10 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn open(folder: &std::path::Path, case: &Case) -> App {
+fn open(folder: &Path, case: &Case) -> App {
     let config = Config {
         data: folder.to_owned(),
-        // Nothing is mapped here: what is read was put into the store.
-        mappings: folder.to_owned(),
+        mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
         cache: case.cache.clone(),
         limits: case.limits.clone(),
         ..Config::default()

@@ -2,6 +2,7 @@
 //! say nothing. Whatever Redis does, the answers are the same.
 
 mod breaker;
+mod changes;
 mod fault;
 mod link;
 mod meter;

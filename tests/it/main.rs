@@ -8,6 +8,7 @@
 
 mod cache;
 mod cases;
+mod changes;
 mod clients;
 mod crash;
 mod demo;

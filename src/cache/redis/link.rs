@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use prometheus_client::registry::Registry;
+use redis::aio::PubSub;
 use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -94,6 +95,19 @@ impl RedisLink {
             inner.breaker.fail(Instant::now());
         }
         answer
+    }
+
+    /// A connection of its own for messages.
+    pub(super) async fn subscriber(&self) -> Result<PubSub, Fault> {
+        within(TRIAL, self.inner.servers.subscriber()).await
+    }
+
+    /// What a connection for messages answers, if it does in time.
+    pub(super) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Fault> {
+        within(TRIAL, answer).await
     }
 
     /// The connection, if Redis is to be asked now.

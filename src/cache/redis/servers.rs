@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::aio::{ConnectionLike, MultiplexedConnection, PubSub};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 pub(super) enum Servers {
     Single(Box<Client>),
     Sentinel(Box<Mutex<SentinelClient>>),
-    Cluster(Box<ClusterClient>),
+    Cluster(Box<ClusterClient>, Vec<Client>),
 }
 
 /// A connection, which many requests use at the same time.
@@ -71,7 +71,30 @@ impl Servers {
                 let mut client = client.lock().await;
                 client.get_async_connection_with_config(&config).await.map(Line::One)
             }
-            Self::Cluster(client) => client.get_async_connection().await.map(Line::Many),
+            Self::Cluster(client, _) => client.get_async_connection().await.map(Line::Many),
+        }
+    }
+}
+
+impl Servers {
+    /// A connection of its own for messages. In a Cluster every node passes on all of them.
+    pub(super) async fn subscriber(&self) -> RedisResult<PubSub> {
+        match self {
+            Self::Single(client) => client.get_async_pubsub().await,
+            Self::Sentinel(client) => {
+                let master = client.lock().await.async_get_client().await?;
+                master.get_async_pubsub().await
+            }
+            Self::Cluster(_, nodes) => {
+                let mut failed = no_address();
+                for node in nodes {
+                    match node.get_async_pubsub().await {
+                        Ok(subscriber) => return Ok(subscriber),
+                        Err(error) => failed = error,
+                    }
+                }
+                Err(failed)
+            }
         }
     }
 }
@@ -144,6 +167,7 @@ impl Secrets {
     }
 
     fn cluster(&self, nodes: Vec<ConnectionInfo>, patience: Duration) -> RedisResult<Servers> {
+        let clients: RedisResult<Vec<Client>> = nodes.iter().cloned().map(Client::open).collect();
         let mut builder = ClusterClientBuilder::new(nodes)
             .retries(2)
             .min_retry_wait(1)
@@ -153,7 +177,7 @@ impl Secrets {
         if let Some(certificates) = &self.certificates {
             builder = builder.certs(certificates.clone());
         }
-        Ok(Servers::Cluster(Box::new(builder.build()?)))
+        Ok(Servers::Cluster(Box::new(builder.build()?), clients?))
     }
 }
 
