@@ -3,6 +3,7 @@
 //! The methods block, and are short: a read takes microseconds, a batch is one transaction. Every
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
+mod feeds;
 mod sqlite;
 mod versions;
 
@@ -15,6 +16,7 @@ use crate::error::Result;
 use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
 
+pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::sqlite::{Durability, SqliteStore};
 
 /// One version of a resource as it is served.
@@ -115,7 +117,7 @@ pub struct Page {
 }
 
 /// What HTTP asks of a store.
-pub trait Store: Send + Sync {
+pub trait Store: Feeds + Send + Sync {
     /// The current version of a resource.
     fn read(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>>;
     /// One version of a resource.

@@ -115,6 +115,7 @@ impl Location {
             connection.pragma_update(None, "application_id", APPLICATION)?;
             connection.pragma_update(None, "user_version", SCHEMA)?;
         }
+        connection.execute_batch(include_str!("feeds.sql"))?;
         connection.execute_batch("COMMIT")
     }
 

@@ -28,6 +28,14 @@ impl Writer {
     pub(super) fn new(connection: Connection) -> Self {
         Self { connection, records: RefCell::default(), seen: -1 }
     }
+
+    /// Writes something that is no record, outside of a transaction.
+    pub(super) fn run<T>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        write(&self.connection).map_err(broken)
+    }
 }
 
 /// An open transaction, undone when dropped.
