@@ -16,6 +16,7 @@ pub mod exchange;
 pub mod fhir;
 pub mod http;
 pub mod mapping;
+pub mod platform;
 pub mod policy;
 pub mod store;
 pub mod telemetry;
