@@ -1,6 +1,7 @@
 //! The composition: the one place that names concrete adapters, for the command and for the tests.
 
 mod reload;
+mod sources;
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,9 +17,12 @@ use arc_swap::ArcSwap;
 use crate::auth::{Keys, Tokens};
 use crate::cache::{Cache, CacheSecret, MemoryCache, ReadThrough, RedisCache};
 use crate::clock::Clock;
+use crate::config::Sources;
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
+use crate::exchange::push::Pushes;
+use crate::exchange::reception::Reception;
 use crate::http::{self, Ports, State};
 use crate::store::{SqliteStore, Store};
 
@@ -42,6 +46,8 @@ pub struct Config {
     pub mappings: PathBuf,
     /// Redis to cache in, if there is one.
     pub redis_url: Option<String>,
+    /// The platforms that records come from while it serves.
+    pub sources: Sources,
 }
 
 /// The product, put together.
@@ -52,6 +58,8 @@ pub struct App {
     redis_url: Option<String>,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
+    reception: Arc<Reception>,
+    pushes: Arc<Pushes>,
     ids: IdKey,
     data: PathBuf,
     mappings: PathBuf,
@@ -67,14 +75,26 @@ impl App {
         let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
         let store = SqliteStore::open(&config.data.join("store.sqlite"))?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
         let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
+        let reception = Arc::new(Reception::new(
+            Arc::clone(&store),
+            Arc::clone(&rules),
+            keys.id_key(),
+            Arc::clone(&clock),
+            sources::hands(),
+        ));
+        let pushes = sources::pushes(&config.sources, &reception, &store, &clock, &config.data)?;
         Ok(Self {
             ids: keys.id_key(),
             keys,
             clock,
-            store: Arc::new(store),
+            store,
             redis_url: config.redis_url.clone(),
-            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            rules,
+            reception,
+            pushes: Arc::new(pushes),
             tokens: Arc::new(tokens),
             data: config.data.clone(),
             mappings: config.mappings.clone(),
@@ -145,6 +165,7 @@ impl App {
             cache: self.cache()?,
             tokens: Arc::clone(&self.tokens),
             rules: Arc::clone(&self.rules),
+            pushes: Arc::clone(&self.pushes),
         };
         let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
         let factory = move || {
@@ -158,6 +179,7 @@ impl App {
             .map_err(Error::internal)?
             .run();
         let handle = server.handle();
+        let mapping = tokio::spawn(Arc::clone(&self.reception).map_due());
         let mut running = pin!(server);
         let served = tokio::select! {
             served = &mut running => served,
@@ -166,6 +188,7 @@ impl App {
                 served
             }
         };
+        mapping.abort();
         served.map_err(Error::internal)
     }
 }

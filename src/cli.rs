@@ -4,6 +4,7 @@ pub mod demo;
 pub mod ingest;
 pub mod map;
 pub mod quarantine;
+pub mod sources;
 pub mod synth;
 pub mod token;
 
@@ -38,6 +39,7 @@ enum Command {
     Ingest(ingest::Ingest),
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
+    Sources(sources::Sources),
     Synth(synth::Synth),
 }
 
@@ -99,6 +101,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Ingest(ingest) => ingest.run(&mut context),
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
         Command::Map(map) => map.run(&mut context),
+        Command::Sources(sources) => sources.run(&mut context),
         Command::Synth(synth) => synth.run(&mut context),
     }?;
     context.out.flush()?;

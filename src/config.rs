@@ -1,11 +1,15 @@
 //! Settings, from flags and from `THROUGHLINE_*` variables; nothing else reads the environment.
 
+mod sources;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
+
+pub use self::sources::{PushSettings, SourceSettings, Sources};
 
 /// Where things are, for every subcommand.
 #[derive(Debug, Clone, Args)]

@@ -1,4 +1,6 @@
 //! The use cases: what the gateway does with records and resources.
 
 pub mod ingest;
+pub mod push;
+pub mod reception;
 pub mod synth;

@@ -10,6 +10,7 @@ mod metadata;
 mod negotiate;
 mod parameters;
 mod path;
+mod push;
 mod read;
 pub mod refusal;
 mod resource;
@@ -27,6 +28,7 @@ use crate::cache::ReadThrough;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
+use crate::exchange::push::Pushes;
 use crate::fhir::capability;
 use crate::store::Store;
 
@@ -42,6 +44,7 @@ pub struct State {
     cache: ReadThrough,
     tokens: Arc<Tokens>,
     rules: Arc<ArcSwap<Rules>>,
+    pushes: Arc<Pushes>,
     cursors: Cursors,
     base: String,
     metadata: Bytes,
@@ -57,6 +60,8 @@ pub struct Ports {
     pub tokens: Arc<Tokens>,
     /// The maps that made the resources; part of the cache's keys.
     pub rules: Arc<ArcSwap<Rules>>,
+    /// Which platforms may push, and where their records go.
+    pub pushes: Arc<Pushes>,
 }
 
 impl State {
@@ -77,6 +82,7 @@ impl State {
             cache: ports.cache,
             tokens: ports.tokens,
             rules: ports.rules,
+            pushes: ports.pushes,
             cursors: Cursors::new(keys.cursor_key())?,
             base,
             metadata,

@@ -31,6 +31,7 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
         // Nothing is mapped here: what is read was put into the store.
         mappings: folder.path().to_owned(),
         redis_url: None,
+        sources: throughline::config::Sources::default(),
     };
     let app = App::open(&config, Arc::new(SystemClock)).unwrap();
     practice::fill(app.store(), 0..1_000);

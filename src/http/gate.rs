@@ -14,7 +14,8 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
-use super::{Refusal, State, negotiate, routes};
+use super::routes::{self, Access};
+use super::{Refusal, State, negotiate, push};
 use crate::error::Error;
 use crate::policy::Principal;
 
@@ -72,9 +73,17 @@ fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
     if length > MAX_HEADERS {
         return Err(Refusal::LongHeaders { limit: MAX_HEADERS });
     }
-    if !routes::is_public(uri.path()) {
-        let principal = authenticate(request)?;
-        request.extensions_mut().insert(principal);
+    match routes::access(uri.path()) {
+        Access::Public => {}
+        Access::Bearer => {
+            let principal = authenticate(request)?;
+            request.extensions_mut().insert(principal);
+        }
+        Access::Signed => {
+            let signed = push::authenticate(request, uri.path())?;
+            request.extensions_mut().insert(signed);
+            return Ok(());
+        }
     }
     negotiate::json(headers, uri.query())
 }

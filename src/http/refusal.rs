@@ -27,7 +27,29 @@ pub enum Refusal {
     /// The answer cannot have the format that was asked for.
     NotAcceptable,
     /// The body has a format that is not read.
-    MediaType,
+    MediaType {
+        /// The format that is, as a sentence.
+        take: &'static str,
+    },
+    /// A push without a good signature.
+    Unsigned,
+    /// A push of more records than are taken at once.
+    ManyRecords {
+        /// How many are.
+        limit: u64,
+    },
+    /// A body that did not arrive.
+    Slow,
+    /// The caller asks for too much at once.
+    TooMany {
+        /// When to ask again, in seconds.
+        retry_after: u32,
+    },
+    /// The server cannot do this at the moment.
+    Later {
+        /// When to ask again, in seconds.
+        retry_after: u32,
+    },
     /// The URL is longer than the limit.
     LongUrl {
         /// In bytes.
@@ -49,7 +71,12 @@ impl Refusal {
             Self::UnknownType => (404, IssueType::NotSupported),
             Self::Method { .. } => (405, IssueType::NotSupported),
             Self::NotAcceptable => (406, IssueType::NotSupported),
-            Self::MediaType => (415, IssueType::NotSupported),
+            Self::MediaType { .. } => (415, IssueType::NotSupported),
+            Self::Unsigned => (401, IssueType::Login),
+            Self::ManyRecords { .. } => (413, IssueType::TooLong),
+            Self::Slow => (408, IssueType::Timeout),
+            Self::TooMany { .. } => (429, IssueType::Throttled),
+            Self::Later { .. } => (503, IssueType::Transient),
             Self::LongUrl { .. } => (414, IssueType::TooLong),
             Self::LongHeaders { .. } => (431, IssueType::TooLong),
         }
@@ -62,7 +89,7 @@ impl Refusal {
                 Error::Invalid { expression, .. } | Error::NotSupported { expression, .. },
             ) => expression.clone(),
             Self::NotAcceptable => Some("Accept".into()),
-            Self::MediaType => Some("Content-Type".into()),
+            Self::MediaType { .. } => Some("Content-Type".into()),
             _ => None,
         }
     }
@@ -82,8 +109,20 @@ impl fmt::Display for Refusal {
             Self::NotAcceptable => {
                 f.write_str("the only format is JSON, FHIR 4.0: accept application/fhir+json")
             }
-            Self::MediaType => {
-                f.write_str("send the parameters as application/x-www-form-urlencoded")
+            Self::MediaType { take } => f.write_str(take),
+            Self::Unsigned => f.write_str(
+                "a valid signature is required: check the source's name and its key, and that the \
+                 signed lines are those of the request as it is sent",
+            ),
+            Self::ManyRecords { limit } => {
+                write!(f, "the body has more than {limit} lines: send it in several deliveries")
+            }
+            Self::Slow => f.write_str("the body did not arrive: send it again"),
+            Self::TooMany { .. } => {
+                f.write_str("too many requests at once: wait for the answers of some")
+            }
+            Self::Later { .. } => {
+                f.write_str("the server cannot do this at the moment: send the same again later")
             }
             Self::LongUrl { limit } => write!(f, "the URL is longer than {limit} bytes"),
             Self::LongHeaders { limit } => {
@@ -122,6 +161,12 @@ impl ResponseError for Refusal {
             }
             Self::Method { allow } => {
                 response.insert_header((header::ALLOW, allow.as_str()));
+            }
+            Self::Unsigned => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Throughline-HMAC-SHA256"));
+            }
+            Self::TooMany { retry_after } | Self::Later { retry_after } => {
+                response.insert_header((header::RETRY_AFTER, *retry_after));
             }
             _ => {}
         }

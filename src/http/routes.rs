@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, Route, guard, web};
 
-use super::{Refusal, history, metadata, read, search};
+use super::{Refusal, history, metadata, push, read, search};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,11 +11,15 @@ pub enum Access {
     Public,
     /// Who presents a bearer token.
     Bearer,
+    /// A source that signs the request.
+    Signed,
 }
 
 /// What a route is about (<https://hl7.org/fhir/R4/http.html#summary>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
+    /// Nothing of FHIR.
+    Platform,
     /// The server.
     System,
     /// All resources of a type.
@@ -35,7 +39,7 @@ pub struct Endpoint {
     pub access: Access,
     /// What it is about.
     pub level: Level,
-    /// FHIR's code of the interaction.
+    /// FHIR's code of the interaction, or a name of ours.
     pub interaction: &'static str,
     handler: fn() -> Route,
 }
@@ -90,6 +94,14 @@ pub const ROUTES: &[Endpoint] = &[
         interaction: "search-type",
         handler: || web::to(search::search),
     },
+    Endpoint {
+        method: "POST",
+        pattern: "/platform/records",
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "push",
+        handler: || web::to(push::push),
+    },
 ];
 
 /// The codes of the interactions of one level, each once.
@@ -103,9 +115,10 @@ pub fn interactions(level: Level) -> Vec<&'static str> {
     codes
 }
 
-/// Whether anybody may call this path.
-pub(super) fn is_public(path: &str) -> bool {
-    ROUTES.iter().any(|endpoint| endpoint.access == Access::Public && endpoint.pattern == path)
+/// Who may call this path. Whatever is in no row, or has variable segments, is behind a token.
+pub(super) fn access(path: &str) -> Access {
+    let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
+    row.map_or(Access::Bearer, |endpoint| endpoint.access)
 }
 
 /// Registers the table with the router.

@@ -41,7 +41,9 @@ pub(super) async fn search_by_form(
     let media = request.headers().get(header::CONTENT_TYPE).and_then(|field| field.to_str().ok());
     let media = media.and_then(|media| media.split(';').next()).map(str::trim);
     if !media.is_some_and(|media| media.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-        return Err(Refusal::MediaType);
+        return Err(Refusal::MediaType {
+            take: "send the parameters as application/x-www-form-urlencoded",
+        });
     }
     let form = payload.to_bytes_limited(MAX_FORM).await;
     let form = form.map_err(|_over| Error::TooLarge { limit: MAX_FORM })?;

@@ -185,7 +185,7 @@ impl Spool {
 impl Write for Plain {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.length += bytes.len() as u64;
-        self.lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.lines += bytes.split(|byte| *byte == b'\n').skip(1).count() as u64;
         if self.length > self.limits.plain {
             self.fault = Some(Fault::TooLarge(self.limits.plain));
         } else if self.lines > self.limits.lines {
@@ -268,7 +268,9 @@ mod tests {
         let whole = packed(b"a record that is long enough");
         let mut trailing = whole.clone();
         trailing.extend_from_slice(b"more");
-        for bytes in [b"plain text".as_slice(), b"", &whole[..10], &whole[..whole.len() - 1], &trailing] {
+        for bytes in
+            [b"plain text".as_slice(), b"", &whole[..10], &whole[..whole.len() - 1], &trailing]
+        {
             let refused = receive(Coding::Gzip, LIMITS, bytes).map(|text| text.len());
             assert!(matches!(refused, Err(Fault::NotGzip)), "{refused:?}");
         }

@@ -48,7 +48,8 @@ impl Secret {
         let mut key = [0; 32];
         SystemRandom::new().fill(&mut key).map_err(Error::internal)?;
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
+        let mut file =
+            options.write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
         let written = writeln!(file, "{}", hex::encode(key)).and_then(|()| file.sync_all());
         written.map_err(wrong)
     }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
+use throughline::config::Sources;
 use tokio::sync::oneshot;
 
 use crate::expectation::Entry;
@@ -90,8 +91,12 @@ impl Gateway {
 
     /// Serves what is there, until the result is dropped.
     pub(crate) fn serve(&self) -> Served {
-        let config =
-            Config { data: self.data.path().to_owned(), mappings: mappings(), redis_url: None };
+        let config = Config {
+            data: self.data.path().to_owned(),
+            mappings: mappings(),
+            redis_url: None,
+            sources: Sources::default(),
+        };
         let app = App::open(&config, Arc::new(SystemClock)).unwrap();
         let grant = Grant {
             tenant: "hv".parse().unwrap(),

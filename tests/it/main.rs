@@ -23,6 +23,7 @@ mod ingest;
 mod layers;
 mod mapping;
 mod order;
+mod push;
 mod routes;
 mod sentinel;
 mod store;

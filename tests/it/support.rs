@@ -2,5 +2,6 @@
 
 pub(crate) mod demo;
 pub(crate) mod desk;
+pub(crate) mod platform;
 pub(crate) mod redis;
 pub(crate) mod server;

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
+use throughline::config::Sources;
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
 use throughline::store::{NewResource, StoredResource};
@@ -26,19 +27,25 @@ pub(crate) struct Server {
     /// `http://127.0.0.1:PORT/fhir`.
     pub(crate) base: String,
     pub(crate) token: String,
-    client: Client,
+    pub(crate) client: Client,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     _data: TempDir,
 }
 
-/// A server without any resources.
+/// A server without any resources and sources.
 pub(crate) fn spawn() -> Server {
+    spawn_with(|_| Sources::default())
+}
+
+/// A server without any resources; its sources may have files in the data folder.
+pub(crate) fn spawn_with(sources: impl FnOnce(&Path) -> Sources) -> Server {
     let data = tempfile::tempdir().unwrap();
     let config = Config {
         data: data.path().to_owned(),
         mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
         redis_url: None,
+        sources: sources(data.path()),
     };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -114,6 +121,11 @@ impl Answer {
 }
 
 impl Server {
+    /// Where records are pushed to.
+    pub(crate) fn push_url(&self) -> String {
+        self.base.replace("/fhir", "/platform/records")
+    }
+
     /// A request without a token; `path` is below the base, or an absolute URL.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = match path {
