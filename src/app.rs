@@ -21,12 +21,14 @@ use crate::config::Sources;
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
+use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::http::{self, Ports, State};
 use crate::store::{SqliteStore, Store};
 
 pub use self::reload::{Goldens, Reload, Watch};
+pub use self::sources::SourceState;
 
 /// The file in the data folder that names the maps by which the records are mapped.
 const MAPPED_BY: &str = "mapped-by";
@@ -60,6 +62,8 @@ pub struct App {
     tokens: Arc<Tokens>,
     reception: Arc<Reception>,
     pushes: Arc<Pushes>,
+    pulls: Vec<Pull>,
+    sources: Sources,
     ids: IdKey,
     data: PathBuf,
     mappings: PathBuf,
@@ -85,7 +89,13 @@ impl App {
             Arc::clone(&clock),
             sources::hands(),
         ));
-        let pushes = sources::pushes(&config.sources, &reception, &store, &clock, &config.data)?;
+        let around = sources::Around {
+            reception: &reception,
+            store: &store,
+            clock: &clock,
+            spool: &config.data,
+        };
+        let (pushes, pulls) = sources::open(&config.sources, &around)?;
         Ok(Self {
             ids: keys.id_key(),
             keys,
@@ -95,6 +105,8 @@ impl App {
             rules,
             reception,
             pushes: Arc::new(pushes),
+            pulls,
+            sources: config.sources.clone(),
             tokens: Arc::new(tokens),
             data: config.data.clone(),
             mappings: config.mappings.clone(),
@@ -179,7 +191,7 @@ impl App {
             .map_err(Error::internal)?
             .run();
         let handle = server.handle();
-        let mapping = tokio::spawn(Arc::clone(&self.reception).map_due());
+        let attending = self.attend();
         let mut running = pin!(server);
         let served = tokio::select! {
             served = &mut running => served,
@@ -188,7 +200,8 @@ impl App {
                 served
             }
         };
-        mapping.abort();
+        drop(attending);
+        self.retire()?;
         served.map_err(Error::internal)
     }
 }

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
 
-pub use self::sources::{PushSettings, SourceSettings, Sources};
+pub use self::sources::{FolderSettings, PullSettings, PushSettings, SourceSettings, Sources};
 
 /// Where things are, for every subcommand.
 #[derive(Debug, Clone, Args)]

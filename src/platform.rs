@@ -2,9 +2,15 @@
 //! other. What is in them is not its business.
 
 mod body;
+mod folder;
+mod http;
 mod secret;
 mod signature;
+mod source;
 
 pub use self::body::{Body, Coding, Fault, Limits, Spool};
+pub use self::folder::FolderSource;
+pub use self::http::{Credential, Endpoint, HttpSource};
 pub use self::secret::Secret;
 pub use self::signature::{Message, SKEW};
+pub use self::source::{Asked, Page, Source, Trouble};

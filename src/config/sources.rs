@@ -1,9 +1,11 @@
 //! The settings of live sources: the platforms that records come from, by name.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use crate::error::{Error, Result};
 
 /// The sources by name. A name is 1 to 64 of `a-z 0-9 _ -`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -19,6 +21,12 @@ pub struct SourceSettings {
     /// The platform sends records to `POST /platform/records`
     #[serde(default)]
     pub push: Option<PushSettings>,
+    /// The gateway asks the platform for records, page by page
+    #[serde(default)]
+    pub pull: Option<PullSettings>,
+    /// The gateway reads files that are put into a folder
+    #[serde(default)]
+    pub folder: Option<FolderSettings>,
 }
 
 /// How a platform pushes.
@@ -35,7 +43,63 @@ pub struct PushSettings {
     pub max_body_mb: u64,
 }
 
+/// How a platform is asked for records.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PullSettings {
+    /// The page endpoint: https, or http on this machine
+    pub url: String,
+    /// File with the bearer token that the platform gave out
+    #[serde(default)]
+    pub bearer_file: Option<PathBuf>,
+    /// File with the secret that requests are signed with, instead of a token
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+    /// PEM file with the authorities that TLS trusts, instead of those of the machine
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The pause once everything is read, in seconds
+    #[serde(default = "every_s")]
+    pub every_s: u64,
+    /// How many records a page is asked to have
+    #[serde(default = "limit")]
+    pub limit: u32,
+    /// How long a whole page may take, in seconds
+    #[serde(default = "timeout_s")]
+    pub timeout_s: u64,
+}
+
+/// Which folder is read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderSettings {
+    /// The folder; its files are read in the order of their names, each once
+    pub path: PathBuf,
+    /// The pause once everything is read, in seconds
+    #[serde(default = "every_s")]
+    pub every_s: u64,
+}
+
 impl Sources {
+    /// The table `sources` of a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// `Setup`, with the line that cannot be understood.
+    pub fn read(path: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct File {
+            #[serde(default)]
+            sources: Sources,
+        }
+        let wrong = |cause: &dyn std::fmt::Display| {
+            Error::Setup(format!("cannot use {}: {cause}", path.display()))
+        };
+        let text = std::fs::read_to_string(path).map_err(|cause| wrong(&cause))?;
+        let file: File = toml::from_str(&text).map_err(|cause| wrong(&cause))?;
+        Ok(file.sources)
+    }
+
     /// One source that pushes with the secret in a file.
     pub fn of_one_sender(name: &str, tenant: &str, secret: PathBuf) -> Self {
         let push = PushSettings {
@@ -43,7 +107,8 @@ impl Sources {
             at_once: at_once(),
             max_body_mb: max_body_mb(),
         };
-        let settings = SourceSettings { tenant: tenant.to_owned(), push: Some(push) };
+        let tenant = tenant.to_owned();
+        let settings = SourceSettings { tenant, push: Some(push), pull: None, folder: None };
         Self(BTreeMap::from([(name.to_owned(), settings)]))
     }
 }
@@ -54,4 +119,16 @@ fn at_once() -> usize {
 
 fn max_body_mb() -> u64 {
     16
+}
+
+fn every_s() -> u64 {
+    5
+}
+
+fn limit() -> u32 {
+    500
+}
+
+fn timeout_s() -> u64 {
+    60
 }

@@ -23,21 +23,31 @@ pub struct Secret(hmac::Key);
 impl Secret {
     /// Reads a secret; a line end after it is no part of it.
     pub fn read(path: &Path) -> Result<Self> {
+        let text = Self::text(path)?;
+        if (SHORTEST..=LONGEST).contains(&text.len()) {
+            return Ok(Self::new(text.as_bytes()));
+        }
+        Err(Error::Setup(format!(
+            "the secret {}: it has to be 32 to 512 characters: make one with `throughline sources \
+             secret FILE`",
+            path.display()
+        )))
+    }
+
+    /// Reads a file that holds a secret alone, such as a token; nobody but its owner and group may
+    /// be able to.
+    pub fn text(path: &Path) -> Result<String> {
         let wrong = |what: &str| Error::Setup(format!("the secret {}: {what}", path.display()));
         let about = fs::metadata(path).map_err(|cause| wrong(&cause.to_string()))?;
         if about.permissions().mode() & 0o007 != 0 {
             return Err(wrong("everybody can read it: chmod 600 it"));
         }
         let bytes = fs::read(path).map_err(|cause| wrong(&cause.to_string()))?;
-        let text = bytes.trim_ascii_end();
-        let fits = (SHORTEST..=LONGEST).contains(&text.len());
-        if !fits || !text.iter().all(u8::is_ascii_graphic) {
-            return Err(wrong(
-                "it has to be 32 to 512 printable ASCII characters: make one with `throughline \
-                 sources secret FILE`",
-            ));
+        let text = String::from_utf8(bytes.trim_ascii_end().to_vec()).unwrap_or_default();
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(wrong("it has to be printable ASCII characters without a space"));
         }
-        Ok(Self::new(text))
+        Ok(text)
     }
 
     /// Writes a new secret of 256 random bits to a file that is not there yet.
@@ -107,7 +117,8 @@ mod tests {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
             let refused = Secret::read(&path).unwrap_err().to_string();
-            assert!(refused.contains("sources secret") && !refused.contains("s3cret"), "{refused}");
+            assert!(refused.contains("it has to be"), "{refused}");
+            assert!(!refused.contains("s3cret"), "{refused}");
         }
     }
 }

@@ -23,6 +23,7 @@ mod ingest;
 mod layers;
 mod mapping;
 mod order;
+mod pull;
 mod push;
 mod routes;
 mod sentinel;

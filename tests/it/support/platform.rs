@@ -1,6 +1,8 @@
 //! The other side: a reference platform that signs its pushes as `docs/platform.md` says, without
 //! any code of the product.
 
+pub(crate) mod pages;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -39,8 +41,7 @@ pub(crate) struct Push {
 impl Push {
     /// Records of the source `app`, one a line, in a delivery of their own.
     pub(crate) fn of(records: &[Value]) -> Self {
-        let lines: Vec<String> = records.iter().map(Value::to_string).collect();
-        Self::text(lines.join("\n") + "\n")
+        Self::text(ndjson(records))
     }
 
     /// Any body.
@@ -101,6 +102,11 @@ impl Push {
     pub(crate) async fn send(&self, server: &Server) -> Answer {
         server.send(self.request(&server.client, &server.push_url())).await
     }
+}
+
+/// Records, one a line.
+pub(crate) fn ndjson<'a>(records: impl IntoIterator<Item = &'a Value>) -> String {
+    records.into_iter().flat_map(|record| [record.to_string(), "\n".to_owned()]).collect()
 }
 
 /// The seconds since 1970.
