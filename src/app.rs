@@ -1,6 +1,7 @@
 //! The composition: the one place that names concrete adapters, for the command and for the tests.
 
 mod reload;
+mod sources;
 mod storage;
 
 use std::net::TcpListener;
@@ -19,15 +20,19 @@ use crate::cache::{
     Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
-use crate::config::{CacheSettings, Cors, LimitSettings, StoreSettings};
+use crate::config::{CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
+use crate::exchange::pull::Pull;
+use crate::exchange::push::Pushes;
+use crate::exchange::reception::Reception;
 use crate::http::{self, Ports, State};
 use crate::limits::Limits;
 use crate::store::Store;
 
 pub use self::reload::{Goldens, Reload, Watch};
+pub use self::sources::SourceState;
 pub use self::storage::{migrate, open_store};
 
 /// What the store remembers: the hash of the maps by which the records are mapped.
@@ -50,6 +55,8 @@ pub struct Config {
     pub limits: LimitSettings,
     /// Which web pages may call the API.
     pub cors: Cors,
+    /// The platforms that records come from while it serves.
+    pub sources: Sources,
 }
 
 /// The product, put together.
@@ -64,6 +71,10 @@ pub struct App {
     cors: Cors,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
+    reception: Arc<Reception>,
+    pushes: Arc<Pushes>,
+    pulls: Vec<Pull>,
+    sources: Sources,
     ids: IdKey,
     mappings: PathBuf,
 }
@@ -79,10 +90,25 @@ impl App {
         let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
         let store = open_store(&config.data, &config.store, &keys.id_key())?;
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
         let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
         let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
         let secret = CacheSecret::new(*keys.cache_key());
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
+        let reception = Arc::new(Reception::new(
+            Arc::clone(&store),
+            Arc::clone(&rules),
+            keys.id_key(),
+            Arc::clone(&clock),
+            sources::hands(),
+        ));
+        let around = sources::Around {
+            reception: &reception,
+            store: &store,
+            clock: &clock,
+            spool: &config.data,
+        };
+        let (pushes, pulls) = sources::open(&config.sources, &around)?;
         Ok(Self {
             ids: keys.id_key(),
             keys,
@@ -93,7 +119,11 @@ impl App {
             cors: config.cors.clone(),
             cache: config.cache.clone(),
             meter: CacheMeter::default(),
-            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            rules,
+            reception,
+            pushes: Arc::new(pushes),
+            pulls,
+            sources: config.sources.clone(),
             tokens: Arc::new(tokens),
             mappings: config.mappings.clone(),
         })
@@ -179,6 +209,7 @@ impl App {
             tokens: Arc::clone(&self.tokens),
             rules: Arc::clone(&self.rules),
             cors: self.cors.clone(),
+            pushes: Arc::clone(&self.pushes),
         };
         let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
         let factory = move || {
@@ -192,6 +223,7 @@ impl App {
             .map_err(Error::internal)?
             .run();
         let handle = server.handle();
+        let attending = self.attend();
         let mut running = pin!(server);
         let served = tokio::select! {
             served = &mut running => served,
@@ -200,6 +232,8 @@ impl App {
                 served
             }
         };
+        drop(attending);
+        self.retire()?;
         served.map_err(Error::internal)
     }
 }

@@ -5,6 +5,7 @@ pub mod ingest;
 pub mod map;
 pub mod migrate;
 pub mod quarantine;
+pub mod sources;
 pub mod synth;
 pub mod token;
 
@@ -42,6 +43,7 @@ enum Command {
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
     Migrate(migrate::Migrate),
+    Sources(sources::Sources),
     Synth(synth::Synth),
 }
 
@@ -108,6 +110,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
         Command::Map(map) => map.run(&mut context),
         Command::Migrate(migrate) => migrate.run(&mut context),
+        Command::Sources(sources) => sources.run(&mut context),
         Command::Synth(synth) => synth.run(&mut context),
     }?;
     context.out.flush()?;

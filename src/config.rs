@@ -4,6 +4,7 @@ mod cache;
 mod cors;
 mod limits;
 mod redis_url;
+mod sources;
 mod store;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,6 +18,7 @@ pub use self::cache::{CacheSettings, RedisSettings};
 pub use self::cors::Cors;
 pub use self::limits::{Costs, LimitSettings};
 pub use self::redis_url::{RedisAddress, RedisUrl, Topology};
+pub use self::sources::{FolderSettings, PullSettings, PushSettings, SourceSettings, Sources};
 pub use self::store::{Database, DatabaseUrl, StoreSettings};
 
 /// Where things are, for every subcommand.

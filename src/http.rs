@@ -23,6 +23,7 @@ mod pages;
 mod parameters;
 mod path;
 mod prefer;
+mod push;
 mod read;
 pub mod refusal;
 mod resource;
@@ -44,6 +45,7 @@ use crate::clock::Clock;
 use crate::config::Cors;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
+use crate::exchange::push::Pushes;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
@@ -62,6 +64,7 @@ pub struct State {
     limits: Option<Arc<Limits>>,
     tokens: Arc<Tokens>,
     rules: Arc<ArcSwap<Rules>>,
+    pushes: Arc<Pushes>,
     cursors: Cursors,
     base: String,
     metadata: Bytes,
@@ -83,6 +86,8 @@ pub struct Ports {
     pub rules: Arc<ArcSwap<Rules>>,
     /// Which web pages may call.
     pub cors: Cors,
+    /// Which platforms may push, and where their records go.
+    pub pushes: Arc<Pushes>,
 }
 
 impl State {
@@ -104,6 +109,7 @@ impl State {
             limits: ports.limits,
             tokens: ports.tokens,
             rules: ports.rules,
+            pushes: ports.pushes,
             cursors: Cursors::new(keys.cursor_key())?,
             base,
             metadata,

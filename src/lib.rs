@@ -17,6 +17,7 @@ pub mod fhir;
 pub mod http;
 pub mod limits;
 pub mod mapping;
+pub mod platform;
 pub mod policy;
 pub mod store;
 pub mod telemetry;

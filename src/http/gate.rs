@@ -15,7 +15,8 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
-use super::{Refusal, State, compress, cors, limit, routes};
+use super::routes::{self, Access};
+use super::{Refusal, State, compress, cors, limit, push};
 use crate::error::Error;
 use crate::policy::Principal;
 
@@ -82,9 +83,16 @@ fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> 
         return Ok(Some(answer));
     }
     trim(request);
-    if !routes::is_public(request.path()) {
-        let principal = authenticate(request)?;
-        request.extensions_mut().insert(principal);
+    match routes::access(request.path()) {
+        Access::Public => {}
+        Access::Bearer => {
+            let principal = authenticate(request)?;
+            request.extensions_mut().insert(principal);
+        }
+        Access::Signed => {
+            let signed = push::authenticate(request, request.path())?;
+            request.extensions_mut().insert(signed);
+        }
     }
     Ok(None)
 }

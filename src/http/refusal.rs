@@ -36,6 +36,25 @@ pub enum Refusal {
         /// After how many seconds the same request would be let pass.
         seconds: u64,
     },
+    /// A push without a good signature.
+    Unsigned,
+    /// A push of more records than are taken at once.
+    ManyRecords {
+        /// How many are.
+        limit: u64,
+    },
+    /// A body that did not arrive.
+    Slow,
+    /// The caller has too many requests open.
+    Crowded {
+        /// When to ask again, in seconds.
+        retry_after: u32,
+    },
+    /// The server cannot do this at the moment.
+    Later {
+        /// When to ask again, in seconds.
+        retry_after: u32,
+    },
     /// The URL is longer than the limit.
     LongUrl {
         /// In bytes.
@@ -63,7 +82,11 @@ impl Refusal {
             Self::Method { .. } => (405, IssueType::NotSupported),
             Self::NotAcceptable => (406, IssueType::NotSupported),
             Self::MediaType { .. } => (415, IssueType::NotSupported),
-            Self::TooMany { .. } => (429, IssueType::Throttled),
+            Self::TooMany { .. } | Self::Crowded { .. } => (429, IssueType::Throttled),
+            Self::Unsigned => (401, IssueType::Login),
+            Self::ManyRecords { .. } => (413, IssueType::TooLong),
+            Self::Slow => (408, IssueType::Timeout),
+            Self::Later { .. } => (503, IssueType::Transient),
             Self::LongUrl { .. } => (414, IssueType::TooLong),
             Self::LongHeaders { .. } => (431, IssueType::TooLong),
             Self::LongAnswer { .. } => (413, IssueType::TooCostly),
@@ -112,6 +135,20 @@ impl fmt::Display for Refusal {
             Self::TooMany { seconds } => {
                 write!(f, "this is more than your quota: send it again in {seconds} seconds")
             }
+            Self::Unsigned => f.write_str(
+                "a valid signature is required: check the source's name and its key, and that the \
+                 signed lines are those of the request as it is sent",
+            ),
+            Self::ManyRecords { limit } => {
+                write!(f, "the body has more than {limit} lines: send it in several deliveries")
+            }
+            Self::Slow => f.write_str("the body did not arrive: send it again"),
+            Self::Crowded { .. } => {
+                f.write_str("too many requests at once: wait for the answers of some")
+            }
+            Self::Later { .. } => {
+                f.write_str("the server cannot do this at the moment: send the same again later")
+            }
             Self::LongUrl { limit } => write!(f, "the URL is longer than {limit} bytes"),
             Self::LongHeaders { limit } => {
                 write!(f, "the header fields are longer than {limit} bytes")
@@ -152,6 +189,12 @@ impl ResponseError for Refusal {
             }
             Self::Method { allow } => {
                 response.insert_header((header::ALLOW, allow.as_str()));
+            }
+            Self::Unsigned => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Throughline-HMAC-SHA256"));
+            }
+            Self::Crowded { retry_after } | Self::Later { retry_after } => {
+                response.insert_header((header::RETRY_AFTER, *retry_after));
             }
             _ => {}
         }

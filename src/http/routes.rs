@@ -4,7 +4,7 @@ use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
-use super::{Refusal, batch, binary, everything, history, metadata, read, search};
+use super::{Refusal, batch, binary, everything, history, metadata, push, read, search};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +13,15 @@ pub enum Access {
     Public,
     /// Who presents a bearer token.
     Bearer,
+    /// A source that signs the request.
+    Signed,
 }
 
 /// What a route is about (<https://hl7.org/fhir/R4/http.html#summary>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
+    /// Nothing of FHIR.
+    Platform,
     /// The server.
     System,
     /// All resources of a type.
@@ -39,7 +43,7 @@ pub struct Endpoint {
     pub access: Access,
     /// What it is about.
     pub level: Level,
-    /// FHIR's code of the interaction, or the name of the operation.
+    /// FHIR's code of the interaction, or the name of the operation, or one of ours.
     pub interaction: &'static str,
     handler: fn() -> Route,
     /// How it is answered as an entry of a batch, if it is.
@@ -126,6 +130,15 @@ pub const ROUTES: &[Endpoint] = &[
     },
     question!("/fhir/{type}/{id}", Instance, "read", read::read),
     question!("/fhir/{type}", Type, "search-type", search::search),
+    Endpoint {
+        method: "POST",
+        pattern: "/platform/records",
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "push",
+        handler: || web::to(push::push),
+        entry: None,
+    },
 ];
 
 /// The codes of the interactions of one level, each once.
@@ -146,9 +159,10 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
     ROUTES.iter().find(is_it).map(|endpoint| endpoint.interaction)
 }
 
-/// Whether anybody may call this path.
-pub(super) fn is_public(path: &str) -> bool {
-    ROUTES.iter().any(|endpoint| endpoint.access == Access::Public && endpoint.pattern == path)
+/// Who may call this path. Whatever is in no row, or has variable segments, is behind a token.
+pub(super) fn access(path: &str) -> Access {
+    let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
+    row.map_or(Access::Bearer, |endpoint| endpoint.access)
 }
 
 /// The first row of a question that a path, whose segments are decoded, matches.

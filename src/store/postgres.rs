@@ -7,6 +7,7 @@
 mod address;
 mod engine;
 mod fault;
+mod feeds;
 mod index;
 mod pool;
 mod quarantine;

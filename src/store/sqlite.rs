@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, one writer, and readers that never wait for it.
 
 mod connection;
+mod feeds;
 mod isolated;
 mod projection;
 mod quarantine;
@@ -12,7 +13,7 @@ mod source;
 mod write;
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
@@ -86,6 +87,11 @@ impl SqliteStore {
         let writer = Writer::new(connection, fingerprint);
         Ok(Self { readers: Readers::new(location), writer: Mutex::new(writer) })
     }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A writer that panicked has rolled back when its transaction was dropped.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn bring_up_to_date(
@@ -135,9 +141,7 @@ impl Store for SqliteStore {
     }
 
     fn write(&self) -> Result<Box<dyn Write + '_>> {
-        // A writer that panicked has rolled back when its transaction was dropped.
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(Transaction::begin(writer)?))
+        Ok(Box::new(Transaction::begin(self.writer())?))
     }
 
     fn quarantine(&self) -> Result<Vec<Quarantined>> {

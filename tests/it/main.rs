@@ -38,6 +38,8 @@ mod mapping;
 mod migrate;
 mod order;
 mod postgres_replicas;
+mod pull;
+mod push;
 mod redis_faults;
 mod redis_topology;
 mod replicas;

@@ -36,7 +36,7 @@ async fn the_capability_statement_says_what_is_served() {
         let mut expected: Vec<String> = ROUTES
             .iter()
             .filter(|endpoint| match endpoint.level {
-                Level::System | Level::Operation => false,
+                Level::System | Level::Operation | Level::Platform => false,
                 Level::Instance => true,
                 Level::Type => param::search_type(name).is_some(),
             })

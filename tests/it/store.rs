@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use throughline::domain::{Coding, FhirId, Kind, Op, Record, TenantId};
+use throughline::domain::{Coding, FhirId, Kind, Op, Record, SourceId, TenantId};
 use throughline::fhir::search::param::search_type;
 use throughline::fhir::search::{
     Condition, Cursor, Direction, Include, IndexRow, Operand, Prefix, Query, SortValue, Test,
@@ -12,7 +12,8 @@ use throughline::fhir::search::{
 };
 use throughline::policy::{Action, Permit, Principal};
 use throughline::store::{
-    Accepted, Durability, NewResource, Page, Quarantined, SqliteStore, Store, StoredResource,
+    Accepted, Delivery, Durability, Feed, Lease, NewResource, Page, Quarantined, SqliteStore,
+    Store, StoredResource,
 };
 use throughline::{Error, Result};
 
@@ -762,6 +763,84 @@ fn readers_see_the_last_commit_while_a_write_is_open() {
     write.commit().unwrap();
     let seen = store.read(&permit("Encounter"), &fhir_id("e")).unwrap().unwrap();
     assert_eq!(seen.version_id, "2");
+}
+
+fn source(practice: &str, name: &str) -> SourceId {
+    SourceId { tenant: tenant(practice), name: name.parse().unwrap() }
+}
+
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn delivery(id: &str, received: i64, answer: &str) -> Delivery {
+    Delivery {
+        id: id.into(),
+        digest: hash(7),
+        received: second(received),
+        answer: answer.as_bytes().to_vec(),
+    }
+}
+
+#[test]
+fn a_delivery_is_kept_once_until_it_is_forgotten() {
+    every_store(|store| {
+        let (ours, other) = (source("hv", "app"), source("hv", "web"));
+        assert_eq!(store.delivery(&ours, "d1").unwrap(), None);
+        store.keep_delivery(&ours, &delivery("d1", 100, "first"), second(0)).unwrap();
+        store.keep_delivery(&ours, &delivery("d1", 101, "second"), second(0)).unwrap();
+        assert_eq!(store.delivery(&ours, "d1").unwrap(), Some(delivery("d1", 100, "first")));
+        assert_eq!(store.delivery(&other, "d1").unwrap(), None);
+        assert_eq!(store.delivery(&source("xx", "app"), "d1").unwrap(), None);
+        store.keep_delivery(&other, &delivery("d2", 200, "third"), second(101)).unwrap();
+        assert_eq!(store.delivery(&ours, "d1").unwrap(), None, "it is too old now");
+        assert_eq!(store.last_delivery(&other).unwrap(), Some(second(200)));
+        assert_eq!(store.last_delivery(&ours).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_lease_has_one_holder_until_it_ends_or_is_given_back() {
+    every_store(|store| {
+        let (ours, other) = (source("hv", "app"), source("xx", "app"));
+        let lease = |holder: &str, ends| Lease { holder: holder.into(), ends: second(ends) };
+        assert!(store.take_lease(&ours, &lease("a", 100), second(50)).unwrap());
+        assert!(!store.take_lease(&ours, &lease("b", 150), second(99)).unwrap());
+        assert!(store.take_lease(&other, &lease("b", 150), second(99)).unwrap());
+        assert!(store.take_lease(&ours, &lease("a", 110), second(99)).unwrap(), "renewed");
+        assert!(!store.take_lease(&ours, &lease("b", 160), second(109)).unwrap());
+        assert!(store.take_lease(&ours, &lease("b", 160), second(110)).unwrap(), "ended");
+        store.free_lease(&ours, "a").unwrap();
+        assert_eq!(store.lease(&ours).unwrap(), Some(lease("b", 160)), "not a's to give back");
+        store.free_lease(&ours, "b").unwrap();
+        assert_eq!(store.lease(&ours).unwrap(), None);
+        assert!(store.take_lease(&ours, &lease("a", 170), second(120)).unwrap());
+    });
+}
+
+#[test]
+fn only_the_holder_of_the_lease_moves_a_cursor() {
+    every_store(|store| {
+        let ours = source("hv", "app");
+        assert_eq!(store.feed(&ours).unwrap(), Feed::default());
+        let read = Feed {
+            cursor: Some("c1".into()),
+            moved: Some(second(10)),
+            answered: Some(second(11)),
+            failures: 0,
+            trouble: None,
+        };
+        assert!(!store.put_feed(&ours, "a", &read).unwrap(), "nobody has the lease");
+        let lease = |holder: &str| Lease { holder: holder.into(), ends: second(100) };
+        assert!(store.take_lease(&ours, &lease("a"), second(0)).unwrap());
+        assert!(store.put_feed(&ours, "a", &read).unwrap());
+        let troubled = Feed { failures: 3, trouble: Some("unreachable".into()), ..read.clone() };
+        assert!(!store.put_feed(&ours, "b", &troubled).unwrap());
+        assert_eq!(store.feed(&ours).unwrap(), read);
+        assert!(store.put_feed(&ours, "a", &troubled).unwrap());
+        assert_eq!(store.feed(&ours).unwrap(), troubled);
+        assert_eq!(store.feed(&source("xx", "app")).unwrap(), Feed::default());
+    });
 }
 
 #[test]

@@ -51,7 +51,11 @@ pub(super) fn write(
     writeln!(out, "\n  FHIR base  {base}")?;
     writeln!(out, "  metadata   {base}/metadata (needs no token)")?;
     writeln!(out, "  token      {token}")?;
-    writeln!(out, "             holds for 12 hours; curl reads it from {header}\n")?;
+    writeln!(out, "             holds for 12 hours; curl reads it from {header}")?;
+    let secret = quoted(&config.data.canonicalize()?.join(super::SECRET_FILE));
+    let push = base.replace(crate::http::FHIR, "/platform/records");
+    writeln!(out, "  push       {push}, as source `{}`", super::SENDER)?;
+    writeln!(out, "             the secret is in {secret}; docs/platform.md says how to sign\n")?;
     writeln!(out, "Try, in another terminal:\n")?;
     let curl = format!("curl -sS -H @{header}");
     let read = example(app)?;

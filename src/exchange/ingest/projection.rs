@@ -50,8 +50,19 @@ impl<'a> Projector<'a> {
         report: &mut Report,
     ) -> Result<usize> {
         let due = write.dirty(limit)?;
+        self.map(write, &due, report)?;
+        Ok(due.len())
+    }
+
+    /// Maps these records, whether or not they are due.
+    pub(crate) fn map(
+        &mut self,
+        write: &mut dyn Write,
+        records: &[(TenantId, Kind, String)],
+        report: &mut Report,
+    ) -> Result<()> {
         let memory = RefCell::default();
-        for (tenant, kind, id) in &due {
+        for (tenant, kind, id) in records {
             let record = write.record(tenant, *kind, id)?;
             let mut made = Made::default();
             if let Some(record) = &record {
@@ -69,7 +80,7 @@ impl<'a> Projector<'a> {
             report.mapped += 1;
             write.put_projection(tenant, *kind, id, made.resources)?;
         }
-        Ok(due.len())
+        Ok(())
     }
 
     fn project(

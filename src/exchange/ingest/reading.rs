@@ -64,7 +64,9 @@ fn store(
         for (file, line, item) in batch {
             let arrival = Arrival { origin: format!("{file}:{line}"), received };
             match item {
-                Ok(incoming) => intake::store(&mut *write, &incoming, &arrival, report)?,
+                Ok(incoming) => {
+                    intake::store(&mut *write, &incoming, &arrival, report)?;
+                }
                 Err(refused) => intake::refuse(&mut *write, *refused, &arrival, report)?,
             }
         }

@@ -27,6 +27,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0003_search.sql"),
         loses: None,
     },
+    Migration {
+        number: 4,
+        name: "feeds",
+        sql: include_str!("migrations/0004_feeds.sql"),
+        loses: None,
+    },
 ];
 /// Marks the file as ours (`application_id`): "thrl".
 const APPLICATION: i64 = 0x7468_726c;

@@ -31,6 +31,14 @@ impl Writer {
     pub(super) fn new(connection: Connection, fingerprint: String) -> Self {
         Self { connection, records: RefCell::default(), seen: -1, fingerprint }
     }
+
+    /// Writes something that is no record, outside of a transaction.
+    pub(super) fn run<T>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        write(&self.connection).map_err(broken)
+    }
 }
 
 /// An open transaction, undone when dropped.

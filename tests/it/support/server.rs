@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::{CacheSettings, Cors, LimitSettings};
+use throughline::config::{CacheSettings, Cors, LimitSettings, Sources};
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
 use throughline::store::{NewResource, StoredResource};
@@ -29,13 +29,13 @@ pub(crate) struct Server {
     /// `http://127.0.0.1:PORT/fhir`.
     pub(crate) base: String,
     pub(crate) token: String,
-    client: Client,
+    pub(crate) client: Client,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     _data: Arc<TempDir>,
 }
 
-/// A server without any resources.
+/// A server without any resources and sources.
 pub(crate) fn spawn() -> Server {
     spawn_on(Arc::new(tempfile::tempdir().unwrap()), CacheSettings::default())
 }
@@ -51,16 +51,23 @@ pub(crate) fn spawn_limited(
     cache: CacheSettings,
     limits: LimitSettings,
 ) -> Server {
-    spawn_with(data, Config { cache, limits, ..Config::default() })
+    spawn_as(data, Config { cache, limits, ..Config::default() })
 }
 
 /// A server that web pages of these origins may call.
 pub(crate) fn spawn_for(origins: &[&str]) -> Server {
     let cors = Cors { origins: origins.iter().map(|&origin| origin.to_owned()).collect() };
-    spawn_with(Arc::new(tempfile::tempdir().unwrap()), Config { cors, ..Config::default() })
+    spawn_as(Arc::new(tempfile::tempdir().unwrap()), Config { cors, ..Config::default() })
 }
 
-fn spawn_with(data: Arc<TempDir>, config: Config) -> Server {
+/// A server without any resources; its sources may have files in the data folder.
+pub(crate) fn spawn_with(sources: impl FnOnce(&Path) -> Sources) -> Server {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let sources = sources(data.path());
+    spawn_as(data, Config { sources, ..Config::default() })
+}
+
+fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let config = Config { data: data.path().to_owned(), mappings, ..config };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
@@ -137,6 +144,11 @@ impl Answer {
 }
 
 impl Server {
+    /// Where records are pushed to.
+    pub(crate) fn push_url(&self) -> String {
+        self.base.replace("/fhir", "/platform/records")
+    }
+
     /// A request without a token; `path` is below the base, or an absolute URL.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = match path {

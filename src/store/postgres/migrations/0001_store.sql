@@ -188,3 +188,36 @@ CREATE TABLE isolated_quarantine (
     number bigint PRIMARY KEY,
     body   bytea NOT NULL
 );
+
+-- Pushed deliveries that were taken in, and what was answered, for as long as they may be repeated.
+CREATE TABLE delivery (
+    tenant   text COLLATE "C" NOT NULL,
+    source   text COLLATE "C" NOT NULL,
+    id       text COLLATE "C" NOT NULL,
+    digest   bytea NOT NULL,
+    received bigint NOT NULL,
+    answer   bytea NOT NULL,
+    PRIMARY KEY (tenant, source, id)
+);
+CREATE INDEX delivery_received ON delivery (received);
+
+-- Who reads a source, and until when nobody else may.
+CREATE TABLE lease (
+    tenant text COLLATE "C" NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    holder text COLLATE "C" NOT NULL,
+    ends   bigint NOT NULL,
+    PRIMARY KEY (tenant, source)
+);
+
+-- How far a source has been read.
+CREATE TABLE feed (
+    tenant   text COLLATE "C" NOT NULL,
+    source   text COLLATE "C" NOT NULL,
+    cursor   text,
+    moved    bigint,
+    answered bigint,
+    failures bigint NOT NULL,
+    trouble  text COLLATE "C",
+    PRIMARY KEY (tenant, source)
+);
