@@ -1,8 +1,9 @@
 //! The composition: the one place that names concrete adapters, for the command and for the tests.
 
 mod reload;
+mod sources;
+mod storage;
 
-use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -12,36 +13,50 @@ use std::time::Duration;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Service, HttpServer, web};
 use arc_swap::ArcSwap;
+use prometheus_client::registry::Registry;
 
 use crate::auth::{Keys, Tokens};
-use crate::cache::{Cache, CacheSecret, MemoryCache, ReadThrough, RedisCache};
+use crate::cache::{
+    Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
+};
 use crate::clock::Clock;
+use crate::config::{CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
+use crate::exchange::pull::Pull;
+use crate::exchange::push::Pushes;
+use crate::exchange::reception::Reception;
 use crate::http::{self, Ports, State};
-use crate::store::{SqliteStore, Store};
+use crate::limits::Limits;
+use crate::store::Store;
 
 pub use self::reload::{Goldens, Reload, Watch};
+pub use self::sources::SourceState;
+pub use self::storage::{migrate, open_store};
 
-/// The file in the data folder that names the maps by which the records are mapped.
+/// What the store remembers: the hash of the maps by which the records are mapped.
 const MAPPED_BY: &str = "mapped-by";
 /// How long open requests may take once the server is told to stop, in seconds.
 const GRACE_S: u64 = 10;
-/// How much memory the cache in process may take.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// How long a resource stays cached; it cannot be stale, so this only bounds what lies about.
-const CACHED_FOR: Duration = Duration::from_hours(1);
 
 /// What the composition needs to know.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
-    /// Folder of the store and of the keys.
+    /// Folder of the keys, and of the store where that is a file.
     pub data: PathBuf,
+    /// Which store is used.
+    pub store: StoreSettings,
     /// Folder of the maps, code tables and models.
     pub mappings: PathBuf,
-    /// Redis to cache in, if there is one.
-    pub redis_url: Option<String>,
+    /// What is cached, and where.
+    pub cache: CacheSettings,
+    /// How much clients may ask for.
+    pub limits: LimitSettings,
+    /// Which web pages may call the API.
+    pub cors: Cors,
+    /// The platforms that records come from while it serves.
+    pub sources: Sources,
 }
 
 /// The product, put together.
@@ -49,11 +64,18 @@ pub struct App {
     keys: Keys,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    redis_url: Option<String>,
+    cache: CacheSettings,
+    redis: Option<RedisLink>,
+    meter: CacheMeter,
+    limits: Option<Arc<Limits>>,
+    cors: Cors,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
+    reception: Arc<Reception>,
+    pushes: Arc<Pushes>,
+    pulls: Vec<Pull>,
+    sources: Sources,
     ids: IdKey,
-    data: PathBuf,
     mappings: PathBuf,
 }
 
@@ -64,19 +86,45 @@ impl App {
     ///
     /// `Setup`, with what to put right.
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
+        config.cors.check()?;
         let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
-        let store = SqliteStore::open(&config.data.join("store.sqlite"))?;
+        let store = open_store(&config.data, &config.store, &keys.id_key())?;
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
         let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
+        let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
+        let secret = CacheSecret::new(*keys.cache_key());
+        let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
+        let reception = Arc::new(Reception::new(
+            Arc::clone(&store),
+            Arc::clone(&rules),
+            keys.id_key(),
+            Arc::clone(&clock),
+            sources::hands(),
+        ));
+        let around = sources::Around {
+            reception: &reception,
+            store: &store,
+            clock: &clock,
+            spool: &config.data,
+        };
+        let (pushes, pulls) = sources::open(&config.sources, &around)?;
         Ok(Self {
             ids: keys.id_key(),
             keys,
             clock,
-            store: Arc::new(store),
-            redis_url: config.redis_url.clone(),
-            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            store,
+            redis,
+            limits: limits.map(Arc::new),
+            cors: config.cors.clone(),
+            cache: config.cache.clone(),
+            meter: CacheMeter::default(),
+            rules,
+            reception,
+            pushes: Arc::new(pushes),
+            pulls,
+            sources: config.sources.clone(),
             tokens: Arc::new(tokens),
-            data: config.data.clone(),
             mappings: config.mappings.clone(),
         })
     }
@@ -93,8 +141,8 @@ impl App {
         let ingest = self.ingest(&rules);
         let is_new = self.store.record_counts()?.is_empty();
         let report = ingest.files(paths, &mut |_| ())?;
-        let mark = fs::read_to_string(self.data.join(MAPPED_BY));
-        if !is_new && mark.is_ok_and(|hash| hash != rules.maps.hash()) {
+        let mapped_by = self.store.fact(MAPPED_BY)?;
+        if !is_new && mapped_by.as_deref() != Some(rules.maps.hash()) {
             ingest.reproject(None, &mut |_| ())?;
         }
         self.remember(&rules)?;
@@ -109,7 +157,9 @@ impl App {
 
     /// Notes by which maps the records are mapped.
     fn remember(&self, rules: &Rules) -> Result<()> {
-        fs::write(self.data.join(MAPPED_BY), rules.maps.hash()).map_err(Error::internal)
+        let mut write = self.store.write()?;
+        write.set_fact(MAPPED_BY, rules.maps.hash())?;
+        write.commit()
     }
 
     /// The installation's keys.
@@ -122,19 +172,31 @@ impl App {
         &self.tokens
     }
 
+    /// Names what this product counts to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        self.meter.register(registry);
+        if let Some(redis) = &self.redis {
+            redis.register(registry);
+        }
+        if let Some(limits) = &self.limits {
+            limits.register(registry);
+        }
+    }
+
     /// The FHIR base URL of a server that listens there.
     pub fn base(listener: &TcpListener) -> Result<String> {
         let address = listener.local_addr().map_err(Error::internal)?;
         Ok(format!("http://{address}{}", http::FHIR))
     }
 
-    /// Memory, in front of Redis if there is one; Redis wants to be named inside a Tokio runtime.
-    fn cache(&self) -> Result<ReadThrough> {
-        let shared = self.redis_url.as_deref().map(|url| {
-            let secret = CacheSecret::new(*self.keys.cache_key());
-            RedisCache::new(url, &secret, CACHED_FOR).map(|redis| Arc::new(redis) as Arc<dyn Cache>)
+    /// Memory, in front of Redis if there is one.
+    fn cache(&self) -> ReadThrough {
+        let secret = CacheSecret::new(*self.keys.cache_key());
+        let (keep, meter) = (self.cache.keep(), &self.meter);
+        let shared = self.redis.clone().map(|link| {
+            Arc::new(RedisCache::new(link, &secret, keep, meter.clone())) as Arc<dyn Cache>
         });
-        Ok(ReadThrough::new(MemoryCache::new(CACHE_BYTES, CACHED_FOR), shared.transpose()?))
+        ReadThrough::new(MemoryCache::new(self.cache.memory(), keep), shared, meter.clone())
     }
 
     /// Serves until `stop` is done, and then until the open requests are answered.
@@ -142,9 +204,12 @@ impl App {
         let base = Self::base(&listener)?;
         let ports = Ports {
             store: Arc::clone(&self.store),
-            cache: self.cache()?,
+            cache: self.cache(),
+            limits: self.limits.clone(),
             tokens: Arc::clone(&self.tokens),
             rules: Arc::clone(&self.rules),
+            cors: self.cors.clone(),
+            pushes: Arc::clone(&self.pushes),
         };
         let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
         let factory = move || {
@@ -158,6 +223,7 @@ impl App {
             .map_err(Error::internal)?
             .run();
         let handle = server.handle();
+        let attending = self.attend();
         let mut running = pin!(server);
         let served = tokio::select! {
             served = &mut running => served,
@@ -166,6 +232,8 @@ impl App {
                 served
             }
         };
+        drop(attending);
+        self.retire()?;
         served.map_err(Error::internal)
     }
 }

@@ -3,9 +3,13 @@
 //! A key names one version of one resource under one map set, so that what is found under it can
 //! never be outdated; whether that version is the current one is asked of the store first.
 
-mod breaker;
+mod changes;
+mod flight;
+mod fresh;
 mod key;
 mod memory;
+mod meter;
+mod once;
 mod read_through;
 mod redis;
 mod seal;
@@ -14,10 +18,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use self::changes::{Changes, Epoch, Scope};
+pub use self::fresh::Fresh;
 pub use self::key::CacheKey;
 pub use self::memory::MemoryCache;
+pub use self::meter::{CacheMeter, Layer, Lookup};
+pub use self::once::{MemoryOnce, Once};
 pub use self::read_through::ReadThrough;
-pub use self::redis::{RedisCache, RedisCounts};
+pub use self::redis::{Fault, RedisCache, RedisLink, RedisOnce};
 pub use self::seal::CacheSecret;
 
 /// A boxed future, so that the port can be a trait object.

@@ -3,7 +3,9 @@
 pub mod demo;
 pub mod ingest;
 pub mod map;
+pub mod migrate;
 pub mod quarantine;
+pub mod sources;
 pub mod synth;
 pub mod token;
 
@@ -16,7 +18,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Folders, Logging};
+use crate::config::{Database, Folders, Logging, StoreSettings};
 use crate::telemetry;
 
 /// Reads a therapy platform's records, and serves them as FHIR R4.
@@ -25,6 +27,8 @@ use crate::telemetry;
 pub struct Cli {
     #[command(flatten)]
     folders: Folders,
+    #[command(flatten)]
+    database: Database,
     #[command(flatten)]
     logging: Logging,
     #[command(subcommand)]
@@ -38,6 +42,8 @@ enum Command {
     Ingest(ingest::Ingest),
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
+    Migrate(migrate::Migrate),
+    Sources(sources::Sources),
     Synth(synth::Synth),
 }
 
@@ -45,6 +51,8 @@ enum Command {
 pub struct Context<'a> {
     /// Where things are.
     pub folders: Folders,
+    /// Which store is used.
+    pub store: StoreSettings,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Results.
@@ -92,13 +100,17 @@ where
 
 fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<Outcome> {
     telemetry::start(&cli.logging)?;
-    let mut context = Context { folders: cli.folders, clock: Arc::new(SystemClock), out, err };
+    let store = StoreSettings { url: cli.database.database_url, ..StoreSettings::default() };
+    let clock = Arc::new(SystemClock);
+    let mut context = Context { folders: cli.folders, store, clock, out, err };
     let outcome = match cli.command {
         Command::Demo(demo) => demo.run(&mut context),
         Command::Token(token) => token.run(&mut context),
         Command::Ingest(ingest) => ingest.run(&mut context),
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
         Command::Map(map) => map.run(&mut context),
+        Command::Migrate(migrate) => migrate.run(&mut context),
+        Command::Sources(sources) => sources.run(&mut context),
         Command::Synth(synth) => synth.run(&mut context),
     }?;
     context.out.flush()?;

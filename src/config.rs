@@ -1,11 +1,25 @@
 //! Settings, from flags and from `THROUGHLINE_*` variables; nothing else reads the environment.
 
+mod cache;
+mod cors;
+mod limits;
+mod redis_url;
+mod sources;
+mod store;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
+
+pub use self::cache::{CacheSettings, RedisSettings};
+pub use self::cors::Cors;
+pub use self::limits::{Costs, LimitSettings};
+pub use self::redis_url::{RedisAddress, RedisUrl, Topology};
+pub use self::sources::{FolderSettings, PullSettings, PushSettings, SourceSettings, Sources};
+pub use self::store::{Database, DatabaseUrl, StoreSettings};
 
 /// Where things are, for every subcommand.
 #[derive(Debug, Clone, Args)]
@@ -65,9 +79,10 @@ pub struct Serving {
     /// Address to listen on; the demo listens on loopback only
     #[arg(long, env = "THROUGHLINE_ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub address: IpAddr,
-    /// Redis to cache in, such as `redis://127.0.0.1:6379`; without it the cache is in process
+    /// Redis to share, such as `redis://127.0.0.1:6379`; `redis+sentinel://` and `redis+cluster://`
+    /// take several addresses; without it everything is in process
     #[arg(long, env = "THROUGHLINE_REDIS_URL", value_name = "URL", hide_env_values = true)]
-    pub redis_url: Option<String>,
+    pub redis_url: Option<RedisUrl>,
 }
 
 impl Serving {

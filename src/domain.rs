@@ -4,7 +4,9 @@
 mod id;
 mod kind;
 mod record;
+mod source;
 
 pub use id::{FhirId, IdKey, TenantId, TenantIds};
 pub use kind::Kind;
 pub use record::{Coding, Op, Record};
+pub use source::{SourceId, SourceName};

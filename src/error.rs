@@ -49,6 +49,9 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A service that the request needs does not answer; the same request may succeed later.
+    #[error("a service that this request needs does not answer: send it again later")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Configuration, folders or files that the operator has to put right.
     #[error("{0}")]
     Setup(String),
@@ -66,6 +69,11 @@ impl Error {
     /// A request for something this server does not offer.
     pub fn not_supported(expression: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::NotSupported { expression: Some(expression.into()), hint: hint.into() }
+    }
+
+    /// A service that does not answer, with the cause for the log.
+    pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause.into())
     }
 
     /// A fault of ours, with its cause for the log.

@@ -1,4 +1,7 @@
 //! The use cases: what the gateway does with records and resources.
 
 pub mod ingest;
+pub mod pull;
+pub mod push;
+pub mod reception;
 pub mod synth;

@@ -3,6 +3,9 @@
 pub mod bundle;
 pub mod capability;
 pub mod outcome;
+pub mod pretty;
 pub mod profile;
 pub mod r4;
+pub mod raw;
 pub mod search;
+pub mod subset;

@@ -3,18 +3,35 @@
 //! A request passes the gate (limits, token, format), finds its route in the table, and a handler
 //! asks for a permit, reads, and renders. What is refused is an `OperationOutcome`, always.
 
+mod answer;
+mod asking;
+mod batch;
+mod binary;
+mod body;
+mod call;
+mod compress;
+mod conditions;
+mod cors;
 mod cursor;
+mod everything;
 mod gate;
 mod history;
+mod limit;
 mod metadata;
 mod negotiate;
+mod pages;
 mod parameters;
 mod path;
+mod prefer;
+mod push;
 mod read;
 pub mod refusal;
 mod resource;
 pub mod routes;
 mod search;
+mod searchset;
+mod shape;
+mod weights;
 
 use std::sync::Arc;
 
@@ -25,9 +42,13 @@ use self::cursor::Cursors;
 use crate::auth::{Keys, Tokens};
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
+use crate::config::Cors;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
+use crate::exchange::push::Pushes;
 use crate::fhir::capability;
+use crate::fhir::r4::Elements;
+use crate::limits::Limits;
 use crate::store::Store;
 
 pub use self::gate::gate;
@@ -40,11 +61,15 @@ pub const FHIR: &str = "/fhir";
 pub struct State {
     store: Arc<dyn Store>,
     cache: ReadThrough,
+    limits: Option<Arc<Limits>>,
     tokens: Arc<Tokens>,
     rules: Arc<ArcSwap<Rules>>,
+    pushes: Arc<Pushes>,
     cursors: Cursors,
     base: String,
     metadata: Bytes,
+    elements: Elements,
+    cors: Cors,
 }
 
 /// What the handlers need from the rest of the product.
@@ -53,10 +78,16 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     /// Where their bytes are found faster.
     pub cache: ReadThrough,
+    /// How much they may ask for, where that is limited.
+    pub limits: Option<Arc<Limits>>,
     /// Who may call.
     pub tokens: Arc<Tokens>,
     /// The maps that made the resources; part of the cache's keys.
     pub rules: Arc<ArcSwap<Rules>>,
+    /// Which web pages may call.
+    pub cors: Cors,
+    /// Which platforms may push, and where their records go.
+    pub pushes: Arc<Pushes>,
 }
 
 impl State {
@@ -75,11 +106,15 @@ impl State {
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
+            limits: ports.limits,
             tokens: ports.tokens,
             rules: ports.rules,
+            pushes: ports.pushes,
             cursors: Cursors::new(keys.cursor_key())?,
             base,
             metadata,
+            elements: Elements::new(),
+            cors: ports.cors,
         })
     }
 }

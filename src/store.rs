@@ -3,7 +3,13 @@
 //! The methods block, and are short: a read takes microseconds, a batch is one transaction. Every
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
+mod feeds;
+mod postgres;
+mod quarantined;
+mod record;
+mod sql;
 mod sqlite;
+mod upgrade;
 mod versions;
 
 use std::sync::Arc;
@@ -15,7 +21,10 @@ use crate::error::Result;
 use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
 
+pub use self::feeds::{Delivery, Feed, Feeds, Lease};
+pub use self::postgres::PostgresStore;
 pub use self::sqlite::{Durability, SqliteStore};
+pub use self::upgrade::{Upgrade, Upgraded};
 
 /// One version of a resource as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,12 +119,30 @@ pub struct Page {
     pub included: Vec<StoredResource>,
     /// Where the next page starts; `None` on the last.
     pub next: Option<Cursor>,
-    /// How many match in all.
-    pub total: u64,
+    /// How many match in all, where that was asked for and counted to the end.
+    pub total: Option<u64>,
+}
+
+/// What is asked of a patient's compartment (<https://hl7.org/fhir/R4/patient-operation-everything.html>).
+#[derive(Debug, Clone)]
+pub struct Everything {
+    /// The patient.
+    pub patient: FhirId,
+    /// The types that are wanted; all where it is empty.
+    pub types: Vec<&'static str>,
+    /// Only what was updated since.
+    pub since: Option<Timestamp>,
+    /// The page size.
+    pub count: usize,
+    /// Where the previous page ended.
+    pub after: Option<Cursor>,
 }
 
 /// What HTTP asks of a store.
-pub trait Store: Send + Sync {
+pub trait Store: Feeds + Send + Sync {
+    /// Whether a read takes microseconds and waits for nothing, so that it may run where others
+    /// wait for it. A store across a network has to be asked from a thread that may block.
+    fn is_embedded(&self) -> bool;
     /// The current version of a resource.
     fn read(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>>;
     /// One version of a resource.
@@ -129,6 +156,9 @@ pub trait Store: Send + Sync {
     fn history(&self, permit: &Permit, id: &FhirId) -> Result<Vec<StoredResource>>;
     /// A page of a search.
     fn search(&self, permit: &Permit, query: &Query) -> Result<Page>;
+    /// A page of everything in a patient's compartment, of the types that the permit, which is one
+    /// for the Patient, reaches; ordered by type and id.
+    fn everything(&self, permit: &Permit, scope: &Everything) -> Result<Page>;
     /// The current version of a resource without its bytes, for the cache's key and for `304`.
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>>;
     /// Opens the one write transaction; dropping it without `commit` undoes everything.
@@ -141,10 +171,17 @@ pub trait Store: Send + Sync {
     fn record_counts(&self) -> Result<Vec<(Kind, u64)>>;
     /// How many current resources there are by type.
     fn resource_counts(&self) -> Result<Vec<(String, u64)>>;
+    /// What the installation remembers of itself under a name.
+    fn fact(&self, name: &str) -> Result<Option<String>>;
 }
 
 /// One write transaction. What it reads includes what it wrote.
 pub trait Write {
+    /// Says which records are about to be offered, so that a store across a network can learn of
+    /// all of them at once. It may be left out.
+    fn expect(&mut self, _records: &[(TenantId, Kind, String)]) -> Result<()> {
+        Ok(())
+    }
     /// Offers a record version; `links` are the records that it refers to. A note with data of
     /// which the isolated plane holds a higher version with data is `Older`.
     fn put_record(
@@ -207,6 +244,10 @@ pub trait Write {
     fn isolated_body(&self, number: i64) -> Result<Option<Vec<u8>>>;
     /// Takes an entry out of quarantine, once it has been replayed.
     fn release(&mut self, number: i64) -> Result<()>;
+    /// Remembers something under a name, unless something is; answers what is remembered.
+    fn claim_fact(&mut self, name: &str, value: &str) -> Result<String>;
+    /// Remembers something under a name.
+    fn set_fact(&mut self, name: &str, value: &str) -> Result<()>;
     /// Makes it durable.
     fn commit(self: Box<Self>) -> Result<()>;
 }

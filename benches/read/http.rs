@@ -1,8 +1,9 @@
-//! A cached read over HTTP, against a bare actix route that returns the same bytes.
+//! Reads over HTTP, against a bare actix route that returns the same bytes.
 
 use std::future::pending;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,74 +13,132 @@ use actix_web::{App as Service, HttpResponse, HttpServer};
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
+use throughline::config::{CacheSettings, LimitSettings};
 
 use crate::load::Load;
 use crate::practice;
+use crate::redis::Redis;
 
 /// Measurements of each server, taken in turn.
 const ROUNDS: usize = 5;
 /// How long each lasts.
 const LENGTH: Duration = Duration::from_secs(3);
-/// What a cached read may cost, in reads of the bare route.
-const LIMIT: f64 = 5.0;
+
+/// A server to be measured.
+struct Case {
+    name: &'static str,
+    cache: CacheSettings,
+    limits: LimitSettings,
+    /// What a read may cost, in reads of the bare route.
+    limit: Option<f64>,
+}
+
+/// The servers: what is kept where, and what is limited.
+fn cases(redis: Option<&Redis>) -> Vec<Case> {
+    let off = LimitSettings::default;
+    let on = || LimitSettings { quota: 1_000_000_000, ..off() };
+    let kept = CacheSettings::default;
+    let mut cases = vec![
+        Case { name: "found in process", cache: kept(), limits: off(), limit: Some(5.0) },
+        Case { name: "… with a rate limit in process", cache: kept(), limits: on(), limit: None },
+    ];
+    if let Some(redis) = redis {
+        let both = || CacheSettings::with_redis(Some(redis.url().into()));
+        let shared = || CacheSettings { memory_mb: 0, ..both() };
+        cases.extend([
+            Case { name: "found in Redis only", cache: shared(), limits: off(), limit: None },
+            Case {
+                name: "… in process, Redis behind", cache: both(), limits: off(), limit: None
+            },
+            Case { name: "… and a shared rate limit", cache: both(), limits: on(), limit: None },
+        ]);
+    }
+    cases
+}
 
 /// Measures and reports.
 pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
-    let config = Config {
-        data: folder.path().to_owned(),
-        // Nothing is mapped here: what is read was put into the store.
-        mappings: folder.path().to_owned(),
-        redis_url: None,
-    };
-    let app = App::open(&config, Arc::new(SystemClock)).unwrap();
-    practice::fill(app.store(), 0..1_000);
-    let token = app
-        .tokens()
-        .mint(&Grant {
-            tenant: practice::tenant(),
-            subject: "bench".into(),
-            scopes: vec!["system/*.rs".into()],
-            lifetime: Duration::from_hours(1),
-        })
-        .unwrap();
-    let body = Bytes::from_owner(practice::encounter(7).resource.body);
-    writeln!(out, "a read of {} bytes over HTTP, 16 connections:", body.len())?;
-    let path = format!("/fhir/Encounter/{}", practice::id(7));
-    let load = |address| Load { address, path: path.clone(), token: token.clone(), length: LENGTH };
-    let (bare, product) = (load(serve_bare(&path, body)), load(serve(app)));
-    for server in [&bare, &product] {
-        Load {
-            length: Duration::from_secs(1),
-            path: path.clone(),
-            token: token.clone(),
-            ..*server
-        }
-        .run();
+    let redis = Redis::start();
+    if redis.is_none() {
+        writeln!(out, "redis-server is not installed: its figures are left out")?;
     }
-    let mut costs: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (cost(&bare), cost(&product))).collect();
-    costs.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
-    let (bare, product) = costs.get(ROUNDS / 2).copied().unwrap_or_default();
-    let ratio = product / bare;
-    writeln!(out, "bare route                               {bare:10.1} µs of CPU")?;
-    writeln!(out, "cached read                              {product:10.1} µs of CPU")?;
-    writeln!(out, "ratio {ratio:.2}, may be {LIMIT:.0}")?;
-    if ratio > LIMIT {
+    let body = Bytes::from_owner(practice::encounter(7).resource.body);
+    writeln!(out, "a read of {} bytes over HTTP, 16 connections, CPU:", body.len())?;
+    let path = format!("/fhir/Encounter/{}", practice::id(7));
+    let cases = cases(redis.as_ref());
+    let (mut token, mut servers) = (String::new(), vec![serve_bare(&path, body)]);
+    for case in &cases {
+        let app = open(folder.path(), case);
+        if token.is_empty() {
+            practice::fill(app.store(), 0..1_000);
+            token = mint(&app);
+        }
+        servers.push(serve(app));
+    }
+    let costs = |length| -> Vec<f64> {
+        let cost = |address: &SocketAddr| {
+            let (path, token) = (path.clone(), token.clone());
+            cost(&Load { address: *address, path, token, length }, redis.as_ref())
+        };
+        servers.iter().map(cost).collect()
+    };
+    costs(Duration::from_secs(1));
+    let rounds: Vec<Vec<f64>> = (0..ROUNDS).map(|_| costs(LENGTH)).collect();
+    let bare = median(rounds.iter().map(|costs| costs[0]));
+    writeln!(out, "{:34} {bare:8.1} µs", "bare route")?;
+    let mut too_dear = false;
+    for (number, case) in (1..).zip(&cases) {
+        let cost = median(rounds.iter().map(|costs| costs[number]));
+        let ratio = median(rounds.iter().map(|costs| costs[number] / costs[0]));
+        let may = case.limit.map(|limit| format!(", may be {limit:.0}")).unwrap_or_default();
+        writeln!(out, "{:34} {cost:8.1} µs, ratio {ratio:.2}{may}", case.name)?;
+        too_dear |= case.limit.is_some_and(|limit| ratio > limit);
+    }
+    if too_dear {
         return Err(io::Error::other("a cached read costs more than it may"));
     }
     Ok(())
 }
 
-/// Microseconds of this process's CPU for each answered request.
-fn cost(load: &Load) -> f64 {
-    let before = cpu();
-    let answered = u32::try_from(load.run()).unwrap();
-    cpu().saturating_sub(before).as_secs_f64() * 1e6 / f64::from(answered)
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// The CPU that this process has used (`man 5 proc`: utime and stime, in hundredths of a second).
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+fn open(folder: &Path, case: &Case) -> App {
+    let config = Config {
+        data: folder.to_owned(),
+        mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
+        cache: case.cache.clone(),
+        limits: case.limits.clone(),
+        ..Config::default()
+    };
+    App::open(&config, Arc::new(SystemClock)).unwrap()
+}
+
+fn mint(app: &App) -> String {
+    let grant = Grant {
+        tenant: practice::tenant(),
+        subject: "bench".into(),
+        scopes: vec!["system/*.rs".into()],
+        lifetime: Duration::from_hours(1),
+    };
+    app.tokens().mint(&grant).unwrap()
+}
+
+/// Microseconds of CPU for each answered request: of this process, and of Redis.
+fn cost(load: &Load, redis: Option<&Redis>) -> f64 {
+    let used = || cpu("self") + redis.map(|redis| cpu(&redis.id())).unwrap_or_default();
+    let before = used();
+    let answered = u32::try_from(load.run()).unwrap();
+    used().saturating_sub(before).as_secs_f64() * 1e6 / f64::from(answered)
+}
+
+/// The CPU that a process has used (`man 5 proc`: utime and stime, in hundredths of a second).
+fn cpu(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let (_, after_name) = stat.rsplit_once(')').unwrap();
     let fields = after_name.split_whitespace().skip(11).take(2);
     let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();

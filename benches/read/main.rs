@@ -1,12 +1,17 @@
 //! What a read costs: `cargo bench --bench read`.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop where it is")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot go on should stop where it is"
+)]
 
 mod http;
 mod load;
 mod points;
 mod practice;
+mod redis;
 
 use std::io::{self, Write};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use throughline::fhir::search::param::search_type;
-use throughline::fhir::search::{Condition, DatePrefix, Operand, Query};
+use throughline::fhir::search::{Condition, Operand, Prefix, Query, Test};
 use throughline::policy::Action;
 use throughline::store::{SqliteStore, Store};
 
@@ -61,7 +61,7 @@ fn searches(out: &mut impl Write, store: &SqliteStore, baseline: Duration) -> io
         // Half of the patient's Encounters.
         let middle = i64::try_from(spread(sample) / EACH * EACH + EACH / 2).unwrap_or_default();
         let low = first + middle * 3_600_000_000;
-        Operand::Date { prefix: DatePrefix::Ge, low, high: low }
+        Operand::Date { prefix: Prefix::Ge, low, high: low }
     };
     let finished = || Operand::Token { system: None, code: Some("finished".into()) };
     let searches: [(&str, usize, Conditions<'_>); 4] = [
@@ -92,7 +92,7 @@ fn searches(out: &mut impl Write, store: &SqliteStore, baseline: Duration) -> io
 
 fn is(name: &str, operand: Operand) -> Condition {
     let (param, _) = search_type("Encounter").unwrap().param(name).unwrap();
-    Condition { param, any_of: vec![operand] }
+    Condition::Param { param, test: Test::Any(vec![operand]) }
 }
 
 /// A number below [`SIZE`] that jumps about.

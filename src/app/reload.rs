@@ -80,7 +80,7 @@ fn list(folder: &Path) -> Listing {
 }
 
 impl App {
-    /// Compiles the maps anew; if they are right, maps every record by them, and keeps them.
+    /// Compiles the maps anew; if they are right, uses them, and maps every record by them.
     ///
     /// # Errors
     ///
@@ -99,9 +99,11 @@ impl App {
         if goldens == Goldens::HoldBack && !differences.is_empty() {
             return Ok(Reload::Kept(differences.join("\n")));
         }
+        // First in place, then every record marked: whatever a live source still maps by the old
+        // maps is stored before the marks are set, and so is marked too.
+        self.rules.store(Arc::clone(&rules));
         let report = self.ingest(&rules).reproject(None, &mut |_| ())?;
         self.remember(&rules)?;
-        self.rules.store(rules);
         Ok(Reload::Done { report, differences })
     }
 }

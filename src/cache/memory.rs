@@ -1,12 +1,11 @@
 //! The cache in this process: bounded by bytes and by age.
 
-use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache as Moka;
 
-use super::{BoxFuture, Cache, CacheKey};
+use super::CacheKey;
 
 /// What an entry costs beside its key and value, roughly.
 const OVERHEAD: usize = 128;
@@ -35,17 +34,6 @@ impl MemoryCache {
     /// Keeps bytes under `key`.
     pub fn keep(&self, key: &CacheKey, value: Arc<[u8]>) {
         self.entries.insert(key.clone(), value);
-    }
-}
-
-impl Cache for MemoryCache {
-    fn get<'a>(&'a self, key: &'a CacheKey) -> BoxFuture<'a, Option<Arc<[u8]>>> {
-        Box::pin(ready(self.find(key)))
-    }
-
-    fn put<'a>(&'a self, key: &'a CacheKey, value: Arc<[u8]>) -> BoxFuture<'a, ()> {
-        self.keep(key, value);
-        Box::pin(ready(()))
     }
 }
 

@@ -31,6 +31,21 @@ impl CacheSecret {
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
+
+    fn extract(&self) -> hkdf::Prk {
+        hkdf::Salt::new(hkdf::HKDF_SHA256, b"throughline cache").extract(&self.0)
+    }
+
+    /// A key for names that do not belong to a tenant.
+    pub(crate) fn names(&self, purpose: &[u8]) -> Result<hmac::Key, Unspecified> {
+        Ok(hmac::Key::new(hmac::HMAC_SHA256, &derive(&self.extract(), &[purpose])?))
+    }
+}
+
+fn derive(secret: &hkdf::Prk, info: &[&[u8]]) -> Result<[u8; 32], Unspecified> {
+    let mut key = [0; 32];
+    secret.expand(info, hkdf::HKDF_SHA256)?.fill(&mut key)?;
+    Ok(key)
 }
 
 impl fmt::Debug for CacheSecret {
@@ -53,8 +68,7 @@ pub(super) struct Seal {
 
 impl Seal {
     pub(super) fn new(secret: &CacheSecret) -> Self {
-        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"throughline cache");
-        Self { secret: salt.extract(&secret.0), tenants: RwLock::default() }
+        Self { secret: secret.extract(), tenants: RwLock::default() }
     }
 
     /// The name under which an entry is filed outside: no id can be read or guessed from it.
@@ -95,19 +109,13 @@ impl Seal {
             return Ok(keys.clone());
         }
         drop(known);
-        let values = RandomizedNonceKey::new(&AES_256_GCM, &self.derive(b"value", tenant)?)?;
-        let names = hmac::Key::new(hmac::HMAC_SHA256, &self.derive(b"name", tenant)?);
+        let key = |purpose: &[u8]| derive(&self.secret, &[purpose, tenant.as_str().as_bytes()]);
+        let values = RandomizedNonceKey::new(&AES_256_GCM, &key(b"value")?)?;
+        let names = hmac::Key::new(hmac::HMAC_SHA256, &key(b"name")?);
         let keys = Arc::new(Keys { values, names });
         let mut known = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(tenant.clone(), keys.clone());
         Ok(keys)
-    }
-
-    fn derive(&self, purpose: &[u8], tenant: &TenantId) -> Result<[u8; 32], Unspecified> {
-        let info = [purpose, tenant.as_str().as_bytes()];
-        let mut key = [0; 32];
-        self.secret.expand(&info, hkdf::HKDF_SHA256)?.fill(&mut key)?;
-        Ok(key)
     }
 }
 

@@ -15,12 +15,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Context, Outcome};
 use crate::Error;
 use crate::app::{App, Config, Goldens, Reload, Watch};
-use crate::config::Serving;
+use crate::auth::Keys;
+use crate::cli::token::DEMO_TENANT;
+use crate::config::{CacheSettings, Serving, Sources};
+use crate::platform::Secret;
 
 /// Folders of `fixtures/` that are for tests alone: broken input, and single cases.
 const NOT_SHOWN: &[&str] = &["cases", "hostile", "sentinel"];
 /// How often the maps are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// The source that may push to the demo, and the file in the data folder with its secret.
+const SENDER: &str = "demo";
+const SECRET_FILE: &str = "push-secret";
 /// How long a mapping run may go on once the server has stopped.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -45,10 +51,14 @@ impl Demo {
     pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
         let listener = listen(self.serving.loopback()?)?;
         let sources = sources(&self.fixtures)?;
+        let sender = sender(&context.folders.data)?;
         let config = Config {
             data: context.folders.data.clone(),
+            store: context.store.clone(),
             mappings: context.folders.mappings.clone(),
-            redis_url: self.serving.redis_url,
+            cache: CacheSettings::with_redis(self.serving.redis_url),
+            sources: sender,
+            ..Config::default()
         };
         writeln!(context.err, "taking in {} …", self.fixtures.display())?;
         // Watched from before they are read, so that no change is missed.
@@ -65,6 +75,17 @@ impl Demo {
         writeln!(context.out, "stopped")?;
         Ok(Outcome::Done)
     }
+}
+
+/// A source that pushes to the demo, with a secret that is made at first use.
+fn sender(data: &Path) -> crate::Result<Sources> {
+    // The keys make the folder.
+    Keys::open(data)?;
+    let secret = data.join(SECRET_FILE);
+    if !secret.exists() {
+        Secret::make(&secret)?;
+    }
+    Ok(Sources::of_one_sender(SENDER, DEMO_TENANT, secret))
 }
 
 /// Binds the port before anything else is done, so that one in use is known at once.

@@ -2,17 +2,19 @@
 
 mod summary;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Context, Outcome};
+use crate::app::open_store;
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::domain::IdKey;
 use crate::exchange::ingest::{self, Progress, Report, Rules};
-use crate::store::SqliteStore;
+use crate::store::Store;
 
 /// Take in source records from files and folders
 ///
@@ -33,7 +35,7 @@ impl Ingest {
     /// Runs the subcommand.
     pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
         let rules = Rules::load(&context.folders.mappings)?;
-        let desk = Desk::open(&context.folders.data)?;
+        let desk = Desk::open(context)?;
         let bar = Bar::new();
         let result =
             desk.ingest(&rules, &*context.clock).files(&self.paths, &mut |at| bar.show(at));
@@ -57,18 +59,19 @@ pub(super) fn answer(
     Ok(if report.needs_attention() { Outcome::Attention } else { Outcome::Done })
 }
 
-/// The store and the keys of a data folder.
+/// The store, and the keys of the data folder.
 pub(super) struct Desk {
     /// The store.
-    pub(super) store: SqliteStore,
+    pub(super) store: Arc<dyn Store>,
     ids: IdKey,
 }
 
 impl Desk {
-    /// Opens a data folder, and makes it if it is not there.
-    pub(super) fn open(data: &Path) -> crate::Result<Self> {
+    /// Opens the store and the data folder, and makes the folder if it is not there.
+    pub(super) fn open(context: &Context<'_>) -> crate::Result<Self> {
+        let data = &context.folders.data;
         let ids = Keys::open(data)?.id_key();
-        let store = SqliteStore::open(&data.join("store.sqlite"))?;
+        let store = open_store(data, &context.store, &ids)?;
         Ok(Self { store, ids })
     }
 
@@ -78,7 +81,7 @@ impl Desk {
         rules: &'a Rules,
         clock: &'a dyn Clock,
     ) -> ingest::Ingest<'a> {
-        let (store, ids) = (&self.store, &self.ids);
+        let (store, ids) = (&*self.store, &self.ids);
         ingest::Ingest { store, rules, ids, base: ingest::BASE, clock }
     }
 }

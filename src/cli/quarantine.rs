@@ -10,7 +10,7 @@ use super::ingest::{Bar, Desk, answer};
 use super::{Context, Outcome};
 use crate::domain::TenantId;
 use crate::exchange::ingest::Rules;
-use crate::store::{Quarantined, Store};
+use crate::store::Quarantined;
 
 /// List, show and replay what could not be taken in
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ enum Command {
 impl Quarantine {
     /// Runs the subcommand.
     pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
-        let desk = Desk::open(&context.folders.data)?;
+        let desk = Desk::open(context)?;
         match self.command {
             Command::List { json } => list(&desk.store.quarantine()?, json, context.out),
             Command::Show { number } => {

@@ -76,6 +76,12 @@ impl IdKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
+    /// Tells this key from others, and nothing of it.
+    pub fn fingerprint(&self) -> String {
+        let tag = hmac::sign(&self.0, b"fingerprint of the id key");
+        hex::encode(tag.as_ref().get(..16).unwrap_or_default())
+    }
+
     /// The key of one tenant.
     pub fn tenant(&self, tenant: &TenantId) -> TenantIds {
         let tag = hmac::sign(&self.0, tenant.as_str().as_bytes());

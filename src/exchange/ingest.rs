@@ -14,6 +14,7 @@ mod envelope;
 mod intake;
 mod json;
 mod lines;
+mod live;
 mod neighbours;
 mod plane;
 mod projection;
@@ -29,6 +30,7 @@ mod time;
 
 use std::path::PathBuf;
 
+pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told, Verdict};
 use self::projection::Projector;
 pub use self::report::{Finding, Outcomes, Report};
 pub use self::rules::Rules;

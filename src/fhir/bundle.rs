@@ -24,17 +24,49 @@ impl Mode {
     }
 }
 
-/// A version in a history.
+/// What kind of Bundle it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the specification's")]
+pub enum Kind {
+    Searchset,
+    History,
+    BatchResponse,
+}
+
+impl Kind {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Searchset => "searchset",
+            Self::History => "history",
+            Self::BatchResponse => "batch-response",
+        }
+    }
+}
+
+/// The resource of an entry, as it is stored.
 #[derive(Debug, Clone, Copy)]
-pub struct Version<'a> {
-    /// `Type/id`.
-    pub url: &'a str,
-    /// `meta.versionId`.
-    pub version_id: &'a str,
-    /// `meta.lastUpdated`, RFC 3339.
-    pub last_modified: &'a str,
+pub struct Resource<'a> {
+    /// The server's base URL, without a trailing slash.
+    pub base: &'a str,
+    /// `Encounter`, `Patient`, …
+    pub resource_type: &'a str,
+    /// The logical id.
+    pub id: &'a str,
     /// The resource.
     pub body: &'a [u8],
+}
+
+/// How a request of a batch, or one that made a version, was answered.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Response<'a> {
+    /// The status code, with or without its phrase.
+    pub status: &'a str,
+    /// The entity tag.
+    pub etag: Option<&'a str>,
+    /// `meta.lastUpdated`, RFC 3339.
+    pub last_modified: Option<&'a str>,
+    /// What is said about the answer.
+    pub outcome: Option<&'a [u8]>,
 }
 
 /// A Bundle in the making.
@@ -44,60 +76,118 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins a `searchset` or `history` with its links, each a relation and an absolute URL.
-    pub fn new(kind: &str, total: u64, links: &[(&str, &str)], size_hint: usize) -> Self {
+    /// Begins a Bundle with its total, if that is told, and its links, each a relation and an
+    /// absolute URL.
+    pub fn new(kind: Kind, total: Option<u64>, links: &[(&str, &str)], size_hint: usize) -> Self {
         let mut out = Vec::with_capacity(size_hint + 512);
         out.extend_from_slice(br#"{"resourceType":"Bundle","type":"#);
-        string(&mut out, kind);
-        out.extend_from_slice(br#","total":"#);
-        out.extend_from_slice(total.to_string().as_bytes());
-        out.extend_from_slice(br#","link":["#);
+        string(&mut out, kind.code());
+        if let Some(total) = total {
+            out.extend_from_slice(br#","total":"#);
+            out.extend_from_slice(total.to_string().as_bytes());
+        }
         for (position, (relation, url)) in links.iter().enumerate() {
-            if position > 0 {
-                out.push(b',');
-            }
+            // An array may not be empty, so it begins with the first.
+            let opening: &[u8] = if position == 0 { br#","link":["# } else { b"," };
+            out.extend_from_slice(opening);
             out.extend_from_slice(br#"{"relation":"#);
             string(&mut out, relation);
             out.extend_from_slice(br#","url":"#);
             string(&mut out, url);
             out.push(b'}');
         }
-        out.push(b']');
+        if !links.is_empty() {
+            out.push(b']');
+        }
         Self { out, entries: 0 }
     }
 
-    /// Adds a resource that was found; `full_url` is absolute, and empty for an outcome.
-    pub fn found(&mut self, full_url: &str, body: &[u8], mode: Mode) {
-        self.begin(full_url, body);
+    /// Adds a resource that was found.
+    pub fn found(&mut self, resource: Resource<'_>, mode: Mode) {
+        self.begin();
+        self.resource(resource);
+        self.mode(mode);
+    }
+
+    /// Adds what is said about the search.
+    pub fn outcome(&mut self, outcome: &[u8]) {
+        self.begin();
+        self.out.extend_from_slice(br#""resource":"#);
+        self.out.extend_from_slice(outcome);
+        self.mode(Mode::Outcome);
+    }
+
+    /// Adds a version to a history.
+    pub fn version(&mut self, resource: Resource<'_>, response: Response<'_>) {
+        self.begin();
+        self.resource(resource);
+        self.out.extend_from_slice(br#","request":{"method":"PUT","url":"#);
+        string(&mut self.out, &format!("{}/{}", resource.resource_type, resource.id));
+        self.out.extend_from_slice(b"},");
+        self.response(response);
+    }
+
+    /// Adds the answer to a request of a batch.
+    pub fn answered(&mut self, body: Option<&[u8]>, response: Response<'_>) {
+        self.begin();
+        if let Some(body) = body {
+            self.out.extend_from_slice(br#""resource":"#);
+            self.out.extend_from_slice(body);
+            self.out.push(b',');
+        }
+        self.response(response);
+    }
+
+    /// How many bytes there are so far.
+    pub fn size(&self) -> usize {
+        self.out.len()
+    }
+
+    fn begin(&mut self) {
+        let opening: &[u8] = if self.entries == 0 { br#","entry":[{"# } else { b",{" };
+        self.out.extend_from_slice(opening);
+        self.entries += 1;
+    }
+
+    fn resource(&mut self, resource: Resource<'_>) {
+        // The parts of the URL have nothing that JSON escapes.
+        for part in [
+            &br#""fullUrl":""#[..],
+            resource.base.as_bytes(),
+            b"/",
+            resource.resource_type.as_bytes(),
+            b"/",
+            resource.id.as_bytes(),
+            br#"","resource":"#,
+            resource.body,
+        ] {
+            self.out.extend_from_slice(part);
+        }
+    }
+
+    fn mode(&mut self, mode: Mode) {
         self.out.extend_from_slice(br#","search":{"mode":"#);
         string(&mut self.out, mode.code());
         self.out.extend_from_slice(b"}}");
     }
 
-    /// Adds a version to a history.
-    pub fn version(&mut self, full_url: &str, version: Version<'_>) {
-        self.begin(full_url, version.body);
-        self.out.extend_from_slice(br#","request":{"method":"PUT","url":"#);
-        string(&mut self.out, version.url);
-        self.out.extend_from_slice(br#"},"response":{"status":"200","etag":"#);
-        string(&mut self.out, &format!("W/\"{}\"", version.version_id));
-        self.out.extend_from_slice(br#","lastModified":"#);
-        string(&mut self.out, version.last_modified);
-        self.out.extend_from_slice(b"}}");
-    }
-
-    fn begin(&mut self, full_url: &str, body: &[u8]) {
-        // An array of entries may not be empty, so it begins with the first.
-        let opening: &[u8] = if self.entries == 0 { br#","entry":[{"# } else { b",{" };
-        self.out.extend_from_slice(opening);
-        self.entries += 1;
-        if !full_url.is_empty() {
-            self.out.extend_from_slice(br#""fullUrl":"#);
-            string(&mut self.out, full_url);
-            self.out.push(b',');
+    /// Writes the response, and ends the entry.
+    fn response(&mut self, response: Response<'_>) {
+        self.out.extend_from_slice(br#""response":{"status":"#);
+        string(&mut self.out, response.status);
+        for (name, value) in [("etag", response.etag), ("lastModified", response.last_modified)] {
+            if let Some(value) = value {
+                self.out.push(b',');
+                string(&mut self.out, name);
+                self.out.push(b':');
+                string(&mut self.out, value);
+            }
         }
-        self.out.extend_from_slice(br#""resource":"#);
-        self.out.extend_from_slice(body);
+        if let Some(outcome) = response.outcome {
+            self.out.extend_from_slice(br#","outcome":"#);
+            self.out.extend_from_slice(outcome);
+        }
+        self.out.extend_from_slice(b"}}");
     }
 
     /// The Bundle.
@@ -113,17 +203,23 @@ impl Writer {
 /// Writes a JSON string.
 fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend_from_slice(&[b'\\', c as u8]),
-            '\0'..='\x1f' => {
+    let mut rest = text.as_bytes();
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\0'..=b'\x1f');
+    while let Some(at) = rest.iter().position(is_special) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = special.split_first() else { break };
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            _ => {
                 // Writing to memory cannot fail.
-                let written = write!(out, "\\u{:04x}", u32::from(c));
+                let written = write!(out, "\\u{byte:04x}");
                 drop(written);
             }
-            _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
+        rest = after;
     }
+    out.extend_from_slice(rest);
     out.push(b'"');
 }
 
@@ -133,27 +229,52 @@ mod tests {
 
     use super::*;
 
+    fn parsed(bundle: Writer) -> Value {
+        serde_json::from_slice(&bundle.finish()).unwrap()
+    }
+
     #[test]
     fn a_searchset_holds_the_stored_bytes() {
         let links = [("self", "http://h/fhir/Patient?name=\"\\\n"), ("next", "http://h/n")];
-        let mut bundle = Writer::new("searchset", 3, &links, 0);
-        bundle.found("http://h/fhir/Patient/p", br#"{"id":"p", "x":1.10}"#, Mode::Match);
-        bundle.found("", b"{}", Mode::Outcome);
+        let mut bundle = Writer::new(Kind::Searchset, Some(3), &links, 0);
+        let body = br#"{"id":"p", "x":1.10}"#;
+        let resource = Resource { base: "http://h/fhir", resource_type: "Patient", id: "p", body };
+        bundle.found(resource, Mode::Match);
+        bundle.outcome(b"{}");
         let bytes = bundle.finish();
         assert!(String::from_utf8(bytes.clone()).unwrap().contains(r#"{"id":"p", "x":1.10}"#));
         let value: Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(value["link"][0]["url"], "http://h/fhir/Patient?name=\"\\\n");
+        assert_eq!(value["entry"][0]["fullUrl"], "http://h/fhir/Patient/p");
         assert_eq!(value["entry"][0]["search"]["mode"], "match");
         assert_eq!(value["entry"][1], json!({"resource": {}, "search": {"mode": "outcome"}}));
     }
 
     #[test]
-    fn an_empty_bundle_has_no_entries_at_all() {
-        let value: Value =
-            serde_json::from_slice(&Writer::new("searchset", 0, &[], 0).finish()).unwrap();
-        assert_eq!(
-            value,
-            json!({"resourceType": "Bundle", "type": "searchset", "total": 0, "link": []})
+    fn what_is_empty_or_not_told_is_not_there() {
+        let bundle = parsed(Writer::new(Kind::Searchset, None, &[], 0));
+        assert_eq!(bundle, json!({"resourceType": "Bundle", "type": "searchset"}));
+        let bundle = parsed(Writer::new(Kind::History, Some(0), &[], 0));
+        assert_eq!(bundle, json!({"resourceType": "Bundle", "type": "history", "total": 0}));
+    }
+
+    #[test]
+    fn the_answers_of_a_batch_are_in_order() {
+        let mut bundle = Writer::new(Kind::BatchResponse, None, &[], 0);
+        let etag = Some("W/\"1\"");
+        let last_modified = Some("2026-11-02T10:00:00Z");
+        bundle.answered(
+            Some(b"{\"id\":\"p\"}"),
+            Response { status: "200 OK", etag, last_modified, outcome: None },
         );
+        let outcome = Some(&b"{}"[..]);
+        bundle.answered(None, Response { status: "404", outcome, ..Response::default() });
+        let expected = json!([
+            {"resource": {"id": "p"}, "response": {
+                "status": "200 OK", "etag": "W/\"1\"", "lastModified": "2026-11-02T10:00:00Z"
+            }},
+            {"response": {"status": "404", "outcome": {}}}
+        ]);
+        assert_eq!(parsed(bundle)["entry"], expected);
     }
 }

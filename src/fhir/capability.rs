@@ -38,6 +38,9 @@ pub fn encode(server: &Server<'_>) -> Result<Vec<u8>> {
         .experimental(true)
         .date(server.since.parse::<DateTime>().map_err(Error::internal)?)
         .kind(CapabilityStatementKind::Instance)
+        .instantiates(vec![Some(
+            "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server".to_owned(),
+        )])
         .software(software()?)
         .implementation(
             CapabilityStatementImplementation::builder()
@@ -93,15 +96,16 @@ fn resource(
 ) -> Result<CapabilityStatementRestResource> {
     let searched = kind.map_or(&[][..], |_| server.searched);
     let interactions = server.instance.iter().chain(searched).map(|code| interaction(code));
-    let params = kind.into_iter().flat_map(|kind| kind.params).flat_map(|param| {
+    let params = kind.into_iter().flat_map(SearchType::numbered).flat_map(|(_, param)| {
         let names = std::iter::once(param.name).chain(param.alias);
         names.map(|name| search_param(name, type_code(param)))
     });
     let common = [("_id", "token"), ("_lastUpdated", "date")];
     let common = kind.into_iter().flat_map(|_| common).map(|(name, code)| search_param(name, code));
     let profiles = profile::supported(name).iter().map(|url| Some((*url).to_owned()));
-    let revincludes: Vec<_> =
-        kind.iter().map(|_| Some(super::search::parse::REVINCLUDE.to_owned())).collect();
+    let includes = kind.map(|kind| references(kind, None)).unwrap_or_default();
+    let reverse = param::TYPES.iter().filter(|_| kind.is_some());
+    let revincludes = reverse.flat_map(|source| references(source, Some(name))).collect();
     CapabilityStatementRestResource::builder()
         .r#type(name.parse().map_err(Error::internal)?)
         .supported_profile(profiles.collect::<Vec<_>>())
@@ -110,10 +114,20 @@ fn resource(
         .read_history(true)
         .conditional_read(ConditionalReadStatus::NotMatch)
         .reference_policy(vec![Some(ReferenceHandlingPolicy::Literal)])
+        .search_include(includes)
         .search_rev_include(revincludes)
         .search_param(common.chain(params).collect::<Result<Vec<_>>>()?)
         .build()
         .map_err(Error::internal)
+}
+
+/// The references of a type, as includes name them: all, or those that may lead to one type.
+fn references(source: &SearchType, target: Option<&str>) -> Vec<Option<String>> {
+    let wanted = |param: &&param::Param| {
+        param.kind == ParamKind::Reference && target.is_none_or(|target| param.refers_to(target))
+    };
+    let params = source.params.iter().filter(wanted);
+    params.map(|param| Some(format!("{}:{}", source.name, param.name))).collect()
 }
 
 fn interaction(code: &str) -> Result<Option<CapabilityStatementRestResourceInteraction>> {
@@ -142,5 +156,7 @@ fn type_code(param: &param::Param) -> &'static str {
         ParamKind::Reference => "reference",
         ParamKind::Date => "date",
         ParamKind::Text => "string",
+        ParamKind::Quantity => "quantity",
+        ParamKind::Uri => "uri",
     }
 }

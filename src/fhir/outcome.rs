@@ -18,6 +18,7 @@ pub fn classify(error: &Error) -> (u16, IssueType) {
         Error::NotSupported { .. } => (400, IssueType::NotSupported),
         Error::Conflict { .. } => (409, IssueType::Conflict),
         Error::TooLarge { .. } => (413, IssueType::TooLong),
+        Error::Unavailable(_) => (503, IssueType::Transient),
         Error::Setup(_) | Error::Internal(_) => (500, IssueType::Exception),
     }
 }

@@ -29,6 +29,7 @@ pub enum Content {
 
 /// One element of a type.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the flags of an ElementDefinition")]
 pub struct Element {
     /// The name, without `[x]`.
     pub name: Box<str>,
@@ -42,6 +43,10 @@ pub struct Element {
     pub choice: bool,
     /// The only codes allowed.
     pub codes: Option<Arc<[Box<str>]>>,
+    /// It is part of the summary; only known of the elements of resources.
+    pub summary: bool,
+    /// It changes the meaning of the others; only known of the elements of resources.
+    pub modifier: bool,
 }
 
 /// An element as one JSON name selects it.
@@ -159,7 +164,10 @@ impl Reader {
                     let codes = codes.iter().map(|code| Box::from(*code)).collect();
                     self.codes.insert(Box::from(*name), codes);
                 }
-                [name, min, max, types] => self.add_element(depth, name, [min, max, types]),
+                [name, min, max, types] => self.add_element(depth, name, [min, max, types, ""]),
+                [name, min, max, types, flags] => {
+                    self.add_element(depth, name, [min, max, types, flags]);
+                }
                 _ => {}
             }
         }
@@ -179,7 +187,7 @@ impl Reader {
         id
     }
 
-    fn add_element(&mut self, depth: usize, name: &str, [min, max, types]: [&str; 3]) {
+    fn add_element(&mut self, depth: usize, name: &str, [min, max, types, flags]: [&str; 4]) {
         self.owners.truncate(depth);
         let Some(&owner) = self.owners.last() else { return };
         let mut types: Box<str> = types.into();
@@ -197,6 +205,8 @@ impl Reader {
                 content: Vec::new(),
                 choice: name.ends_with("[x]"),
                 codes: None,
+                summary: flags.contains('s'),
+                modifier: flags.contains('m'),
             });
         }
         self.lines.push(Line { owner, types });

@@ -3,15 +3,20 @@
 //! <https://hl7.org/fhir/R4/search.html>
 
 pub mod date;
+mod fingerprint;
 pub mod index;
 mod node;
 pub mod param;
 pub mod parse;
 pub mod text;
 
-use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-/// How a parameter is compared.
+use crate::domain::FhirId;
+
+pub use self::fingerprint::fingerprint;
+
+/// How a parameter is compared (<https://hl7.org/fhir/R4/search.html#ptypes>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParamKind {
     /// A code, boolean or identifier, with or without its system.
@@ -22,56 +27,124 @@ pub enum ParamKind {
     Date,
     /// Text, compared from the start without case and accents.
     Text,
+    /// A number with a unit, compared as a range of its precision.
+    Quantity,
+    /// A URI, compared as a whole.
+    Uri,
 }
 
-/// One row of the search index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One row of the search index. Every row names its parameter by its number in the table.
+///
+/// A parameter mostly has rows of its own kind. A token also has `Text` rows, of the displays and
+/// texts that `:text` looks at, and a reference `Token` rows, of the identifiers that
+/// `:identifier` looks at.
+#[derive(Debug, Clone, PartialEq)]
 pub enum IndexRow {
     /// A token; `system` is empty where there is none.
     Token {
-        /// The parameter, by its number in the table.
+        /// The parameter.
         param: u16,
         /// The system's URI.
         system: String,
         /// The code.
         code: String,
     },
-    /// A reference, as `Type/id`.
+    /// A reference, as `Type/id`, or a URL as it stands.
     Reference {
-        /// The parameter, by its number in the table.
+        /// The parameter.
         param: u16,
         /// `Type/id`.
         target: String,
     },
     /// A range of instants, inclusive, in microseconds since 1970.
     Date {
-        /// The parameter, by its number in the table.
+        /// The parameter.
         param: u16,
         /// The first instant; `i64::MIN` if open.
         low: i64,
         /// The last instant; `i64::MAX` if open.
         high: i64,
     },
-    /// Normalised text.
+    /// Text.
     Text {
-        /// The parameter, by its number in the table.
+        /// The parameter.
         param: u16,
         /// Lower case, without accents.
+        value: String,
+        /// As it stands.
+        exact: String,
+    },
+    /// A quantity.
+    Quantity {
+        /// The parameter.
+        param: u16,
+        /// The least value that is meant; `f64::NEG_INFINITY` if open.
+        low: f64,
+        /// The greatest value that is meant; `f64::INFINITY` if open.
+        high: f64,
+        /// The unit's system; empty where there is none.
+        system: String,
+        /// The unit's code; empty where there is none.
+        code: String,
+        /// The unit as people read it; empty where there is none.
+        unit: String,
+    },
+    /// A URI.
+    Uri {
+        /// The parameter.
+        param: u16,
+        /// As it stands, without a version at its end.
         value: String,
     },
 }
 
-/// A condition on one parameter; the alternatives are joined by OR.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
-    /// The parameter, by its number in the table.
-    pub param: u16,
-    /// What may match.
-    pub any_of: Vec<Operand>,
+/// A condition on one resource.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// The logical id is one of these (`_id`); none at all meets an empty list.
+    Id(Vec<String>),
+    /// `meta.lastUpdated` (`_lastUpdated`); the alternatives are joined by OR.
+    Updated(Vec<Operand>),
+    /// The resource is in this patient's compartment.
+    Patient(FhirId),
+    /// The values of a parameter.
+    Param {
+        /// The parameter, by its number in the table.
+        param: u16,
+        /// What its values must be.
+        test: Test,
+    },
+    /// A resource that the parameter refers to meets a condition (`patient.name=…`).
+    Chain {
+        /// The reference parameter, by its number in the table.
+        param: u16,
+        /// The types that the chain may lead to, each with its condition; joined by OR.
+        any_of: Vec<(&'static str, Condition)>,
+    },
+    /// A resource of another type refers here and meets a condition (`_has:Type:param:…`).
+    Has {
+        /// The type that refers here.
+        resource_type: &'static str,
+        /// Its reference parameter, by its number in the table.
+        param: u16,
+        /// What it must meet.
+        condition: Box<Condition>,
+    },
+}
+
+/// What the values of a parameter must be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// One of them is one of these; none at all meets an empty list.
+    Any(Vec<Operand>),
+    /// None of them is one of these (`:not`).
+    None(Vec<Operand>),
+    /// There are none (`:missing=true`), or some (`:missing=false`).
+    Missing(bool),
 }
 
 /// One alternative of a condition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Operand {
     /// `code`, `system|code`, `|code` (empty system) or `system|`.
     Token {
@@ -88,23 +161,67 @@ pub enum Operand {
     /// The resource's range must relate to `low..=high` as the prefix says.
     Date {
         /// The prefix.
-        prefix: DatePrefix,
+        prefix: Prefix,
         /// The first instant of the value, in microseconds since 1970.
         low: i64,
         /// The last instant of the value.
         high: i64,
     },
-    /// Starts with, after normalisation.
+    /// Text, already normalised unless it is to be compared exactly.
     Text {
-        /// Lower case, without accents.
-        prefix: String,
+        /// How it is compared.
+        how: TextMatch,
+        /// The text.
+        value: String,
+    },
+    /// The resource's range must relate to `low..=high` as the prefix says, in this unit.
+    Quantity {
+        /// The prefix.
+        prefix: Prefix,
+        /// The least value that is meant.
+        low: f64,
+        /// The greatest value that is meant.
+        high: f64,
+        /// `None`: any system.
+        system: Option<String>,
+        /// `None`: any unit. With a system it is the unit's code, without one its code or name.
+        code: Option<String>,
+    },
+    /// A URI.
+    Uri {
+        /// How it is compared.
+        how: UriMatch,
+        /// The URI.
+        value: String,
     },
 }
 
-/// A date parameter's comparison (<https://hl7.org/fhir/R4/search.html#prefix>).
+/// How text is compared (<https://hl7.org/fhir/R4/search.html#string>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextMatch {
+    /// It starts with the value, normalised.
+    Starts,
+    /// It holds the value anywhere, normalised (`:contains`).
+    Contains,
+    /// It is the value, with case and accents (`:exact`).
+    Exact,
+}
+
+/// How a URI is compared (<https://hl7.org/fhir/R4/search.html#uri>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UriMatch {
+    /// It is the value.
+    Exact,
+    /// It is the value or below it in its path (`:below`).
+    Below,
+    /// It is the value or above it in its path (`:above`).
+    Above,
+}
+
+/// The comparison of a date or a quantity (<https://hl7.org/fhir/R4/search.html#prefix>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the specification's")]
-pub enum DatePrefix {
+pub enum Prefix {
     Eq,
     Ne,
     Gt,
@@ -119,25 +236,94 @@ pub enum DatePrefix {
 /// A search over one type.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// `_id`: the acceptable ids; empty for no condition.
-    pub ids: Vec<String>,
-    /// `_lastUpdated`: ranges over `meta.lastUpdated`, joined by AND.
-    pub updated: Vec<Operand>,
     /// The conditions, joined by AND.
     pub conditions: Vec<Condition>,
+    /// The order; the most recently updated first where nothing is said. The id comes last.
+    pub sort: Vec<SortKey>,
     /// The page size.
     pub count: usize,
     /// Where the previous page ended.
     pub after: Option<Cursor>,
-    /// Whether the Provenance of each match comes along.
-    pub with_provenance: bool,
+    /// Whether and how far the matches are counted.
+    pub total: Total,
+    /// What comes along with the matches.
+    pub includes: Vec<Include>,
 }
 
-/// The last match of a page: results are ordered by last update, newest first, then by id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor {
+/// Whether and how far the matches of a search are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Total {
+    /// Not at all.
+    None,
+    /// As far as that is cheap; beyond, the total is not told.
+    #[default]
+    Bounded,
+    /// All of them.
+    Accurate,
+}
+
+/// One key of the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortKey {
+    /// What is compared.
+    pub by: SortBy,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+/// What the order compares. Resources without a value come last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortBy {
+    /// The logical id.
+    Id,
     /// `meta.lastUpdated`.
-    pub updated: Timestamp,
+    Updated,
+    /// The values of a parameter, by its number: the least ascending, the greatest descending.
+    Param(u16),
+}
+
+/// Resources that come along with the matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Include {
+    /// Whether they are what a match refers to, or what refers to a match.
+    pub direction: Direction,
+    /// The type that has the reference.
+    pub source: &'static str,
+    /// Its reference parameters, by their numbers.
+    pub params: Vec<u16>,
+    /// The type that is referred to, if only one counts.
+    pub target: Option<&'static str>,
+    /// Whether what came along brings along in turn (`:iterate`).
+    pub iterate: bool,
+}
+
+/// The direction of an [`Include`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// `_include`: what the match refers to.
+    Forward,
+    /// `_revinclude`: what refers to the match.
+    Reverse,
+}
+
+/// The last match of a page: its sort keys in the order of [`Query::sort`], and its id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// What it is sorted by.
+    pub keys: Vec<SortValue>,
     /// The id.
     pub id: String,
+}
+
+/// A value that results are sorted by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum SortValue {
+    /// The resource has none.
+    Missing,
+    /// An instant, in microseconds since 1970.
+    Instant(i64),
+    /// A number.
+    Number(f64),
+    /// Text, a code or a reference.
+    Text(String),
 }

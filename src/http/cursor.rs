@@ -1,12 +1,11 @@
 //! Page cursors: where the next page starts, sealed so that a caller can neither read nor make one.
 //!
-//! AES-256-GCM over the last match's time and id. What the cursor belongs to (tenant, type and
+//! AES-256-GCM over the last match's sort keys and id. What the cursor belongs to (tenant, type and
 //! search) is authenticated with it, so that it opens nowhere else.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, RandomizedNonceKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::fhir::search::Cursor;
@@ -23,8 +22,7 @@ impl Cursors {
 
     /// A cursor as it goes into a link.
     pub(super) fn seal(&self, cursor: &Cursor, context: &str) -> Result<String> {
-        let mut text = cursor.updated.as_microsecond().to_be_bytes().to_vec();
-        text.extend_from_slice(cursor.id.as_bytes());
+        let mut text = serde_json::to_vec(cursor).map_err(Error::internal)?;
         let nonce = self
             .0
             .seal_in_place_append_tag(Aad::from(context), &mut text)
@@ -45,22 +43,20 @@ impl Cursors {
         let mut sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (nonce, rest) = sealed.split_first_chunk_mut::<NONCE_LEN>()?;
         let plain = self.0.open_in_place((&*nonce).into(), Aad::from(context), rest).ok()?;
-        let (updated, id) = plain.split_first_chunk::<8>()?;
-        Some(Cursor {
-            updated: Timestamp::from_microsecond(i64::from_be_bytes(*updated)).ok()?,
-            id: std::str::from_utf8(id).ok()?.to_owned(),
-        })
+        serde_json::from_slice(plain).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fhir::search::SortValue;
 
     #[test]
     fn a_cursor_opens_where_it_was_sealed_and_nowhere_else() {
         let cursors = Cursors::new(&[7; 32]).unwrap();
-        let cursor = Cursor { updated: Timestamp::from_microsecond(42).unwrap(), id: "e1".into() };
+        let cursor =
+            Cursor { keys: vec![SortValue::Instant(42), SortValue::Missing], id: "e1".into() };
         let text = cursors.seal(&cursor, "hv/Encounter/patient=1").unwrap();
         assert_eq!(cursors.open(&text, "hv/Encounter/patient=1").unwrap(), cursor);
         assert!(cursors.open(&text, "hv/Encounter/patient=2").is_err());
@@ -71,7 +67,7 @@ mod tests {
     #[test]
     fn a_changed_cursor_does_not_open() {
         let cursors = Cursors::new(&[7; 32]).unwrap();
-        let cursor = Cursor { updated: Timestamp::UNIX_EPOCH, id: "e1".into() };
+        let cursor = Cursor { keys: vec![SortValue::Instant(0)], id: "e1".into() };
         let text = cursors.seal(&cursor, "c").unwrap();
         let bytes = URL_SAFE_NO_PAD.decode(&text).unwrap();
         for place in 0..bytes.len() {

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
-use super::{Refusal, State, negotiate, routes};
+use super::routes::{self, Access};
+use super::{Refusal, State, compress, cors, limit, push};
 use crate::error::Error;
 use crate::policy::Principal;
 
@@ -28,55 +30,84 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Who calls: there only after the gate has seen a good token.
 pub(super) struct Caller(pub(super) Arc<Principal>);
 
-impl FromRequest for Caller {
-    type Error = Refusal;
-    type Future = std::future::Ready<Result<Self, Refusal>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+impl Caller {
+    /// Who sent the request.
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, Refusal> {
         let principal = request.extensions().get::<Arc<Principal>>().cloned();
-        std::future::ready(principal.map(Self).ok_or(Refusal::Known(Error::Unauthenticated)))
+        principal.map(Self).ok_or(Refusal::Known(Error::Unauthenticated))
     }
 }
 
 /// Lets a request pass, or refuses it.
 pub async fn gate(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let id = request_id();
-    let mut response = match admit(&request) {
-        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+    let admitted = admit(&mut request);
+    let (admitted, verdict) = limit::count(&request, admitted).await;
+    let response = match admitted {
+        Ok(None) => next.call(request).await?.map_into_boxed_body(),
+        Ok(Some(answer)) => request.into_response(answer),
         Err(refusal) => request.error_response(refusal),
     };
+    let mut response = compress::compress(response).await;
     let headers = response.headers_mut();
+    if let Some(verdict) = verdict {
+        limit::tell(verdict, headers);
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding, Prefer"));
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
+    cors::expose(&mut response);
     log(&response, &id, began);
     Ok(response)
 }
 
-/// What can be told before the request is routed.
-fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
-    let uri = request.uri();
-    let length = uri.path_and_query().map_or(0, |path| path.as_str().len());
+/// What can be told before the request is routed: a refusal, or the answer to a browser's question.
+fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> {
+    let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if length > MAX_URL {
         return Err(Refusal::LongUrl { limit: MAX_URL });
     }
-    let headers = request.headers();
-    let length: usize =
-        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let headers = request.headers().iter();
+    let length: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if length > MAX_HEADERS {
         return Err(Refusal::LongHeaders { limit: MAX_HEADERS });
     }
-    if !routes::is_public(uri.path()) {
-        let principal = authenticate(request)?;
-        request.extensions_mut().insert(principal);
+    if let Some(answer) = cors::preflight(request) {
+        return Ok(Some(answer));
     }
-    negotiate::json(headers, uri.query())
+    trim(request);
+    match routes::access(request.path()) {
+        Access::Public => {}
+        Access::Bearer => {
+            let principal = authenticate(request)?;
+            request.extensions_mut().insert(principal);
+        }
+        Access::Signed => {
+            let signed = push::authenticate(request, request.path())?;
+            request.extensions_mut().insert(signed);
+        }
+    }
+    Ok(None)
+}
+
+/// Takes the slash off the end of the path, which names the same without it.
+fn trim(request: &mut ServiceRequest) {
+    let uri = request.uri();
+    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else { return };
+    let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = format!("{path}{query}").parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+    }
 }
 
 fn authenticate(request: &ServiceRequest) -> Result<Arc<Principal>, Error> {

@@ -1,43 +1,157 @@
 //! The history of one resource (<https://hl7.org/fhir/R4/http.html#history>), newest first.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web;
 
-use super::gate::Caller;
+use super::answer::Answer;
+use super::asking::Size;
+use super::call::Call;
+use super::pages::Pages;
 use super::path::ResourcePath;
-use super::resource::FHIR_JSON;
-use super::search::is_lenient;
-use super::{Refusal, State, parameters};
+use super::{Refusal, State};
 use crate::error::Error;
-use crate::fhir::bundle::{Version, Writer};
+use crate::fhir::bundle::{Kind, Resource, Response, Writer};
+use crate::fhir::search::parse::{DEFAULT_COUNT, MAX_COUNT, PAGE};
+use crate::fhir::search::{Cursor, date};
+use crate::fhir::subset::View;
 use crate::policy::{Action, Permit};
+use crate::store::StoredResource;
 
-/// Answers all versions of a resource that is there now.
+/// The parameters of a history.
+const PARAMETERS: &[&str] = &["_count", "_since", "_at", PAGE];
+
+/// What is asked of a history.
+#[derive(Default)]
+struct Asked {
+    count: Option<usize>,
+    /// Only versions made at or after this instant, in microseconds.
+    since: Option<i64>,
+    /// Only versions that were current in this range, in microseconds.
+    at: Option<(i64, i64)>,
+    page: Option<String>,
+    /// The parameters without the page.
+    understood: Vec<(String, String)>,
+}
+
+/// Answers the versions of a resource that is there now.
 pub(super) async fn history(
-    Caller(principal): Caller,
-    path: ResourcePath,
     state: web::Data<State>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Refusal> {
-    parameters::only_formal(request.query_string(), is_lenient(&request))?;
-    let permit = Permit::decide(&principal, Action::Read, path.resource_type)?;
-    let versions = state.store.history(&permit, &path.id)?;
+    path: ResourcePath,
+    call: Call,
+) -> Result<Answer, Refusal> {
+    let view = call.view(&state, path.resource_type, PARAMETERS)?;
+    let asked = Asked::of(&call)?;
+    let permit = Permit::decide(&call.principal, Action::Read, path.resource_type)?;
+    let id = path.id.clone();
+    let versions = state.ask(Size::Many, move |store| store.history(&permit, &id)).await?;
     if versions.is_empty() {
         return Err(Error::NotFound.into());
     }
-    let url = format!("{}/{}", path.resource_type, path.id);
-    let full_url = format!("{}/{url}", state.base);
-    let itself = format!("{full_url}/_history");
-    let size = versions.iter().map(|version| version.body.len() + 256).sum();
-    let total = versions.len() as u64;
-    let mut bundle = Writer::new("history", total, &[("self", &itself)], size);
-    for version in &versions {
-        let entry = Version {
-            url: &url,
-            version_id: &version.version_id,
-            last_modified: &version.last_updated.to_string(),
-            body: &version.body,
-        };
-        bundle.version(&full_url, entry);
+    let pages = Pages {
+        state: &state,
+        call: &call,
+        path: format!("{}/{}/_history", path.resource_type, path.id),
+        parameters: &asked.understood,
+        page: asked.page.as_deref(),
+    };
+    let body = encode(&pages, &view, &asked, &asked.among(&versions))?;
+    Ok(Answer::new(body, call.form))
+}
+
+impl Asked {
+    fn of(call: &Call) -> Result<Self, Error> {
+        let mut asked = Self::default();
+        for (name, text) in &call.parameters {
+            match name.as_str() {
+                "_count" => asked.count = Some(count(text)?),
+                "_since" => asked.since = Some(range(name, text)?.0),
+                "_at" => asked.at = Some(range(name, text)?),
+                PAGE => {
+                    asked.page = Some(text.clone());
+                    continue;
+                }
+                "_format" | "_pretty" | "_summary" | "_elements" => {}
+                _ => continue,
+            }
+            asked.understood.push((name.clone(), text.clone()));
+        }
+        Ok(asked)
     }
-    Ok(HttpResponse::Ok().content_type(FHIR_JSON).body(bundle.finish()))
+
+    /// The versions that are asked for. Each is current until the next newer one is made.
+    fn among<'a>(&self, versions: &'a [StoredResource]) -> Vec<&'a StoredResource> {
+        let mut end = i64::MAX;
+        let mut found = Vec::new();
+        for version in versions {
+            let made = version.last_updated.as_microsecond();
+            let was_current = self.at.is_none_or(|(low, high)| made <= high && end > low);
+            if was_current && self.since.is_none_or(|since| made >= since) {
+                found.push(version);
+            }
+            end = made;
+        }
+        found
+    }
+}
+
+fn count(text: &str) -> Result<usize, Error> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    let count: usize = count
+        .ok_or_else(|| Error::invalid("_count", "_count is a number of versions: 1 or more"))?;
+    Ok(count.min(MAX_COUNT))
+}
+
+/// The instants that a date names.
+pub(super) fn range(name: &str, text: &str) -> Result<(i64, i64), Error> {
+    // A `+` that was not escaped in the URL arrives as a space.
+    date::range(&text.replace(' ', "+"))
+        .ok_or_else(|| Error::invalid(name, "not an instant: write it like 2026-11-25T10:00:00Z"))
+}
+
+/// The page as JSON. It begins after the version that the cursor names, so that versions that are
+/// made meanwhile move nothing.
+fn encode(
+    pages: &Pages<'_>,
+    view: &View,
+    asked: &Asked,
+    versions: &[&StoredResource],
+) -> Result<Vec<u8>, Error> {
+    let count = asked.count.unwrap_or(DEFAULT_COUNT);
+    let start = match pages.after()? {
+        None => 0,
+        Some(after) => {
+            let last = versions.iter().position(|version| version.version_id == after.id);
+            last.map_or(versions.len(), |last| last + 1)
+        }
+    };
+    let shown: Vec<_> = versions.iter().skip(start).take(count).collect();
+    let next = shown
+        .last()
+        .filter(|_| start + shown.len() < versions.len())
+        .map(|last| Cursor { keys: Vec::new(), id: last.version_id.clone() });
+    let links = pages.links(next.as_ref())?;
+    let links: Vec<_> = links.iter().map(|(name, url)| (*name, url.as_str())).collect();
+    let size = shown.iter().map(|version| version.body.len() + 256).sum();
+    let total = u64::try_from(versions.len()).ok();
+    let mut bundle = Writer::new(Kind::History, total, &links, size);
+    for version in shown {
+        add(&mut bundle, pages.state, view, version);
+    }
+    Ok(bundle.finish())
+}
+
+fn add(bundle: &mut Writer, state: &super::State, view: &View, version: &StoredResource) {
+    let body = view.of(&state.elements, &version.resource_type, &version.body);
+    let resource = Resource {
+        base: &state.base,
+        resource_type: &version.resource_type,
+        id: version.id.as_str(),
+        body: &body,
+    };
+    let response = Response {
+        status: "200",
+        etag: Some(&format!("W/\"{}\"", version.version_id)),
+        last_modified: Some(&version.last_updated.to_string()),
+        outcome: None,
+    };
+    bundle.version(resource, response);
 }

@@ -1,11 +1,12 @@
-//! `GET /fhir/metadata` (<https://hl7.org/fhir/R4/http.html#capabilities>): the one public route.
+//! `GET /fhir/metadata` (<https://hl7.org/fhir/R4/http.html#capabilities>), which anybody may read.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 
 use super::State;
-use super::resource::FHIR_JSON;
+use super::answer::Answer;
+use super::negotiate::Form;
 
 /// Answers the CapabilityStatement.
-pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
-    HttpResponse::Ok().content_type(FHIR_JSON).body(state.metadata.clone())
+pub(super) async fn metadata(state: web::Data<State>, form: Form) -> Answer {
+    Answer::new(state.metadata.clone(), form)
 }

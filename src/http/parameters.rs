@@ -3,35 +3,28 @@
 use super::Refusal;
 use crate::error::Error;
 
-/// The decoded parameters, in order.
-pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, Refusal> {
+/// Names and values, decoded, in order.
+pub(super) type Pairs = Vec<(String, String)>;
+
+/// The decoded parameters of a query string or form.
+pub(super) fn parse(text: &str) -> Result<Pairs, Refusal> {
     text.split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((decode(name)?, decode(value)?))
+            Ok((decode(name, true)?, decode(value, true)?))
         })
         .collect()
 }
 
-/// Refuses parameters other than those that say how an answer is to be written.
-pub(super) fn only_formal(query: &str, lenient: bool) -> Result<(), Refusal> {
-    let formal = |name: &str| matches!(name, "_format" | "_pretty");
-    match parse(query)?.into_iter().find(|(name, _)| !formal(name)) {
-        Some((name, _)) if !lenient => {
-            Err(Error::not_supported(name, "this interaction has no such parameter").into())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn decode(text: &str) -> Result<String, Refusal> {
-    let broken = || Error::invalid("URL", "an escape in the parameters is broken or not UTF-8");
+/// Text without its escapes; in parameters a `+` is a space.
+pub(super) fn decode(text: &str, plus_is_space: bool) -> Result<String, Refusal> {
+    let broken = || Error::invalid("URL", "an escape in the URL is broken or not UTF-8");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'+' => b' ',
+            b'+' if plus_is_space => b' ',
             b'%' => {
                 let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
                 let (high, low) = (digit(rest.next()), digit(rest.next()));

@@ -10,6 +10,18 @@ use crate::domain::FhirId;
 use crate::error::Error;
 use crate::fhir::search::param;
 
+/// The variable segments of a path, by the names that the route's pattern gives them.
+pub(super) type Segments<'a> = &'a dyn Fn(&str) -> &'a str;
+
+/// The variable segments of a path, each with its name.
+pub(super) type Matched<'a> = Vec<(&'static str, &'a str)>;
+
+/// What a path names.
+pub(super) trait Named: Sized {
+    /// What the segments name.
+    fn of(segments: Segments<'_>) -> Result<Self, Refusal>;
+}
+
 /// `{type}`: a resource type that is served.
 pub(super) struct TypePath {
     /// The type.
@@ -32,31 +44,72 @@ pub(super) struct VersionPath {
     pub(super) version: FhirId,
 }
 
-impl TypePath {
-    fn parse(request: &HttpRequest) -> Result<Self, Refusal> {
-        let name = request.match_info().get("type").unwrap_or_default();
-        let resource_type =
-            param::served().find(|known| *known == name).ok_or(Refusal::UnknownType)?;
-        Ok(Self { resource_type })
+/// `Patient/{id}/…` or `Binary/{id}`: the id of a resource whose type the route names.
+pub(super) struct IdPath {
+    /// The logical id.
+    pub(super) id: FhirId,
+}
+
+/// `Patient/{id}/{type}`: a type within the compartment of a patient.
+pub(super) struct CompartmentPath {
+    /// The patient.
+    pub(super) patient: FhirId,
+    /// The type.
+    pub(super) resource_type: &'static str,
+}
+
+impl IdPath {
+    /// The path of a Binary.
+    pub(super) fn binary(self) -> ResourcePath {
+        ResourcePath { resource_type: "Binary", id: self.id }
     }
 }
 
-impl ResourcePath {
-    fn parse(request: &HttpRequest) -> Result<Self, Refusal> {
-        let TypePath { resource_type } = TypePath::parse(request)?;
-        Ok(Self { resource_type, id: segment(request, "id")? })
+impl Named for TypePath {
+    fn of(segments: Segments<'_>) -> Result<Self, Refusal> {
+        let name = segments("type");
+        let known = param::served().find(|known| *known == name);
+        known.map(|resource_type| Self { resource_type }).ok_or(match name.as_bytes().first() {
+            Some(b'$' | b'_') => Refusal::NoRoute,
+            _ => Refusal::UnknownType,
+        })
     }
 }
 
-impl VersionPath {
-    fn parse(request: &HttpRequest) -> Result<Self, Refusal> {
-        let resource = ResourcePath::parse(request)?;
-        Ok(Self { resource, version: segment(request, "version")? })
+impl Named for ResourcePath {
+    fn of(segments: Segments<'_>) -> Result<Self, Refusal> {
+        let TypePath { resource_type } = TypePath::of(segments)?;
+        Ok(Self { resource_type, id: id(segments, "id")? })
     }
 }
 
-fn segment(request: &HttpRequest, name: &str) -> Result<FhirId, Refusal> {
-    request.match_info().get(name).unwrap_or_default().parse().map_err(|()| {
+impl Named for VersionPath {
+    fn of(segments: Segments<'_>) -> Result<Self, Refusal> {
+        let resource = ResourcePath::of(segments)?;
+        Ok(Self { resource, version: id(segments, "version")? })
+    }
+}
+
+impl Named for IdPath {
+    fn of(segments: Segments<'_>) -> Result<Self, Refusal> {
+        Ok(Self { id: id(segments, "id")? })
+    }
+}
+
+impl Named for CompartmentPath {
+    fn of(segments: Segments<'_>) -> Result<Self, Refusal> {
+        let TypePath { resource_type } = TypePath::of(segments)?;
+        Ok(Self { patient: id(segments, "id")?, resource_type })
+    }
+}
+
+/// A segment that is an id; an operation in its place is one that is not there.
+fn id(segments: Segments<'_>, name: &str) -> Result<FhirId, Refusal> {
+    let text = segments(name);
+    if text.starts_with(['$', '_']) {
+        return Err(Refusal::NoRoute);
+    }
+    text.parse().map_err(|()| {
         let hint = "an id has 1 to 64 letters, digits, hyphens and dots";
         Refusal::from(Error::invalid(name, hint))
     })
@@ -69,10 +122,11 @@ macro_rules! extracted {
             type Future = Ready<Result<Self, Refusal>>;
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                ready(Self::parse(request))
+                let segments = request.match_info();
+                ready(Self::of(&|name| segments.get(name).unwrap_or_default()))
             }
         }
     )*};
 }
 
-extracted!(TypePath, ResourcePath, VersionPath);
+extracted!(TypePath, ResourcePath, VersionPath, IdPath, CompartmentPath);

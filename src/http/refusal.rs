@@ -6,7 +6,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 
-use super::resource::FHIR_JSON;
+use super::negotiate::FHIR_JSON;
 use crate::error::Error;
 use crate::fhir::outcome::{self, Issue, IssueType};
 
@@ -27,7 +27,34 @@ pub enum Refusal {
     /// The answer cannot have the format that was asked for.
     NotAcceptable,
     /// The body has a format that is not read.
-    MediaType,
+    MediaType {
+        /// The media types that are.
+        expected: &'static [&'static str],
+    },
+    /// The caller has asked for more than its quota.
+    TooMany {
+        /// After how many seconds the same request would be let pass.
+        seconds: u64,
+    },
+    /// A push without a good signature.
+    Unsigned,
+    /// A push of more records than are taken at once.
+    ManyRecords {
+        /// How many are.
+        limit: u64,
+    },
+    /// A body that did not arrive.
+    Slow,
+    /// The caller has too many requests open.
+    Crowded {
+        /// When to ask again, in seconds.
+        retry_after: u32,
+    },
+    /// The server cannot do this at the moment.
+    Later {
+        /// When to ask again, in seconds.
+        retry_after: u32,
+    },
     /// The URL is longer than the limit.
     LongUrl {
         /// In bytes.
@@ -35,6 +62,11 @@ pub enum Refusal {
     },
     /// The header fields are longer than the limit.
     LongHeaders {
+        /// In bytes.
+        limit: usize,
+    },
+    /// The answers of a batch are longer than the limit.
+    LongAnswer {
         /// In bytes.
         limit: usize,
     },
@@ -49,9 +81,15 @@ impl Refusal {
             Self::UnknownType => (404, IssueType::NotSupported),
             Self::Method { .. } => (405, IssueType::NotSupported),
             Self::NotAcceptable => (406, IssueType::NotSupported),
-            Self::MediaType => (415, IssueType::NotSupported),
+            Self::MediaType { .. } => (415, IssueType::NotSupported),
+            Self::TooMany { .. } | Self::Crowded { .. } => (429, IssueType::Throttled),
+            Self::Unsigned => (401, IssueType::Login),
+            Self::ManyRecords { .. } => (413, IssueType::TooLong),
+            Self::Slow => (408, IssueType::Timeout),
+            Self::Later { .. } => (503, IssueType::Transient),
             Self::LongUrl { .. } => (414, IssueType::TooLong),
             Self::LongHeaders { .. } => (431, IssueType::TooLong),
+            Self::LongAnswer { .. } => (413, IssueType::TooCostly),
         }
     }
 
@@ -62,9 +100,18 @@ impl Refusal {
                 Error::Invalid { expression, .. } | Error::NotSupported { expression, .. },
             ) => expression.clone(),
             Self::NotAcceptable => Some("Accept".into()),
-            Self::MediaType => Some("Content-Type".into()),
+            Self::MediaType { .. } => Some("Content-Type".into()),
             _ => None,
         }
+    }
+
+    /// The `OperationOutcome`, as JSON.
+    pub(super) fn outcome(&self) -> Vec<u8> {
+        let (_, code) = self.classify();
+        let issue =
+            Issue { code, text: self.to_string(), expression: self.expression(), refused: true };
+        // An outcome of plain text always encodes; an empty one would say the status at least.
+        outcome::encode(vec![issue]).unwrap_or_default()
     }
 }
 
@@ -82,12 +129,32 @@ impl fmt::Display for Refusal {
             Self::NotAcceptable => {
                 f.write_str("the only format is JSON, FHIR 4.0: accept application/fhir+json")
             }
-            Self::MediaType => {
-                f.write_str("send the parameters as application/x-www-form-urlencoded")
+            Self::MediaType { expected } => {
+                write!(f, "send the body as {}", expected.join(" or "))
+            }
+            Self::TooMany { seconds } => {
+                write!(f, "this is more than your quota: send it again in {seconds} seconds")
+            }
+            Self::Unsigned => f.write_str(
+                "a valid signature is required: check the source's name and its key, and that the \
+                 signed lines are those of the request as it is sent",
+            ),
+            Self::ManyRecords { limit } => {
+                write!(f, "the body has more than {limit} lines: send it in several deliveries")
+            }
+            Self::Slow => f.write_str("the body did not arrive: send it again"),
+            Self::Crowded { .. } => {
+                f.write_str("too many requests at once: wait for the answers of some")
+            }
+            Self::Later { .. } => {
+                f.write_str("the server cannot do this at the moment: send the same again later")
             }
             Self::LongUrl { limit } => write!(f, "the URL is longer than {limit} bytes"),
             Self::LongHeaders { limit } => {
                 write!(f, "the header fields are longer than {limit} bytes")
+            }
+            Self::LongAnswer { limit } => {
+                write!(f, "the batch's answers are longer than {limit} bytes: ask for this alone")
             }
         }
     }
@@ -105,9 +172,6 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (_, code) = self.classify();
-        let issue =
-            Issue { code, text: self.to_string(), expression: self.expression(), refused: true };
         let mut response = HttpResponse::build(self.status_code());
         response.content_type(FHIR_JSON);
         match self {
@@ -120,13 +184,21 @@ impl ResponseError for Refusal {
                     r#"Bearer realm="throughline", error="insufficient_scope""#,
                 ));
             }
+            Self::TooMany { seconds } => {
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+            }
             Self::Method { allow } => {
                 response.insert_header((header::ALLOW, allow.as_str()));
             }
+            Self::Unsigned => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Throughline-HMAC-SHA256"));
+            }
+            Self::Crowded { retry_after } | Self::Later { retry_after } => {
+                response.insert_header((header::RETRY_AFTER, *retry_after));
+            }
             _ => {}
         }
-        // An outcome of plain text always encodes; an empty body would say the status at least.
-        response.body(outcome::encode(vec![issue]).unwrap_or_default())
+        response.body(self.outcome())
     }
 }
 

@@ -1,8 +1,10 @@
 //! The routes as a table, read by the router, the CapabilityStatement and the tests.
 
-use actix_web::{HttpRequest, Route, guard, web};
+use actix_web::http::{Method, header};
+use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
-use super::{Refusal, history, metadata, read, search};
+use super::path::{IdPath, Matched, Named};
+use super::{Refusal, batch, binary, everything, history, metadata, push, read, search};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,17 +13,23 @@ pub enum Access {
     Public,
     /// Who presents a bearer token.
     Bearer,
+    /// A source that signs the request.
+    Signed,
 }
 
 /// What a route is about (<https://hl7.org/fhir/R4/http.html#summary>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
+    /// Nothing of FHIR.
+    Platform,
     /// The server.
     System,
     /// All resources of a type.
     Type,
     /// One resource.
     Instance,
+    /// An operation, which is no interaction.
+    Operation,
 }
 
 /// One row of the table.
@@ -35,9 +43,51 @@ pub struct Endpoint {
     pub access: Access,
     /// What it is about.
     pub level: Level,
-    /// FHIR's code of the interaction.
+    /// FHIR's code of the interaction, or the name of the operation, or one of ours.
     pub interaction: &'static str,
     handler: fn() -> Route,
+    /// How it is answered as an entry of a batch, if it is.
+    pub(super) entry: Option<batch::Handler>,
+}
+
+impl Endpoint {
+    /// Whether an entry of a batch may ask it.
+    pub fn is_entry(&self) -> bool {
+        self.entry.is_some()
+    }
+}
+
+/// A row of a question, which an entry of a batch may ask too.
+macro_rules! question {
+    ($pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
+        Endpoint {
+            method: "GET",
+            pattern: $pattern,
+            access: Access::Bearer,
+            level: Level::$level,
+            interaction: $interaction,
+            handler: || web::to($handler),
+            entry: Some(|state, segments, call| {
+                let path = Named::of(segments);
+                Box::pin(async move { $handler(state, path?, call).await })
+            }),
+        }
+    };
+}
+
+/// A row of a question whose parameters are in the body.
+macro_rules! posted {
+    ($pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
+        Endpoint {
+            method: "POST",
+            pattern: $pattern,
+            access: Access::Bearer,
+            level: Level::$level,
+            interaction: $interaction,
+            handler: || web::to($handler),
+            entry: None,
+        }
+    };
 }
 
 /// The table. Of two patterns that match, the first counts.
@@ -49,46 +99,45 @@ pub const ROUTES: &[Endpoint] = &[
         level: Level::System,
         interaction: "capabilities",
         handler: || web::to(metadata::metadata),
+        entry: Some(|state, _, call| {
+            Box::pin(async move { Ok(metadata::metadata(state, call.form).await) })
+        }),
     },
-    Endpoint {
-        method: "POST",
-        pattern: "/fhir/{type}/_search",
-        access: Access::Bearer,
-        level: Level::Type,
-        interaction: "search-type",
-        handler: || web::to(search::search_by_form),
-    },
-    Endpoint {
-        method: "GET",
-        pattern: "/fhir/{type}/{id}/_history/{version}",
-        access: Access::Bearer,
-        level: Level::Instance,
-        interaction: "vread",
-        handler: || web::to(read::vread),
-    },
-    Endpoint {
-        method: "GET",
-        pattern: "/fhir/{type}/{id}/_history",
-        access: Access::Bearer,
-        level: Level::Instance,
-        interaction: "history-instance",
-        handler: || web::to(history::history),
-    },
+    posted!("/fhir", System, "batch", batch::batch),
+    posted!("/fhir/{type}/_search", Type, "search-type", search::search_by_form),
+    question!("/fhir/{type}/{id}/_history/{version}", Instance, "vread", read::vread),
+    question!("/fhir/{type}/{id}/_history", Instance, "history-instance", history::history),
+    question!("/fhir/Patient/{id}/$everything", Operation, "everything", everything::everything),
+    posted!(
+        "/fhir/Patient/{id}/$everything",
+        Operation,
+        "everything",
+        everything::everything_by_parameters
+    ),
+    posted!("/fhir/Patient/{id}/{type}/_search", Type, "search-type", search::compartment_by_form),
+    question!("/fhir/Patient/{id}/{type}", Type, "search-type", search::compartment),
     Endpoint {
         method: "GET",
-        pattern: "/fhir/{type}/{id}",
+        pattern: "/fhir/Binary/{id}",
         access: Access::Bearer,
         level: Level::Instance,
         interaction: "read",
-        handler: || web::to(read::read),
+        handler: || web::to(binary::binary),
+        entry: Some(|state, segments, call| {
+            let path = IdPath::of(segments).map(IdPath::binary);
+            Box::pin(async move { read::read(state, path?, call).await })
+        }),
     },
+    question!("/fhir/{type}/{id}", Instance, "read", read::read),
+    question!("/fhir/{type}", Type, "search-type", search::search),
     Endpoint {
-        method: "GET",
-        pattern: "/fhir/{type}",
-        access: Access::Bearer,
-        level: Level::Type,
-        interaction: "search-type",
-        handler: || web::to(search::search),
+        method: "POST",
+        pattern: "/platform/records",
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "push",
+        handler: || web::to(push::push),
+        entry: None,
     },
 ];
 
@@ -103,36 +152,66 @@ pub fn interactions(level: Level) -> Vec<&'static str> {
     codes
 }
 
-/// Whether anybody may call this path.
-pub(super) fn is_public(path: &str) -> bool {
-    ROUTES.iter().any(|endpoint| endpoint.access == Access::Public && endpoint.pattern == path)
+/// The code of the interaction that a method at a pattern is.
+pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str> {
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let is_it = |endpoint: &&Endpoint| endpoint.method == method && endpoint.pattern == pattern;
+    ROUTES.iter().find(is_it).map(|endpoint| endpoint.interaction)
 }
 
-/// Registers the table with the router.
+/// Who may call this path. Whatever is in no row, or has variable segments, is behind a token.
+pub(super) fn access(path: &str) -> Access {
+    let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
+    row.map_or(Access::Bearer, |endpoint| endpoint.access)
+}
+
+/// The first row of a question that a path, whose segments are decoded, matches.
+pub(super) fn question<'a>(path: &[&'a str]) -> Option<(&'static Endpoint, Matched<'a>)> {
+    ROUTES.iter().filter(|endpoint| endpoint.method == "GET").find_map(|endpoint| {
+        let names: Vec<&str> = endpoint.pattern.split('/').skip(1).collect();
+        let mut matched = Vec::new();
+        for (name, segment) in names.iter().zip(path) {
+            match name.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+                Some(name) => matched.push((name, *segment)),
+                None if name == segment => {}
+                None => return None,
+            }
+        }
+        (names.len() == path.len()).then_some((endpoint, matched))
+    })
+}
+
+/// Registers the table with the router: a resource for each pattern, with a route for each method.
 pub(super) fn register(service: &mut web::ServiceConfig) {
-    for endpoint in ROUTES {
-        let route = match endpoint.method {
-            "GET" => (endpoint.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
-            _ => (endpoint.handler)().guard(guard::Post()),
-        };
-        let resource = web::resource(endpoint.pattern).route(route);
-        service.service(resource.default_service(web::to(wrong_method)));
+    for (position, endpoint) in ROUTES.iter().enumerate() {
+        let rows = || ROUTES.iter().filter(|other| other.pattern == endpoint.pattern);
+        if ROUTES.iter().take(position).any(|earlier| earlier.pattern == endpoint.pattern) {
+            continue;
+        }
+        let resource = rows().fold(web::resource(endpoint.pattern), |resource, row| {
+            resource.route(match row.method {
+                "GET" => (row.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
+                _ => (row.handler)().guard(guard::Post()),
+            })
+        });
+        service.service(resource.default_service(web::to(other_method)));
     }
     service.default_service(web::to(no_route));
 }
 
-async fn wrong_method(request: HttpRequest) -> Refusal {
+/// Says which methods a route has: to `OPTIONS` as an answer, to any other as a refusal.
+async fn other_method(request: HttpRequest) -> HttpResponse {
     let pattern = request.match_pattern().unwrap_or_default();
-    let methods: Vec<&str> = ROUTES
-        .iter()
-        .filter(|endpoint| endpoint.pattern == pattern)
-        .flat_map(|endpoint| match endpoint.method {
-            "GET" => ["GET", "HEAD"].iter(),
-            _ => ["POST"].iter(),
-        })
-        .copied()
-        .collect();
-    Refusal::Method { allow: methods.join(", ") }
+    let rows = ROUTES.iter().filter(|endpoint| endpoint.pattern == pattern);
+    let methods = rows.flat_map(|endpoint| match endpoint.method {
+        "GET" => ["GET", "HEAD"].iter(),
+        _ => ["POST"].iter(),
+    });
+    let allow = methods.chain(&["OPTIONS"]).copied().collect::<Vec<_>>().join(", ");
+    if request.method() == Method::OPTIONS {
+        return HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish();
+    }
+    Refusal::Method { allow }.respond_to(&request)
 }
 
 async fn no_route() -> Refusal {

@@ -1,5 +1,8 @@
 //! The permit: the only way to a read method of the store.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
 
@@ -23,35 +26,53 @@ pub struct Principal {
     pub scopes: Vec<String>,
 }
 
-/// A decision that a caller may do something; only this module makes one.
-#[derive(Debug, Clone)]
-pub struct Permit {
-    tenant: TenantId,
-    resource_type: String,
-}
-
-impl Permit {
-    /// Decides whether `principal` may do `action` with resources of `resource_type`.
-    pub fn decide(principal: &Principal, action: Action, resource_type: &str) -> Result<Self> {
+impl Principal {
+    /// Whether a scope covers the action with resources of the type.
+    fn may(&self, action: Action, resource_type: &str) -> bool {
         let letter = match action {
             Action::Read => 'r',
             Action::Search => 's',
         };
-        let covers = |scope: &String| {
+        self.scopes.iter().any(|scope| {
             scope.strip_prefix("system/").and_then(|rest| rest.split_once('.')).is_some_and(
                 |(name, rights)| (name == "*" || name == resource_type) && rights.contains(letter),
             )
-        };
-        if principal.scopes.iter().any(covers) {
-            Ok(Self { tenant: principal.tenant.clone(), resource_type: resource_type.to_owned() })
+        })
+    }
+}
+
+/// A decision that a caller may do something; only this module makes one.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    principal: Arc<Principal>,
+    action: Action,
+    resource_type: Cow<'static, str>,
+}
+
+impl Permit {
+    /// Decides whether `principal` may do `action` with resources of `resource_type`.
+    pub fn decide(
+        principal: &Arc<Principal>,
+        action: Action,
+        resource_type: impl Into<Cow<'static, str>>,
+    ) -> Result<Self> {
+        let resource_type = resource_type.into();
+        if principal.may(action, &resource_type) {
+            Ok(Self { principal: Arc::clone(principal), action, resource_type })
         } else {
             Err(Error::Denied)
         }
     }
 
+    /// The permit for the same action with resources of another type that the matches lead to, by
+    /// a chain or an include; `None` where the caller may not.
+    pub fn on(&self, resource_type: &'static str) -> Option<Self> {
+        Self::decide(&self.principal, self.action, resource_type).ok()
+    }
+
     /// The tenant the permit is for.
     pub fn tenant(&self) -> &TenantId {
-        &self.tenant
+        &self.principal.tenant
     }
 
     /// The resource type the permit is for.

@@ -1,23 +1,31 @@
 //! The embedded store: one SQLite file in WAL mode, one writer, and readers that never wait for it.
 
 mod connection;
+mod feeds;
 mod isolated;
 mod projection;
 mod quarantine;
 mod read;
+mod reindex;
+mod schema;
 mod search;
 mod source;
 mod write;
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use self::connection::{Location, Readers};
+use rusqlite::Connection;
+
+use self::connection::{Location, Readers, broken};
+use self::schema::FileKind;
+use self::search::Reading;
 use self::write::{Transaction, Writer};
-use super::{Head, Page, Quarantined, Store, StoredResource, Write};
+use super::upgrade::{Migration, Upgrade, Upgraded, check_losses};
+use super::{Everything, Head, Page, Quarantined, Store, StoredResource, Write, sql};
 use crate::domain::{FhirId, Kind};
 use crate::error::Result;
-use crate::fhir::search::Query;
+use crate::fhir::search::{Query, fingerprint};
 use crate::policy::Permit;
 
 pub use self::connection::Durability;
@@ -44,13 +52,65 @@ impl SqliteStore {
         Self::at(Location::memory()?)
     }
 
+    /// Brings a file up to date, or says what that would take; `watch` is told how many resources
+    /// have been indexed anew. Opening does the same where nothing is lost by it.
+    ///
+    /// # Errors
+    ///
+    /// `Setup` for a file that may not be touched, and says why.
+    pub fn migrate(path: &Path, upgrade: Upgrade, watch: &mut dyn FnMut(u64)) -> Result<Upgraded> {
+        let location = Location::file(path, Durability::default());
+        let connection = if upgrade.only_check && !path.exists() {
+            Location::memory()?.open_writer()?
+        } else {
+            location.open_writer()?
+        };
+        let due = schema::pending(&connection)?;
+        check_losses(due, upgrade.allow_loss)?;
+        let migrations = due.iter().map(Migration::title).collect();
+        let has_index = schema::exists(&connection, "fact").map_err(broken)?;
+        let is_new = schema::kind(&connection).map_err(broken)? == FileKind::Empty;
+        let fingerprint = fingerprint();
+        let reindex = !is_new
+            && (!has_index || reindex::is_due(&connection, &fingerprint).map_err(broken)?);
+        if !upgrade.only_check {
+            bring_up_to_date(&location, &connection, upgrade, &fingerprint, watch)?;
+        }
+        Ok(Upgraded { migrations, reindex })
+    }
+
     fn at(location: Location) -> Result<Self> {
-        let writer = Writer::new(location.open_writer()?);
+        let connection = location.open_writer()?;
+        let fingerprint = fingerprint();
+        let upgrade = Upgrade::default();
+        bring_up_to_date(&location, &connection, upgrade, &fingerprint, &mut |_| ())?;
+        let writer = Writer::new(connection, fingerprint);
         Ok(Self { readers: Readers::new(location), writer: Mutex::new(writer) })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A writer that panicked has rolled back when its transaction was dropped.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn bring_up_to_date(
+    location: &Location,
+    connection: &Connection,
+    upgrade: Upgrade,
+    fingerprint: &str,
+    watch: &mut dyn FnMut(u64),
+) -> Result<()> {
+    location.prepare(connection)?;
+    schema::migrate(connection, upgrade)?;
+    reindex::run(connection, fingerprint, watch)
+}
+
 impl Store for SqliteStore {
+    fn is_embedded(&self) -> bool {
+        true
+    }
+
     fn read(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>> {
         self.readers.take()?.run(|connection| read::current(connection, permit, id))
     }
@@ -69,7 +129,11 @@ impl Store for SqliteStore {
     }
 
     fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
-        self.readers.take()?.run(|connection| search::page(connection, permit, query))
+        self.readers.take()?.snapshot(|reading| sql::page(&Reading(reading), permit, query))
+    }
+
+    fn everything(&self, permit: &Permit, scope: &Everything) -> Result<Page> {
+        self.readers.take()?.snapshot(|reading| sql::everything(&Reading(reading), permit, scope))
     }
 
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
@@ -77,9 +141,7 @@ impl Store for SqliteStore {
     }
 
     fn write(&self) -> Result<Box<dyn Write + '_>> {
-        // A writer that panicked has rolled back when its transaction was dropped.
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(Transaction::begin(writer)?))
+        Ok(Box::new(Transaction::begin(self.writer())?))
     }
 
     fn quarantine(&self) -> Result<Vec<Quarantined>> {
@@ -96,5 +158,9 @@ impl Store for SqliteStore {
 
     fn resource_counts(&self) -> Result<Vec<(String, u64)>> {
         self.readers.take()?.run(read::resource_counts)
+    }
+
+    fn fact(&self, name: &str) -> Result<Option<String>> {
+        self.readers.take()?.run(|connection| schema::fact(connection, name))
     }
 }

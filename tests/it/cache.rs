@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::Commands;
-use throughline::cache::{Cache, CacheKey, CacheSecret, MemoryCache, ReadThrough, RedisCache};
+use throughline::cache::{
+    Cache, CacheKey, CacheMeter, CacheSecret, Fault, Layer, Lookup, MemoryCache, Once, ReadThrough,
+    RedisCache, RedisLink, RedisOnce,
+};
+use throughline::config::RedisSettings;
 use throughline::{Error, Result};
 
 use crate::support::redis::RedisServer;
@@ -22,21 +26,45 @@ fn body(id: usize) -> Arc<[u8]> {
     Arc::from(format!(r#"{{"id":"{id}","text":"SENTINEL {}"}}"#, "é".repeat(id % 700)).as_bytes())
 }
 
-fn load(id: usize) -> impl Fn() -> Result<Option<Arc<[u8]>>> {
-    move || Ok(Some(body(id)))
+fn load(id: usize) -> impl Future<Output = Result<Option<Arc<[u8]>>>> {
+    std::future::ready(Ok(Some(body(id))))
 }
 
-fn cache_at(url: &str) -> RedisCache {
-    RedisCache::new(url, &CacheSecret::new([7; 32]), LIFETIME).unwrap()
+fn link_to(url: &str) -> RedisLink {
+    RedisLink::open(&RedisSettings::at(url.to_owned().into())).unwrap()
 }
 
-/// Redis with nothing in front of it, so that every read asks it.
-fn through(cache: &RedisCache) -> ReadThrough {
-    ReadThrough::new(MemoryCache::new(0, Duration::ZERO), Some(Arc::new(cache.clone())))
+fn secret() -> CacheSecret {
+    CacheSecret::new([7; 32])
 }
 
-fn connect(server: &RedisServer) -> redis::Connection {
-    redis::Client::open(server.url()).unwrap().get_connection().unwrap()
+/// A cache in Redis, and what it counts.
+struct Shared {
+    link: RedisLink,
+    cache: RedisCache,
+    meter: CacheMeter,
+}
+
+impl Shared {
+    fn at(url: &str) -> Self {
+        Self::of(url, &secret())
+    }
+
+    fn of(url: &str, secret: &CacheSecret) -> Self {
+        let (link, meter) = (link_to(url), CacheMeter::default());
+        let cache = RedisCache::new(link.clone(), secret, LIFETIME, meter.clone());
+        Self { link, cache, meter }
+    }
+
+    /// Redis with nothing in front of it, so that every read asks it.
+    fn reads(&self) -> ReadThrough {
+        let memory = MemoryCache::new(0, Duration::ZERO);
+        ReadThrough::new(memory, Some(Arc::new(self.cache.clone())), self.meter.clone())
+    }
+
+    fn count(&self, lookup: Lookup) -> u64 {
+        self.meter.lookups(Layer::Redis, lookup)
+    }
 }
 
 /// Reads entries until they are in Redis; putting happens aside of the reads.
@@ -44,7 +72,7 @@ async fn fill(server: &RedisServer, reads: &ReadThrough, entries: usize) -> redi
     for id in 0..entries {
         reads.get_or_load(&key(id), load(id)).await.unwrap();
     }
-    let mut connection = connect(server);
+    let mut connection = server.connect();
     while redis::cmd("DBSIZE").query::<usize>(&mut connection).unwrap() < entries {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -62,8 +90,8 @@ fn contains(haystack: &[u8], needle: &str) -> bool {
 #[tokio::test]
 async fn nothing_in_redis_can_be_read_and_all_of_it_expires() {
     let Some(server) = RedisServer::start().await else { return };
-    let cache = cache_at(&server.url());
-    let mut connection = fill(&server, &through(&cache), 50).await;
+    let shared = Shared::at(&server.url());
+    let mut connection = fill(&server, &shared.reads(), 50).await;
     let names = names(&mut connection);
     assert_eq!(names.len(), 50);
     for name in names {
@@ -79,24 +107,33 @@ async fn nothing_in_redis_can_be_read_and_all_of_it_expires() {
 #[tokio::test]
 async fn what_was_changed_in_redis_is_ignored_and_counted() {
     let Some(server) = RedisServer::start().await else { return };
-    let cache = cache_at(&server.url());
-    let reads = through(&cache);
-    let mut connection = fill(&server, &reads, 5).await;
+    let shared = Shared::at(&server.url());
+    let reads = shared.reads();
+    let mut connection = fill(&server, &reads, 7).await;
     let names = names(&mut connection);
     let values: Vec<Vec<u8>> = names.iter().map(|name| connection.get(name).unwrap()).collect();
     let mut flipped = values[0].clone();
     *flipped.last_mut().unwrap() ^= 1;
-    let planted: [&[u8]; 5] =
-        [&flipped, &values[0], &values[2][..values[2].len() / 2], br#"{"id":"0"}"#, b""];
+    let mut next_format = values[3].clone();
+    next_format[0] += 1;
+    let huge = vec![1; 8 * 1024 * 1024];
+    let half = &values[2][..values[2].len() / 2];
+    let planted: [&[u8]; 6] = [&flipped, &values[0], half, &next_format, br#"{"id":"0"}"#, &huge];
     for (name, value) in names.iter().zip(planted) {
         let _: () = connection.set(name, value).unwrap();
     }
-    let before = cache.counts();
-    for id in 0..5 {
-        assert_eq!(cache.get(&key(id)).await, None);
+    let _: () = connection.del(&names[6]).unwrap();
+    let _: () = connection.rpush(&names[6], "of another type").unwrap();
+    let read = shared.meter.bytes_read(Layer::Redis);
+    for id in 0..7 {
+        assert_eq!(shared.cache.get(&key(id)).await, None);
     }
-    assert_eq!(cache.counts().refused, before.refused + 5);
-    for id in 0..5 {
+    assert_eq!(shared.count(Lookup::Refused), 6);
+    assert_eq!(shared.link.faults(Fault::WrongType), 1);
+    let read = shared.meter.bytes_read(Layer::Redis) - read;
+    assert!(read < 2 * 1024 * 1024, "not all of the huge one: {read}");
+    assert!(shared.link.is_up(), "Redis goes on being asked");
+    for id in 0..7 {
         assert_eq!(reads.get_or_load(&key(id), load(id)).await.unwrap(), Some(body(id)));
     }
 }
@@ -104,12 +141,12 @@ async fn what_was_changed_in_redis_is_ignored_and_counted() {
 #[tokio::test]
 async fn another_installation_reads_nothing() {
     let Some(server) = RedisServer::start().await else { return };
-    let _connection = fill(&server, &through(&cache_at(&server.url())), 3).await;
-    let other = RedisCache::new(&server.url(), &CacheSecret::new([8; 32]), LIFETIME).unwrap();
+    let _connection = fill(&server, &Shared::at(&server.url()).reads(), 3).await;
+    let other = Shared::of(&server.url(), &CacheSecret::new([8; 32]));
     for id in 0..3 {
-        assert_eq!(other.get(&key(id)).await, None);
+        assert_eq!(other.cache.get(&key(id)).await, None);
     }
-    assert_eq!(other.counts().misses, 3, "not even the names are the same");
+    assert_eq!(other.count(Lookup::Miss), 3, "not even the names are the same");
 }
 
 /// Reads at random until told to stop; answers the longest that a read took.
@@ -130,27 +167,29 @@ async fn reader(reads: ReadThrough, seed: usize, stop: Arc<AtomicBool>) -> Durat
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_killed_and_restarted_under_load_costs_no_answer() {
     let Some(mut server) = RedisServer::start().await else { return };
-    let cache = cache_at(&server.url());
+    let shared = Shared::at(&server.url());
+    let hits = || shared.count(Lookup::Hit);
+    let skips = || shared.link.faults(Fault::Skipped);
     let stop = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> =
-        (0..8).map(|seed| tokio::spawn(reader(through(&cache), seed, stop.clone()))).collect();
+        (0..8).map(|seed| tokio::spawn(reader(shared.reads(), seed, stop.clone()))).collect();
     let pause = |millis| tokio::time::sleep(Duration::from_millis(millis));
     for _ in 0..2 {
-        let hits = cache.counts().hits;
+        let before = hits();
         let deadline = Instant::now() + Duration::from_secs(20);
-        while cache.counts().hits < hits + 500 {
-            assert!(Instant::now() < deadline, "hits do not come back: {:?}", cache.counts());
+        while hits() < before + 500 {
+            assert!(Instant::now() < deadline, "hits do not come back: {}", hits());
             pause(20).await;
         }
-        let skipped = cache.counts().skipped;
+        let skipped = skips();
         server.kill();
         pause(700).await;
-        assert!(cache.counts().skipped > skipped + 1_000, "reads go on without Redis");
+        assert!(skips() > skipped + 1_000, "reads go on without Redis");
         assert!(server.start_again().await);
     }
-    let hits = cache.counts().hits;
+    let before = hits();
     pause(3_000).await;
-    assert!(cache.counts().hits > hits, "{:?}", cache.counts());
+    assert!(hits() > before, "{before}");
     stop.store(true, Ordering::Relaxed);
     for reader in readers {
         let longest = reader.await.unwrap();
@@ -161,20 +200,21 @@ async fn redis_killed_and_restarted_under_load_costs_no_answer() {
 #[tokio::test]
 async fn a_redis_that_never_answers_is_waited_for_once() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let cache = cache_at(&format!("redis://{}", silent.local_addr().unwrap()));
-    let reads = through(&cache);
+    let shared = Shared::at(&format!("redis://{}", silent.local_addr().unwrap()));
+    let reads = shared.reads();
     let started = Instant::now();
     for id in 0..200 {
         assert_eq!(reads.get_or_load(&key(id), load(id)).await.unwrap(), Some(body(id)));
     }
-    let counts = cache.counts();
+    let faults = |fault| shared.link.faults(fault);
+    let (timeouts, skips) = (faults(Fault::Timeout), faults(Fault::Skipped));
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-    assert!(counts.failures >= 1 && counts.skipped >= 199, "{counts:?}");
+    assert!(timeouts >= 1 && skips >= 199, "{timeouts} {skips}");
 }
 
 #[tokio::test]
 async fn a_url_that_is_none_is_refused_without_repeating_it() {
-    let refused = RedisCache::new("redis//:secret@host", &CacheSecret::new([7; 32]), LIFETIME);
+    let refused = RedisLink::open(&RedisSettings::at("redis//:secret@host".to_owned().into()));
     let Err(Error::Setup(advice)) = refused.map(|_| ()) else {
         unreachable!("the URL is not one");
     };
@@ -183,18 +223,63 @@ async fn a_url_that_is_none_is_refused_without_repeating_it() {
 
 #[tokio::test]
 async fn memory_answers_before_anything_else_is_asked() {
-    let reads = ReadThrough::new(MemoryCache::new(1_000_000, LIFETIME), None);
+    let meter = CacheMeter::default();
+    let reads = ReadThrough::new(MemoryCache::new(1_000_000, LIFETIME), None, meter.clone());
     let loads = AtomicU64::new(0);
     for _ in 0..3 {
-        let load = || {
+        let load = async {
             loads.fetch_add(1, Ordering::Relaxed);
             Ok(Some(body(1)))
         };
         assert_eq!(reads.get_or_load(&key(1), load).await.unwrap(), Some(body(1)));
     }
-    assert_eq!(loads.into_inner(), 1);
-    let absent = reads.get_or_load(&key(2), || Ok(None)).await.unwrap();
+    assert_eq!((loads.into_inner(), meter.loads()), (1, 1));
+    assert_eq!(meter.lookups(Layer::Memory, Lookup::Hit), 2);
+    let absent = reads.get_or_load(&key(2), async { Ok(None) }).await.unwrap();
     assert_eq!(absent, None);
-    let failed = reads.get_or_load(&key(2), || Err(Error::NotFound)).await;
+    let failed = reads.get_or_load(&key(2), async { Err(Error::NotFound) }).await;
     assert!(matches!(failed, Err(Error::NotFound)), "absence is not kept");
+}
+
+#[tokio::test]
+async fn what_may_be_used_once_is_first_in_one_replica_only() {
+    let Some(mut server) = RedisServer::start().await else { return };
+    let guard = || RedisOnce::new(link_to(&server.url()), &secret()).unwrap();
+    let (one, other) = (guard(), guard());
+    let keep = Duration::from_millis(300);
+    let at_once = futures_util::future::join_all((0..50).map(|number| {
+        let guard = if number % 2 == 0 { &one } else { &other };
+        guard.first(&[1; 32], keep)
+    }));
+    let firsts = at_once.await.into_iter().filter(|first| *first.as_ref().unwrap()).count();
+    assert_eq!(firsts, 1);
+    assert!(one.first(&[2; 32], keep).await.unwrap(), "another key is another matter");
+    tokio::time::sleep(keep + Duration::from_millis(50)).await;
+    assert!(other.first(&[1; 32], keep).await.unwrap(), "its time is over");
+    let names = names(&mut server.connect());
+    assert!(names.iter().all(|name| !contains(name.as_bytes(), "AQEBAQEB")), "{names:?}");
+    server.kill();
+    for _ in 0..3 {
+        let unknown = one.first(&[3; 32], keep).await;
+        assert!(matches!(unknown, Err(Error::Unavailable(_))), "never first without Redis");
+    }
+}
+
+#[tokio::test]
+async fn many_misses_at_once_make_one_load() {
+    let Some(server) = RedisServer::start().await else { return };
+    let shared = Shared::at(&server.url());
+    let reads = shared.reads();
+    let loads = AtomicU64::new(0);
+    let load = async || {
+        loads.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(body(1)))
+    };
+    let one = key(1);
+    let all = futures_util::future::join_all((0..100).map(|_| reads.get_or_load(&one, load())));
+    for answer in all.await {
+        assert_eq!(answer.unwrap(), Some(body(1)));
+    }
+    assert_eq!((loads.into_inner(), shared.meter.joined()), (1, 99));
+    assert_eq!(shared.count(Lookup::Miss), 1, "Redis is asked once too");
 }

@@ -15,6 +15,7 @@ fn all() -> Vec<Refusal> {
         Error::not_supported("colour", "there is no such parameter"),
         Error::Conflict { hint: "somebody was faster".into() },
         Error::TooLarge { limit: 1 },
+        Error::unavailable("a secret of the operator"),
         Error::Setup("a secret of the operator".into()),
         Error::broken("a secret of the operator"),
     ];
@@ -24,9 +25,16 @@ fn all() -> Vec<Refusal> {
         Refusal::UnknownType,
         Refusal::Method { allow: "GET, HEAD".into() },
         Refusal::NotAcceptable,
-        Refusal::MediaType,
+        Refusal::MediaType { expected: &["application/json", "text/plain"] },
+        Refusal::TooMany { seconds: 3 },
+        Refusal::Unsigned,
+        Refusal::ManyRecords { limit: 8 },
+        Refusal::Slow,
+        Refusal::Crowded { retry_after: 1 },
+        Refusal::Later { retry_after: 30 },
         Refusal::LongUrl { limit: 8 },
         Refusal::LongHeaders { limit: 16 },
+        Refusal::LongAnswer { limit: 32 },
     ]);
     all
 }
@@ -42,6 +50,7 @@ fn name(refusal: &Refusal) -> &'static str {
             Error::NotSupported { .. } => "NotSupported",
             Error::Conflict { .. } => "Conflict",
             Error::TooLarge { .. } => "TooLarge",
+            Error::Unavailable(_) => "Unavailable",
             Error::Setup(_) => "Setup",
             Error::Internal(_) => "Internal",
         },
@@ -49,9 +58,16 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::UnknownType => "UnknownType",
         Refusal::Method { .. } => "Method",
         Refusal::NotAcceptable => "NotAcceptable",
-        Refusal::MediaType => "MediaType",
+        Refusal::MediaType { .. } => "MediaType",
+        Refusal::TooMany { .. } => "TooMany",
+        Refusal::Unsigned => "Unsigned",
+        Refusal::ManyRecords { .. } => "ManyRecords",
+        Refusal::Slow => "Slow",
+        Refusal::Crowded { .. } => "Crowded",
+        Refusal::Later { .. } => "Later",
         Refusal::LongUrl { .. } => "LongUrl",
         Refusal::LongHeaders { .. } => "LongHeaders",
+        Refusal::LongAnswer { .. } => "LongAnswer",
     }
 }
 

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
+use throughline::config::{CacheSettings, LimitSettings};
 use tokio::sync::oneshot;
 
 use crate::expectation::Entry;
@@ -90,9 +93,14 @@ impl Gateway {
 
     /// Serves what is there, until the result is dropped.
     pub(crate) fn serve(&self) -> Served {
-        let config =
-            Config { data: self.data.path().to_owned(), mappings: mappings(), redis_url: None };
-        let app = App::open(&config, Arc::new(SystemClock)).unwrap();
+        self.serve_with(CacheSettings::default(), LimitSettings::default())
+    }
+
+    /// Serves what is there with caches and limits of its own.
+    pub(crate) fn serve_with(&self, cache: CacheSettings, limits: LimitSettings) -> Served {
+        let data = self.data.path().to_owned();
+        let config = Config { data, mappings: mappings(), cache, limits, ..Config::default() };
+        let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
         let grant = Grant {
             tenant: "hv".parse().unwrap(),
             subject: "test".to_owned(),
@@ -103,13 +111,14 @@ impl Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = App::base(&listener).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
+        let serving = Arc::clone(&app);
         let server = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let stopped = async { drop(stopped.await) };
-            runtime.unwrap().block_on(app.serve(listener, stopped)).unwrap();
+            runtime.unwrap().block_on(serving.serve(listener, stopped)).unwrap();
         });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Served { base, token, client, stop: Some(stop), server: Some(server) }
+        Served { app, base, token, client, stop: Some(stop), server: Some(server) }
     }
 }
 
@@ -119,6 +128,7 @@ fn mappings() -> PathBuf {
 
 /// A gateway that answers requests.
 pub(crate) struct Served {
+    app: Arc<App>,
     pub(crate) base: String,
     pub(crate) token: String,
     client: reqwest::Client,
@@ -133,6 +143,14 @@ impl Served {
         let response = request.send().await.unwrap();
         let headers = format!("{:?}", response.headers());
         (response.status().as_u16(), headers, response.text().await.unwrap())
+    }
+
+    /// Everything that is counted, as metrics are written.
+    pub(crate) fn metrics(&self) -> String {
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        self.app.register(&mut registry);
+        encode(&mut text, &registry).unwrap();
+        text
     }
 
     /// One JSON body, which has to be there.

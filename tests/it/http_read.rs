@@ -60,6 +60,45 @@ async fn a_caller_who_has_the_version_gets_no_body() {
 }
 
 #[tokio::test]
+async fn a_caller_who_has_what_was_there_since_a_date_gets_no_body() {
+    let server = server();
+    // The version is from 10:00:00.
+    for (since, status) in [
+        ("Mon, 02 Nov 2026 10:00:00 GMT", 304),
+        ("Tue, 03 Nov 2026 00:00:00 GMT", 304),
+        ("Monday, 02-Nov-26 10:00:00 GMT", 304),
+        ("Mon Nov  2 10:00:00 2026", 304),
+        ("Mon, 02 Nov 2026 09:59:59 GMT", 200),
+        ("yesterday", 200),
+        ("2026-11-03", 200),
+    ] {
+        let request = server.ask(Method::GET, "Patient/p1").header("If-Modified-Since", since);
+        let answer = server.send(request).await;
+        assert_eq!(answer.status, status, "{since}");
+        assert_eq!(answer.text.is_empty(), status == 304, "{since}");
+        assert_eq!(answer.header("last-modified"), "Mon, 02 Nov 2026 10:00:00 GMT", "{since}");
+    }
+}
+
+#[tokio::test]
+async fn an_entity_tag_counts_before_a_date() {
+    let server = server();
+    for (tag, since, status) in [
+        ("W/\"1-aa\"", "Tue, 03 Nov 2026 00:00:00 GMT", 200),
+        ("W/\"2-bb\"", "Sun, 01 Nov 2026 00:00:00 GMT", 304),
+    ] {
+        let request = server.ask(Method::GET, "Patient/p1");
+        let request = request.header("If-None-Match", tag).header("If-Modified-Since", since);
+        assert_eq!(server.send(request).await.status, status, "{tag}");
+    }
+    let request = server.ask(Method::GET, "Patient/p1");
+    let request = request.header("If-None-Match", "\"x\"").header("If-None-Match", "W/\"2-bb\"");
+    assert_eq!(server.send(request).await.status, 304, "a second field counts too");
+    let request = server.ask(Method::GET, "Patient/none").header("If-None-Match", "*");
+    assert_eq!(server.send(request).await.refusal().0, 404, "what is not there is not known");
+}
+
+#[tokio::test]
 async fn head_answers_the_header_fields_of_get() {
     let server = server();
     let get = server.get("Patient/p1").await;

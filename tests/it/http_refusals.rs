@@ -18,10 +18,15 @@ async fn what_cannot_be_understood_is_refused_with_a_reason() {
         ("Nonsense/1", 404, "not-supported"),
         ("Medication/1", 404, "not-supported"),
         ("patient/1", 404, "not-supported"),
-        ("", 404, "not-found"),
+        ("", 405, "not-supported"),
         ("Patient/1/2/3/4", 404, "not-found"),
-        ("Patient/1/$everything", 404, "not-found"),
-        ("Patient/", 404, "not-found"),
+        ("Encounter/1/$everything", 404, "not-found"),
+        ("$export", 404, "not-found"),
+        ("_history", 404, "not-found"),
+        ("Patient/_history", 404, "not-found"),
+        ("Patient/1/$export", 404, "not-found"),
+        ("Patient/1/_nothing", 404, "not-found"),
+        ("Patient//", 404, "not-found"),
         ("Patient/a_b", 400, "invalid"),
         ("Patient/a%20b", 400, "invalid"),
         ("Patient/%ff", 400, "invalid"),
@@ -31,16 +36,17 @@ async fn what_cannot_be_understood_is_refused_with_a_reason() {
         (&long_url, 414, "too-long"),
         ("Binary", 400, "not-supported"),
         ("Patient?colour=red", 400, "not-supported"),
-        ("Patient?name:exact=x", 400, "not-supported"),
-        ("Patient?_include=Patient:organization", 400, "not-supported"),
+        ("Patient?name:below=x", 400, "not-supported"),
+        ("Patient?_include=Patient:colour", 400, "not-supported"),
         ("Patient?name=", 400, "invalid"),
         ("Patient?name=%ff", 400, "invalid"),
         ("Patient?name=%zz", 400, "invalid"),
         ("Patient?birthdate=soon", 400, "invalid"),
         ("Patient?_count=x", 400, "invalid"),
         ("Patient?_page=x", 400, "invalid"),
-        ("Patient/1?_summary=true", 400, "not-supported"),
-        ("Patient/1/_history?_since=2026", 400, "not-supported"),
+        ("Patient/1?_summary=count", 400, "invalid"),
+        ("Patient/1?_sort=name", 400, "not-supported"),
+        ("Patient/1/_history?_since=soon", 400, "invalid"),
         ("Patient?_format=xml", 406, "not-supported"),
     ];
     for (path, status, code) in cases {
@@ -49,25 +55,6 @@ async fn what_cannot_be_understood_is_refused_with_a_reason() {
         assert_eq!((found, issue.as_str()), (*status, *code), "{path}: {text}");
         assert!(!text.is_empty(), "{path}");
         assert_eq!(answer.header("content-type"), "application/fhir+json; charset=utf-8", "{path}");
-    }
-}
-
-#[tokio::test]
-async fn a_method_that_a_route_does_not_have_is_refused_with_those_it_has() {
-    let server = spawn();
-    for (method, path, allow) in [
-        (Method::POST, "Patient", "GET, HEAD"),
-        (Method::PUT, "Patient/1", "GET, HEAD"),
-        (Method::DELETE, "Patient/1", "GET, HEAD"),
-        (Method::PATCH, "Patient/1/_history", "GET, HEAD"),
-        (Method::GET, "Patient/_search", "POST"),
-        (Method::POST, "metadata", "GET, HEAD"),
-        (Method::OPTIONS, "Patient/1", "GET, HEAD"),
-    ] {
-        let answer = server.send(server.ask(method.clone(), path).body("{}")).await;
-        let (status, code, _) = answer.refusal();
-        assert_eq!((status, code.as_str()), (405, "not-supported"), "{method} {path}");
-        assert_eq!(answer.header("allow"), allow, "{method} {path}");
     }
 }
 

@@ -11,6 +11,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("http", 7),
     ("exchange", 6),
     ("audit", 5),
+    ("limits", 5),
     ("store", 4),
     ("cache", 4),
     ("auth", 4),
@@ -28,7 +29,7 @@ const LAYERS: &[(&str, u8)] = &[
 /// Crates that only some paths may name, so that an adapter stays behind its port.
 const CONFINED: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/"]),
-    ("redis::", &["cache.rs", "cache/redis.rs"]),
+    ("redis::", &["cache.rs", "cache/redis.rs", "cache/redis/", "limits/shared.rs"]),
     ("actix_web", &["http.rs", "http/", "app.rs"]),
     ("fhir_codec", &["fhir.rs", "fhir/"]),
     ("fhir_sdk", &["fhir.rs", "fhir/"]),

@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::types::Value as Column;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
+use throughline::config::{CacheSettings, LimitSettings};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::cases::{text_of, urls};
 use crate::gateway::{Gateway, Served};
+use crate::support::redis::RedisServer;
 
 /// The only columns that may hold a marker, and why.
 const ALLOWED: &[(&str, &str)] = &[
@@ -119,10 +121,10 @@ async fn partner(served: &Served) -> String {
 #[tokio::test]
 async fn no_marker_of_a_secret_comes_out_anywhere() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
-        .with_max_level(tracing::Level::TRACE)
-        .finish();
+    // The client of this test logs what it asks for; everything else is the product's.
+    let quiet = "trace,reqwest=off,hyper=off,hyper_util=off";
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(log.clone()).with_env_filter(quiet).finish();
     // Another test may have set one up before; then this test sees the command's log alone.
     drop(tracing::subscriber::set_global_default(subscriber));
     let gateway = Gateway::new();
@@ -134,10 +136,18 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
         let (stdout, stderr) = gateway.run(arguments);
         out.add("quarantine list", &(stdout + &stderr));
     }
-    let served = gateway.serve();
+    let redis = RedisServer::start().await;
+    let url = redis.as_ref().map(|redis| redis.url().into());
+    let limits = LimitSettings { quota: 100_000, window_s: 100_000, ..LimitSettings::default() };
+    let served = gateway.serve_with(CacheSettings::with_redis(url), limits);
     let partner = partner(&served).await;
     visit(&served, &mut out).await;
     refusals(&served, &mut out).await;
+    let ids = ids(&served).await;
+    out.add("metrics", &served.metrics());
+    if let Some(redis) = &redis {
+        shared(redis, &served, &mut out).await;
+    }
     drop(served);
     for text in VISIBLE {
         assert!(out.0.values().any(|body| body.contains(text)), "{text} is not served");
@@ -149,6 +159,39 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
     assert!(markers.len() > 30, "{markers:?}");
     let leaks = out.leaks(&markers, &partner);
     assert!(leaks.is_empty(), "\n{}", leaks.join("\n"));
+    assert!(out.0["log"].contains("request answered"), "this is the log of the server");
+    for place in ["log", "metrics", "redis"] {
+        let text = out.0.get(place).map_or("", String::as_str);
+        let shown: Vec<_> = ids.iter().filter(|id| text.contains(id.as_str())).collect();
+        assert!(shown.is_empty(), "{place} names resources: {shown:?}");
+    }
+}
+
+/// The ids of all resources.
+async fn ids(served: &Served) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    for resource_type in served.types().await.iter().filter(|name| *name != "Binary") {
+        let resources = served.all(resource_type).await;
+        ids.extend(resources.iter().map(|resource| resource["id"].as_str().unwrap().to_owned()));
+    }
+    assert!(ids.len() > 20, "{ids:?}");
+    ids
+}
+
+/// Everything in the Redis that replicas share, once all that is on its way is there.
+async fn shared(redis: &RedisServer, served: &Served, out: &mut Out) {
+    let loads = |text: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix("cache_loads_total "));
+        line.map_or(0, |number| number.parse::<usize>().unwrap())
+    };
+    let (loaded, kind) = (loads(&served.metrics()), "throughline:limit:");
+    redis.wait_until(|redis| redis.dump().len() > loaded).await;
+    let entries = redis.dump();
+    assert!(entries.iter().any(|(name, _)| name.starts_with(kind.as_bytes())), "limits are there");
+    for (name, value) in entries {
+        out.add("redis", &format!("{}\n", String::from_utf8_lossy(&name)));
+        out.add("redis", &format!("{}\n", String::from_utf8_lossy(&value)));
+    }
 }
 
 /// Every resource by search, by read and with its history, and every Binary that one refers to.

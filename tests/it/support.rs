@@ -2,5 +2,8 @@
 
 pub(crate) mod demo;
 pub(crate) mod desk;
+pub(crate) mod platform;
+pub(crate) mod postgres;
+pub(crate) mod readers;
 pub(crate) mod redis;
 pub(crate) mod server;

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -50,7 +51,11 @@ pub(super) fn write(
     writeln!(out, "\n  FHIR base  {base}")?;
     writeln!(out, "  metadata   {base}/metadata (needs no token)")?;
     writeln!(out, "  token      {token}")?;
-    writeln!(out, "             holds for 12 hours; curl reads it from {header}\n")?;
+    writeln!(out, "             holds for 12 hours; curl reads it from {header}")?;
+    let secret = quoted(&config.data.canonicalize()?.join(super::SECRET_FILE));
+    let push = base.replace(crate::http::FHIR, "/platform/records");
+    writeln!(out, "  push       {push}, as source `{}`", super::SENDER)?;
+    writeln!(out, "             the secret is in {secret}; docs/platform.md says how to sign\n")?;
     writeln!(out, "Try, in another terminal:\n")?;
     let curl = format!("curl -sS -H @{header}");
     let read = example(app)?;
@@ -74,7 +79,8 @@ fn example(app: &App) -> anyhow::Result<String> {
     use crate::fhir::search::Query;
     use crate::policy::{Action, Permit, Principal};
     let tenant = DEMO_TENANT.parse().map_err(|()| anyhow::anyhow!("the demo has no tenant"))?;
-    let principal = Principal { tenant, subject: "demo".into(), scopes: vec!["system/*.s".into()] };
+    let scopes = vec!["system/*.s".into()];
+    let principal = Arc::new(Principal { tenant, subject: "demo".into(), scopes });
     for resource_type in ["Encounter", "Organization"] {
         let permit = Permit::decide(&principal, Action::Search, resource_type)?;
         let page = app.store().search(&permit, &Query { count: 1, ..Query::default() })?;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::accept::{self, Incoming, Refused};
 use super::derive::{DEPENDENCIES, Dependency, Needs, Side, links};
+use super::live::Verdict;
 use super::projection::mapped_kinds;
 use super::reject::Reject;
 use super::report::Report;
@@ -20,13 +21,13 @@ pub(crate) struct Arrival {
     pub received: Timestamp,
 }
 
-/// Stores a record, and marks what has to be mapped because of it.
+/// Stores a record, and marks what has to be mapped because of it; says what became of it.
 pub(crate) fn store(
     write: &mut dyn Write,
     incoming: &Incoming,
     arrival: &Arrival,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<Verdict> {
     let Incoming { record, hash, links, isolated, .. } = incoming;
     let kind = record.kind.as_str();
     let accepted = if *isolated {
@@ -43,14 +44,21 @@ pub(crate) fn store(
         }
     }
     match accepted {
-        Accepted::Unchanged => report.kind(kind).unchanged += 1,
-        Accepted::Older => report.kind(kind).older += 1,
+        Accepted::Unchanged => {
+            report.kind(kind).unchanged += 1;
+            Ok(Verdict::Unchanged)
+        }
+        Accepted::Older => {
+            report.kind(kind).older += 1;
+            Ok(Verdict::Older)
+        }
         Accepted::Stored { before } => {
             let counts = report.kind(kind);
             counts.stored += 1;
             counts.isolated += u64::from(*isolated);
             counts.not_mapped += u64::from(!record.kind.is_mapped());
             mark(write, incoming, before.as_deref())?;
+            Ok(Verdict::Stored)
         }
         Accepted::Conflict { before, rival } => {
             report.kind(kind).quarantined += 1;
@@ -58,9 +66,9 @@ pub(crate) fn store(
             write.quarantine(&disputed(record, arrival))?;
             write.quarantine(&disputed(&rival, arrival))?;
             mark(write, incoming, before.as_deref())?;
+            Ok(Verdict::Quarantined)
         }
     }
-    Ok(())
 }
 
 /// The reason for a version that was sent with different contents.

@@ -10,7 +10,7 @@ use super::report::Report;
 use super::rules::Rules;
 use super::{accept, canonical};
 use crate::clock::Clock;
-use crate::domain::{IdKey, Kind, Record, TenantId, TenantIds};
+use crate::domain::{FhirId, IdKey, Kind, Record, TenantId, TenantIds};
 use crate::error::Result;
 use crate::fhir::search::index;
 use crate::mapping::{Refusal, Scratch};
@@ -50,8 +50,19 @@ impl<'a> Projector<'a> {
         report: &mut Report,
     ) -> Result<usize> {
         let due = write.dirty(limit)?;
+        self.map(write, &due, report)?;
+        Ok(due.len())
+    }
+
+    /// Maps these records, whether or not they are due.
+    pub(crate) fn map(
+        &mut self,
+        write: &mut dyn Write,
+        records: &[(TenantId, Kind, String)],
+        report: &mut Report,
+    ) -> Result<()> {
         let memory = RefCell::default();
-        for (tenant, kind, id) in &due {
+        for (tenant, kind, id) in records {
             let record = write.record(tenant, *kind, id)?;
             let mut made = Made::default();
             if let Some(record) = &record {
@@ -69,7 +80,7 @@ impl<'a> Projector<'a> {
             report.mapped += 1;
             write.put_projection(tenant, *kind, id, made.resources)?;
         }
-        Ok(due.len())
+        Ok(())
     }
 
     fn project(
@@ -97,12 +108,11 @@ impl<'a> Projector<'a> {
             report,
         };
         for view in &views {
-            let about =
-                run.make(view, made, self.clock)?.and_then(|(resource_type, version_id)| {
-                    derive::provenance(record, &derivation, view, &resource_type, &version_id)
-                });
+            let Some(done) = run.make(view, None, made, self.clock)? else { continue };
+            let (kind, version_id) = (&done.resource_type, &done.version_id);
+            let about = derive::provenance(record, &derivation, view, kind, version_id);
             if let Some(about) = about {
-                run.make(&about, made, self.clock)?;
+                run.make(&about, done.patient, made, self.clock)?;
             }
         }
         around.failure()
@@ -116,6 +126,13 @@ struct Made {
     refused: Vec<Quarantined>,
 }
 
+/// A resource that was made, as far as its Provenance needs to know.
+struct Done {
+    resource_type: String,
+    version_id: String,
+    patient: Option<FhirId>,
+}
+
 /// The maps at work on one record.
 struct Run<'a> {
     rules: &'a Rules,
@@ -126,19 +143,25 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Makes one resource, or an entry of quarantine; answers type and version of the resource.
+    /// Makes one resource, or an entry of quarantine. It is in the compartment of the patient that
+    /// it names, or else of the patient that is given.
     fn make(
         &mut self,
         view: &View,
+        patient: Option<FhirId>,
         made: &mut Made,
         clock: &dyn Clock,
-    ) -> Result<Option<(String, String)>> {
+    ) -> Result<Option<Done>> {
         match self.resource(view)? {
-            Ok(resource) => {
-                let name = resource.resource.resource_type.clone();
-                let version = resource.resource.version_id.clone();
+            Ok(mut resource) => {
+                resource.patient = resource.patient.or(patient);
+                let done = Done {
+                    resource_type: resource.resource.resource_type.clone(),
+                    version_id: resource.resource.version_id.clone(),
+                    patient: resource.patient.clone(),
+                };
                 made.resources.push(resource);
-                Ok(Some((name, version)))
+                Ok(Some(done))
             }
             Err(refusal) => {
                 made.refused.push(refused(self.record, view, refusal, clock));

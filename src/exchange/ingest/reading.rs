@@ -14,6 +14,7 @@ use super::reject::Reject;
 use super::report::Report;
 use super::source::Source;
 use super::{BATCH, Ingest, Progress, Watch};
+use crate::domain::{Kind, TenantId};
 use crate::error::{Error, Result};
 
 /// Bytes of input after which a batch is closed, however few records it has.
@@ -59,10 +60,13 @@ fn store(
     for batch in batches {
         let received = ingest.clock.now();
         let mut write = ingest.store.write()?;
+        write.expect(&expected(&batch))?;
         for (file, line, item) in batch {
             let arrival = Arrival { origin: format!("{file}:{line}"), received };
             match item {
-                Ok(incoming) => intake::store(&mut *write, &incoming, &arrival, report)?,
+                Ok(incoming) => {
+                    intake::store(&mut *write, &incoming, &arrival, report)?;
+                }
                 Err(refused) => intake::refuse(&mut *write, *refused, &arrival, report)?,
             }
         }
@@ -70,6 +74,15 @@ fn store(
         progress();
     }
     Ok(())
+}
+
+/// The records of a batch that will be offered.
+fn expected(batch: &[Item]) -> Vec<(TenantId, Kind, String)> {
+    let record = |(_, _, item): &Item| {
+        let record = &item.as_ref().ok()?.record;
+        Some((record.tenant.clone(), record.kind, record.id.clone()))
+    };
+    batch.iter().filter_map(record).collect()
 }
 
 struct Reader<'a> {

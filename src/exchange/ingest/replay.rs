@@ -70,7 +70,8 @@ fn one(
         }
         Ok(incoming) => {
             write.release(number)?;
-            intake::store(write, &incoming, &arrival, report)
+            intake::store(write, &incoming, &arrival, report)?;
+            Ok(())
         }
         Err(refused) => {
             if refused.reject.reason != entry.reason {

@@ -17,7 +17,7 @@ pub fn rows(resource_type: &str, bytes: &[u8]) -> Result<(Option<FhirId>, Vec<In
     let Some(kind) = param::search_type(resource_type) else { return Ok((None, Vec::new())) };
     let wanted = |name: &str| {
         name == "id"
-            || kind.params.iter().flat_map(|param| param.paths).any(|path| first(path) == name)
+            || kind.numbered().flat_map(|(_, param)| param.paths).any(|path| first(path) == name)
     };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let resource = Members(wanted).deserialize(&mut reader).map_err(Error::internal)?;
@@ -92,6 +92,8 @@ fn put(number: u16, param: &Param, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
         ParamKind::Reference => references(number, param.targets, value, rows),
         ParamKind::Date => dates(number, value, rows),
         ParamKind::Text => texts(number, value, rows),
+        ParamKind::Quantity => quantity(number, value, rows),
+        ParamKind::Uri => uri(number, value, rows),
     }
 }
 
@@ -104,6 +106,7 @@ fn add(rows: &mut Vec<IndexRow>, row: IndexRow) {
 
 /// A `code`, boolean, `Coding`, `CodeableConcept` or `Identifier`.
 fn tokens(number: u16, implied: &str, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    let mut displays = Vec::new();
     let mut token = |system: &str, code: &str| {
         add(rows, IndexRow::Token { param: number, system: system.into(), code: code.into() });
     };
@@ -113,19 +116,34 @@ fn tokens(number: u16, implied: &str, value: &Node<'_>, rows: &mut Vec<IndexRow>
         Node::Object(_) => {
             let codings = value.get("coding").map_or(std::slice::from_ref(value), Node::items);
             for coding in codings {
+                displays.extend(coding.text_at("display"));
                 let code = coding.text_at("code").or_else(|| coding.text_at("value"));
                 if let Some(code) = code {
                     token(coding.text_at("system").unwrap_or_default(), code);
                 }
             }
         }
-        Node::Array(_) | Node::Other => {}
+        Node::Array(_) | Node::Number(_) | Node::Null => {}
+    }
+    // What `:text` looks at; a CodeableConcept has a text of its own.
+    for display in displays.into_iter().chain(value.text_at("text")) {
+        put_text(number, display, rows);
     }
 }
 
-/// A Reference or a canonical URL; a version at its end does not count.
+/// A Reference or a canonical URL; a version at its end does not count. An identifier that stands
+/// beside or instead of it is what `:identifier` looks at.
 fn references(number: u16, targets: &[&str], value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    if let Some(identifier) = value.get("identifier") {
+        let system = identifier.text_at("system").unwrap_or_default().to_owned();
+        if let Some(code) = identifier.text_at("value") {
+            add(rows, IndexRow::Token { param: number, system, code: code.to_owned() });
+        }
+    }
     let Some(reference) = value.text().or_else(|| value.text_at("reference")) else { return };
+    if reference.starts_with('#') {
+        return;
+    }
     let target = reference.split_once("/_history/").map_or(reference, |(target, _)| target);
     let target = target.split_once('|').map_or(target, |(target, _)| target);
     let of_type = |wanted: &&str| {
@@ -170,22 +188,43 @@ fn texts(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
         "postalCode",
         "country",
     ];
-    let mut put = |text: &str| {
-        let value = text::normalise(text);
-        if !value.is_empty() {
-            add(rows, IndexRow::Text { param: number, value });
-        }
-    };
     match value {
-        Node::Text(text) => put(text),
+        Node::Text(text) => put_text(number, text, rows),
         Node::Object(_) => PARTS
             .iter()
             .filter_map(|part| value.get(part))
             .flat_map(Node::items)
             .filter_map(Node::text)
-            .for_each(put),
+            .for_each(|text| put_text(number, text, rows)),
         _ => {}
     }
+}
+
+fn put_text(number: u16, text: &str, rows: &mut Vec<IndexRow>) {
+    let value = text::normalise(text);
+    if !value.is_empty() {
+        add(rows, IndexRow::Text { param: number, value, exact: text.to_owned() });
+    }
+}
+
+/// A Quantity; a comparator leaves it open on one side.
+fn quantity(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    let Some(Node::Number(amount)) = value.get("value") else { return };
+    let (low, high) = match value.text_at("comparator") {
+        Some("<" | "<=") => (f64::NEG_INFINITY, *amount),
+        Some(">" | ">=") => (*amount, f64::INFINITY),
+        _ => (*amount, *amount),
+    };
+    let text = |name| value.text_at(name).unwrap_or_default().to_owned();
+    let (system, code, unit) = (text("system"), text("code"), text("unit"));
+    add(rows, IndexRow::Quantity { param: number, low, high, system, code, unit });
+}
+
+/// A URI; a version at its end does not count.
+fn uri(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    let Some(text) = value.text() else { return };
+    let value = text.split_once('|').map_or(text, |(plain, _)| plain).to_owned();
+    add(rows, IndexRow::Uri { param: number, value });
 }
 
 #[cfg(test)]
@@ -205,7 +244,11 @@ mod tests {
                 IndexRow::Date { param, low, high } => {
                     (*param == number).then(|| format!("{low}..{high}"))
                 }
-                IndexRow::Text { param, value } => (*param == number).then(|| value.clone()),
+                IndexRow::Text { param, value, .. } => (*param == number).then(|| value.clone()),
+                IndexRow::Quantity { param, low, high, code, .. } => {
+                    (*param == number).then(|| format!("{low}..{high} {code}"))
+                }
+                IndexRow::Uri { param, value } => (*param == number).then(|| value.clone()),
             })
             .collect()
     }
@@ -225,7 +268,6 @@ mod tests {
             ("identifier", "urn:s|v"),
             ("status", "http://hl7.org/fhir/encounter-status|finished"),
             ("class", "http://terminology.hl7.org/CodeSystem/v3-ActCode|VR"),
-            ("type", "http://www.ama-assn.org/go/cpt|90837"),
             ("subject", "Patient/p1"),
             ("practitioner", "Practitioner/s1"),
             ("date", "1793518200000000..9223372036854775807"),
@@ -233,6 +275,8 @@ mod tests {
         for (name, expected) in cases {
             assert_eq!(found("Encounter", ENCOUNTER, name), [expected], "{name}");
         }
+        let code_and_text = ["http://www.ama-assn.org/go/cpt|90837", "x"];
+        assert_eq!(found("Encounter", ENCOUNTER, "type"), code_and_text);
         assert!(found("Encounter", ENCOUNTER, "location").is_empty());
     }
 
@@ -269,6 +313,22 @@ mod tests {
             {"reference":"Patient/p"}]}"#;
         assert_eq!(found("Provenance", provenance, "target"), ["Encounter/e", "Patient/p"]);
         assert_eq!(found("Provenance", provenance, "patient"), ["Patient/p"]);
+    }
+
+    #[test]
+    fn a_quantity_a_uri_an_identifier_and_a_display_have_rows() {
+        let observation = r##"{"id":"o","meta":{"profile":["http://p/x|6.1.0"],
+            "security":[{"system":"urn:s","code":"R"}]},
+            "valueQuantity":{"value":14.50,"comparator":"<","code":"{score}"},
+            "code":{"text":"Depression score","coding":[{"code":"1","display":"PHQ"}]},
+            "subject":{"identifier":{"system":"urn:i","value":"7"}},
+            "encounter":{"reference":"#inside"}}"##;
+        assert_eq!(found("Observation", observation, "value-quantity"), ["-inf..14.5 {score}"]);
+        assert_eq!(found("Observation", observation, "_profile"), ["http://p/x"]);
+        assert_eq!(found("Observation", observation, "_security"), ["urn:s|R"]);
+        assert_eq!(found("Observation", observation, "patient"), ["urn:i|7"]);
+        assert_eq!(found("Observation", observation, "code"), ["|1", "phq", "depression score"]);
+        assert!(found("Observation", observation, "encounter").is_empty());
     }
 
     #[test]

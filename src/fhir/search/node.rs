@@ -7,7 +7,7 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 
-/// One JSON value; numbers and nulls, which no parameter looks at, are left out.
+/// One JSON value.
 #[derive(Debug)]
 pub(super) enum Node<'a> {
     /// A string.
@@ -18,8 +18,10 @@ pub(super) enum Node<'a> {
     Object(Vec<(Cow<'a, str>, Node<'a>)>),
     /// An array's items.
     Array(Vec<Node<'a>>),
-    /// A number or null.
-    Other,
+    /// A number; how it was written does not count.
+    Number(f64),
+    /// null
+    Null,
 }
 
 impl<'a> Node<'a> {
@@ -76,20 +78,22 @@ impl<'de> Visitor<'de> for Tree {
         Ok(Node::Bool(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Node::Other)
+    #[expect(clippy::cast_precision_loss, reason = "quantities are compared as f64")]
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Node::Number(number as f64))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Node::Other)
+    #[expect(clippy::cast_precision_loss, reason = "quantities are compared as f64")]
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Node::Number(number as f64))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Node::Other)
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Node::Number(number))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Node::Other)
+        Ok(Node::Null)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {

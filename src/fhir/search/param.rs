@@ -37,6 +37,17 @@ pub struct SearchType {
     pub params: &'static [Param],
 }
 
+/// The parameters that every type has, of `meta`. New ones are added at the end.
+pub const COMMON: &[Param] = &[
+    Param::token("_security", &["meta.security"]),
+    Param::token("_tag", &["meta.tag"]),
+    Param::uri("_profile", &["meta.profile"]),
+    Param::uri("_source", &["meta.source"]),
+];
+
+/// The number of the first of them.
+const FIRST_COMMON: u16 = 0xF000;
+
 /// The types that are only read, never searched.
 pub const READ_ONLY: &[&str] = &["Binary"];
 
@@ -44,11 +55,11 @@ pub const READ_ONLY: &[&str] = &["Binary"];
 const PER_TYPE: usize = 64;
 
 impl SearchType {
-    /// The parameters with their numbers, which the index rows carry.
+    /// The parameters with their numbers, which the index rows carry; those of every type last.
     pub fn numbered(&self) -> impl Iterator<Item = (u16, &'static Param)> + use<> {
         let place = TYPES.iter().position(|known| known.name == self.name).unwrap_or_default();
         let first = u16::try_from(place * PER_TYPE).unwrap_or(u16::MAX);
-        (first..).zip(self.params.iter())
+        (first..).zip(self.params).chain((FIRST_COMMON..).zip(COMMON))
     }
 
     /// The parameter of that name.
@@ -91,6 +102,21 @@ impl Param {
         Self { name, alias: None, kind: ParamKind::Text, paths, targets: &[], system: "" }
     }
 
+    /// A number with a unit.
+    pub(super) const fn quantity(name: &'static str, paths: &'static [&'static str]) -> Self {
+        Self { name, alias: None, kind: ParamKind::Quantity, paths, targets: &[], system: "" }
+    }
+
+    /// A URI.
+    pub(super) const fn uri(name: &'static str, paths: &'static [&'static str]) -> Self {
+        Self { name, alias: None, kind: ParamKind::Uri, paths, targets: &[], system: "" }
+    }
+
+    /// Whether, as a reference, it may lead to that type.
+    pub fn refers_to(&self, resource_type: &str) -> bool {
+        self.targets.is_empty() || self.targets.contains(&resource_type)
+    }
+
     /// The patient whose record it is, under the names `patient` and `subject`.
     pub(super) const fn subject() -> Self {
         Self { alias: Some("subject"), ..Self::patient(&["subject"]) }
@@ -105,6 +131,15 @@ impl Param {
 /// The searched type of that name.
 pub fn search_type(name: &str) -> Option<&'static SearchType> {
     TYPES.iter().find(|known| known.name == name)
+}
+
+/// The parameter with that number, which an index row or a condition carries.
+pub fn by_number(number: u16) -> Option<&'static Param> {
+    if let Some(position) = number.checked_sub(FIRST_COMMON) {
+        return COMMON.get(usize::from(position));
+    }
+    let (place, position) = (usize::from(number) / PER_TYPE, usize::from(number) % PER_TYPE);
+    TYPES.get(place)?.params.get(position)
 }
 
 /// The types that are served, searched ones first.
@@ -130,7 +165,12 @@ mod tests {
             assert!(kind.params.len() <= PER_TYPE, "{}", kind.name);
             let mut names = HashSet::new();
             for (number, param) in kind.numbered() {
-                assert!(numbers.insert(number), "{}.{}", kind.name, param.name);
+                assert!(
+                    number >= FIRST_COMMON || numbers.insert(number),
+                    "{}.{}",
+                    kind.name,
+                    param.name
+                );
                 assert!(names.insert(param.name), "{}.{}", kind.name, param.name);
                 assert!(param.alias.is_none_or(|alias| names.insert(alias)), "{}", kind.name);
             }
@@ -144,6 +184,8 @@ mod tests {
         assert_eq!(number("Encounter", "patient"), Some(9 * 64));
         assert_eq!(number("Encounter", "subject"), Some(9 * 64));
         assert_eq!(number("Provenance", "target"), Some(18 * 64));
+        assert_eq!(number("Goal", "_security"), Some(0xF000));
+        assert_eq!(by_number(0xF002).map(|param| param.name), Some("_profile"));
     }
 
     #[test]

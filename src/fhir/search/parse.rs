@@ -4,10 +4,12 @@
 //! disclosed. Only a caller who asks for it (`Prefer: handling=lenient`) has it ignored, and is
 //! told so in the answer.
 
+mod condition;
+mod outcome;
 mod value;
 
-use super::param::{self, Param, SearchType};
-use super::{Condition, DatePrefix, Operand, ParamKind, Query};
+use super::param::SearchType;
+use super::{Condition, Query, Test};
 use crate::error::{Error, Result};
 
 /// How many matches a page holds unless the caller says so.
@@ -19,8 +21,10 @@ pub const PAGE: &str = "_page";
 
 /// How many alternatives a search may have in all.
 const MAX_OPERANDS: usize = 200;
-/// The one reverse include there is.
-pub(crate) const REVINCLUDE: &str = "Provenance:target";
+/// How many references a parameter may follow, by chains and `_has` together.
+const MAX_DEPTH: usize = 3;
+/// How many references a search may follow in all.
+const MAX_STEPS: usize = 32;
 
 /// What is known about a request that a search is part of.
 #[derive(Debug, Clone, Copy)]
@@ -46,178 +50,116 @@ pub struct Search {
     pub ignored: Vec<String>,
 }
 
+impl Search {
+    /// The types whose content decides what matches, through chains and `_has`: a caller needs the
+    /// right to search them too.
+    pub fn reaches(&self) -> Vec<&'static str> {
+        let mut types = Vec::new();
+        self.query.conditions.iter().for_each(|condition| reached(condition, &mut types));
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+}
+
+fn reached(condition: &Condition, types: &mut Vec<&'static str>) {
+    match condition {
+        Condition::Chain { any_of, .. } => {
+            for (kind, inner) in any_of {
+                types.push(kind);
+                reached(inner, types);
+            }
+        }
+        Condition::Has { resource_type, condition, .. } => {
+            types.push(resource_type);
+            reached(condition, types);
+        }
+        _ => {}
+    }
+}
+
 /// Parses the decoded parameters of a search.
 pub fn parse(setting: Setting<'_>, parameters: Vec<(String, String)>) -> Result<Search> {
     let mut search = Search::default();
     search.query.count = DEFAULT_COUNT;
-    let mut ids: Option<Vec<String>> = None;
     for (name, text) in parameters {
+        if name == PAGE {
+            search.page = Some(text);
+            continue;
+        }
         if text.chars().all(|c| c == ',') {
             return Err(Error::invalid(
                 name,
                 "the parameter has no value: give one or leave it out",
             ));
         }
-        match name.as_str() {
-            "_id" => keep_common(&mut ids, value::alternatives(&text)),
-            "_lastUpdated" => search.query.updated.push(one_date(&name, &text)?),
-            "_count" => search.query.count = count(&text)?,
-            "_revinclude" if text == REVINCLUDE => search.query.with_provenance = true,
-            "_total" if matches!(text.as_str(), "none" | "estimate" | "accurate") => {}
-            "_sort" if text == "-_lastUpdated" => {}
-            "_format" | "_pretty" => {}
-            PAGE => {
-                search.page = Some(text);
-                continue;
-            }
-            _ => match condition(setting, &name, &text)? {
-                Some(condition) => search.query.conditions.push(condition),
-                None if setting.lenient => {
-                    search.ignored.push(name);
-                    continue;
-                }
-                None => return Err(unknown(setting.resource_type, &name)),
-            },
+        if outcome::take(&mut search.query, setting.resource_type, &name, &text)? {
+            search.understood.push((name, text));
+            continue;
         }
-        search.understood.push((name, text));
+        match condition::parse(setting, &name, &text)? {
+            Some(condition) => {
+                search.query.conditions.push(condition);
+                search.understood.push((name, text));
+            }
+            None if setting.lenient => search.ignored.push(name),
+            None => return Err(unknown(setting.resource_type, &name)),
+        }
     }
-    if let Some(ids) = ids {
-        restrict(&mut search.query, ids);
-    }
-    let operands: usize = search.query.conditions.iter().map(|c| c.any_of.len()).sum();
-    if operands + search.query.ids.len() > MAX_OPERANDS {
+    bounded(&search.query)?;
+    Ok(search)
+}
+
+fn bounded(query: &Query) -> Result<()> {
+    let operands: usize = query.conditions.iter().map(operands).sum();
+    if operands > MAX_OPERANDS {
         return Err(Error::invalid(
             "parameters",
             format!("a search may have up to {MAX_OPERANDS} values: split it"),
         ));
     }
-    Ok(search)
-}
-
-/// A repeated `_id` keeps the ids that all of its values name.
-fn keep_common(ids: &mut Option<Vec<String>>, named: Vec<String>) {
-    *ids = Some(match ids.take() {
-        Some(before) => before.into_iter().filter(|id| named.contains(id)).collect(),
-        None => named,
-    });
-}
-
-/// Restricts a query to these ids; to none at all by a condition that nothing meets.
-fn restrict(query: &mut Query, ids: Vec<String>) {
-    if ids.is_empty() {
-        query.conditions.push(Condition { param: 0, any_of: Vec::new() });
+    if query.conditions.iter().map(steps).sum::<usize>() > MAX_STEPS {
+        return Err(Error::invalid(
+            "parameters",
+            format!(
+                "a search may follow up to {MAX_STEPS} references: name the type (ref:Type.name)"
+            ),
+        ));
     }
-    query.ids = ids;
+    Ok(())
 }
 
-fn count(text: &str) -> Result<usize> {
-    let count: usize = text.parse().map_err(|_number| {
-        Error::invalid("_count", "_count is a number of matches a page: 0 or more")
-    })?;
-    Ok(count.min(MAX_COUNT))
+/// How many alternatives a condition has.
+fn operands(condition: &Condition) -> usize {
+    match condition {
+        Condition::Id(ids) => ids.len(),
+        Condition::Updated(any_of)
+        | Condition::Param { test: Test::Any(any_of) | Test::None(any_of), .. } => any_of.len(),
+        Condition::Patient(_) | Condition::Param { test: Test::Missing(_), .. } => 1,
+        Condition::Chain { any_of, .. } => any_of.iter().map(|(_, inner)| operands(inner)).sum(),
+        Condition::Has { condition, .. } => operands(condition),
+    }
+}
+
+/// How many references a condition follows.
+fn steps(condition: &Condition) -> usize {
+    match condition {
+        Condition::Chain { any_of, .. } => any_of.iter().map(|(_, inner)| 1 + steps(inner)).sum(),
+        Condition::Has { condition, .. } => 1 + steps(condition),
+        _ => 0,
+    }
 }
 
 fn unknown(kind: &SearchType, name: &str) -> Error {
-    let known: Vec<&str> = kind.params.iter().map(|param| param.name).collect();
+    let known: Vec<&str> = kind.numbered().map(|(_, param)| param.name).collect();
     Error::not_supported(
         name,
         format!(
-            "{} is not searched by this parameter or value; it is searched by _id, _lastUpdated, {}",
+            "{} is not searched by this parameter; it is searched by _id, _lastUpdated, {}",
             kind.name,
             known.join(", ")
         ),
     )
-}
-
-/// The condition of a parameter in the table, `None` where it is not there.
-fn condition(setting: Setting<'_>, name: &str, text: &str) -> Result<Option<Condition>> {
-    let (plain, modifier) = match name.split_once(':') {
-        Some((plain, modifier)) => (plain, Some(modifier)),
-        None => (name, None),
-    };
-    let Some((number, param)) = setting.resource_type.param(plain) else { return Ok(None) };
-    let target = match modifier {
-        None => None,
-        // The one modifier there is: `subject:Patient=…`.
-        Some(kind) if param.kind == ParamKind::Reference && param::is_served(kind) => Some(kind),
-        // An ignored modifier could turn a condition into its opposite, so it is always refused.
-        Some(_) => {
-            return Err(Error::not_supported(name, "this modifier is not supported: leave it out"));
-        }
-    };
-    let values = value::alternatives(text);
-    let any_of: Result<Vec<Operand>> = match param.kind {
-        ParamKind::Token => values.iter().map(|one| Ok(value::token(one))).collect(),
-        ParamKind::Text => values.iter().map(|one| value::text(name, one)).collect(),
-        ParamKind::Date => values.iter().map(|one| date(name, one)).collect(),
-        ParamKind::Reference => {
-            values.iter().map(|one| reference(setting, name, param, target, one)).collect()
-        }
-    };
-    Ok(Some(Condition { param: number, any_of: any_of? }))
-}
-
-/// A date without alternatives.
-fn one_date(name: &str, text: &str) -> Result<Operand> {
-    match value::alternatives(text).as_slice() {
-        [one] => date(name, one),
-        _ => Err(Error::not_supported(name, "give one date; repeat the parameter for a range")),
-    }
-}
-
-fn date(name: &str, text: &str) -> Result<Operand> {
-    const PREFIXES: &[(&str, DatePrefix)] = &[
-        ("eq", DatePrefix::Eq),
-        ("ne", DatePrefix::Ne),
-        ("gt", DatePrefix::Gt),
-        ("lt", DatePrefix::Lt),
-        ("ge", DatePrefix::Ge),
-        ("le", DatePrefix::Le),
-        ("sa", DatePrefix::Sa),
-        ("eb", DatePrefix::Eb),
-        ("ap", DatePrefix::Ap),
-    ];
-    let prefixed =
-        PREFIXES.iter().find_map(|(name, prefix)| Some((text.strip_prefix(name)?, *prefix)));
-    let (date, prefix) = prefixed.unwrap_or((text, DatePrefix::Eq));
-    // A `+` that was not escaped in the URL arrives as a space.
-    let (low, high) = super::date::range(&date.replace(' ', "+")).ok_or_else(|| {
-        Error::invalid(
-            name,
-            "not a FHIR date: YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss+hh:mm",
-        )
-    })?;
-    Ok(Operand::Date { prefix, low, high })
-}
-
-/// `id`, `Type/id`, or an absolute URL: ours is the same as the relative one.
-fn reference(
-    setting: Setting<'_>,
-    name: &str,
-    param: &Param,
-    target: Option<&str>,
-    text: &str,
-) -> Result<Operand> {
-    let refused = |hint: &str| Err(Error::invalid(name, hint));
-    let local = text.strip_prefix(setting.base).and_then(|rest| rest.strip_prefix('/'));
-    let text = local.unwrap_or(text);
-    if text.contains("://") || text.starts_with("urn:") {
-        return Ok(Operand::Reference { targets: vec![text.to_owned()] });
-    }
-    let acceptable = |kind: &str| {
-        target.is_none_or(|wanted| wanted == kind)
-            && (param.targets.is_empty() || param.targets.contains(&kind))
-    };
-    let targets: Vec<String> = match text.split_once('/') {
-        Some((kind, id)) if acceptable(kind) && value::is_id(id) => vec![text.to_owned()],
-        Some(_) => return refused("not a reference to a type that this parameter refers to"),
-        None if value::is_id(text) => {
-            let types = param::served().filter(|kind| acceptable(kind));
-            types.map(|kind| format!("{kind}/{text}")).collect()
-        }
-        None => return refused("not a reference: give an id, Type/id or a URL"),
-    };
-    Ok(Operand::Reference { targets })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Opening the database: where it lives, how it syncs, its migration, and the readers' pool.
+//! Opening the database: where it lives, how it syncs, and the readers' pool.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,9 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use rusqlite::{Connection, OpenFlags};
 
+use super::schema;
 use crate::error::{Error, Result};
 
-/// The version of `schema.sql`, kept in the file's `user_version`.
-const SCHEMA: i64 = 1;
-/// Marks the file as ours (`application_id`): "thrl".
-const APPLICATION: i64 = 0x7468_726c;
 /// How long a connection waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 /// Statements kept prepared by each connection; more than there are fixed ones.
@@ -56,15 +53,15 @@ impl Location {
         Ok(Self { name: name.into(), in_memory: true, durability: Durability::Process })
     }
 
-    /// Opens the connection that writes, and brings the schema up to date.
+    /// Opens the connection that writes, if the file may be used at all.
     pub(super) fn open_writer(&self) -> Result<Connection> {
         self.check_folder()?;
         self.keep_private();
         let connection = self.open(OpenFlags::SQLITE_OPEN_CREATE)?;
-        // Nothing is changed in a file that is not ours.
-        let kind = kind(&connection).map_err(|error| self.explain(error))?;
-        self.judge(kind)?;
-        self.prepare(&connection).map_err(|error| self.explain(error))?;
+        // Nothing is changed in a file that is not ours, or of a newer version.
+        let kind = schema::kind(&connection).map_err(|error| self.explain(error))?;
+        schema::judge(kind, &self.name)?;
+        schema::pending(&connection)?;
         Ok(connection)
     }
 
@@ -93,8 +90,12 @@ impl Location {
         open().map_err(|error| self.explain(error))
     }
 
-    /// Sets the connection up and makes the schema where there is none.
-    fn prepare(&self, connection: &Connection) -> rusqlite::Result<()> {
+    /// Sets up the connection that writes.
+    pub(super) fn prepare(&self, connection: &Connection) -> Result<()> {
+        self.set_up(connection).map_err(|error| self.explain(error))
+    }
+
+    fn set_up(&self, connection: &Connection) -> rusqlite::Result<()> {
         // The page size takes effect on a new file only; resources are 1 to 3 kB.
         connection.pragma_update(None, "page_size", 8_192)?;
         if !self.in_memory {
@@ -107,29 +108,7 @@ impl Location {
             Durability::Power => "FULL",
         };
         connection.pragma_update(None, "synchronous", level)?;
-        connection.pragma_update(None, "cache_size", -49_152)?;
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        // Another process may have made it meanwhile.
-        if kind(connection)? == FileKind::Empty {
-            connection.execute_batch(include_str!("schema.sql"))?;
-            connection.pragma_update(None, "application_id", APPLICATION)?;
-            connection.pragma_update(None, "user_version", SCHEMA)?;
-        }
-        connection.execute_batch("COMMIT")
-    }
-
-    fn judge(&self, kind: FileKind) -> Result<()> {
-        let name = self.name.display();
-        match kind {
-            FileKind::Empty | FileKind::Ours { schema: ..=SCHEMA } => Ok(()),
-            FileKind::Ours { schema } => Err(Error::Setup(format!(
-                "{name} was written by a newer throughline (schema {schema}; this one knows \
-                 {SCHEMA}); run that version, or name another data folder"
-            ))),
-            FileKind::Foreign => Err(Error::Setup(format!(
-                "{name} is a database of another program; name a data folder of its own"
-            ))),
-        }
+        connection.pragma_update(None, "cache_size", -49_152)
     }
 
     /// Makes a new file readable by its owner only; SQLite gives its companions the same mode.
@@ -168,26 +147,6 @@ impl Location {
             _ => broken(error),
         }
     }
-}
-
-/// What a file is, by its header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FileKind {
-    Empty,
-    Ours { schema: i64 },
-    Foreign,
-}
-
-fn kind(connection: &Connection) -> rusqlite::Result<FileKind> {
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (application, schema) = (number("application_id")?, number("user_version")?);
-    Ok(if application == APPLICATION {
-        FileKind::Ours { schema }
-    } else if application == 0 && schema == 0 && number("schema_version")? == 0 {
-        FileKind::Empty
-    } else {
-        FileKind::Foreign
-    })
 }
 
 /// What a failed statement means to the caller.
@@ -239,15 +198,23 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Runs `read` in one snapshot of the database.
+    /// Runs `read`; several statements of it may see different states of the database.
     pub(super) fn run<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        self.connection
-            .as_ref()
-            .ok_or_else(|| Error::broken("a reader without connection"))
-            .and_then(|connection| read(connection).map_err(broken))
+        self.connection().and_then(|connection| read(connection).map_err(broken))
+    }
+
+    /// Runs `read` in one snapshot of the database.
+    pub(super) fn snapshot<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let connection = self.connection()?;
+        let _snapshot = connection.unchecked_transaction().map_err(broken)?;
+        read(connection)
+    }
+
+    fn connection(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or_else(|| Error::broken("a reader without connection"))
     }
 }
 

@@ -6,11 +6,11 @@
 use rusqlite::{Connection, params};
 
 use super::connection::broken;
-use super::source::{Key, encode, number};
 use super::{projection, source};
 use crate::domain::Record;
 use crate::error::Result;
 use crate::store::Accepted;
+use crate::store::record::{Key, encode, number};
 
 /// The highest isolated version of a record.
 pub(super) fn floor(connection: &Connection, key: Key<'_>) -> Result<Option<i64>> {

@@ -1,18 +1,36 @@
 //! What was made from a record: replaced as a whole, with earlier versions kept.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
-use super::source::Key;
 use crate::fhir::search::IndexRow;
 use crate::store::NewResource;
+use crate::store::record::Key;
 
 /// The tables of the search index.
-const INDEX: [&str; 4] = [
+const INDEX: [&str; 6] = [
     "DELETE FROM token WHERE tenant = ?1 AND rid = ?2",
     "DELETE FROM reference WHERE tenant = ?1 AND rid = ?2",
     "DELETE FROM date WHERE tenant = ?1 AND rid = ?2",
     "DELETE FROM text WHERE tenant = ?1 AND rid = ?2",
+    "DELETE FROM quantity WHERE tenant = ?1 AND rid = ?2",
+    "DELETE FROM uri WHERE tenant = ?1 AND rid = ?2",
 ];
+
+/// The rows of the index; a repeated one is one.
+const TOKEN: &str = "INSERT OR IGNORE INTO token
+    (tenant, rid, param, code, system, type, patient, updated, id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const REFERENCE: &str = "INSERT OR IGNORE INTO reference
+    (tenant, rid, param, target, type, updated, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const DATE: &str = "INSERT OR IGNORE INTO date
+    (tenant, rid, param, low, high, type) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const TEXT: &str = "INSERT OR IGNORE INTO text
+    (tenant, rid, param, value, exact, type) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const QUANTITY: &str = "INSERT OR IGNORE INTO quantity
+    (tenant, rid, param, low, high, system, code, unit, type)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const URI: &str = "INSERT OR IGNORE INTO uri
+    (tenant, rid, param, value, type) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// A current resource, as far as replacing it needs.
 struct Current {
@@ -119,10 +137,16 @@ fn archive(connection: &Connection, rid: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn take_away(connection: &Connection, key: Key<'_>, rid: i64) -> rusqlite::Result<()> {
+/// Takes a resource out of the search index.
+pub(super) fn clear(connection: &Connection, tenant: &str, rid: i64) -> rusqlite::Result<()> {
     for statement in INDEX {
-        connection.prepare_cached(statement)?.execute(params![key.tenant.as_str(), rid])?;
+        connection.prepare_cached(statement)?.execute(params![tenant, rid])?;
     }
+    Ok(())
+}
+
+fn take_away(connection: &Connection, key: Key<'_>, rid: i64) -> rusqlite::Result<()> {
+    clear(connection, key.tenant.as_str(), rid)?;
     connection.prepare_cached("DELETE FROM resource WHERE rid = ?1")?.execute([rid])?;
     Ok(())
 }
@@ -161,59 +185,39 @@ fn insert(connection: &Connection, key: Key<'_>, new: &NewResource) -> rusqlite:
 }
 
 /// What index rows repeat of their resource.
-struct Found<'a> {
-    tenant: &'a str,
-    rid: i64,
-    resource_type: &'a str,
-    patient: &'a str,
-    updated: i64,
-    id: &'a str,
+pub(super) struct Found<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) rid: i64,
+    pub(super) resource_type: &'a str,
+    pub(super) patient: &'a str,
+    pub(super) updated: i64,
+    pub(super) id: &'a str,
 }
 
 impl Found<'_> {
-    fn index(&self, connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
-        let Self { tenant, rid, resource_type, patient, updated, id } = self;
-        let added = match row {
-            IndexRow::Token { param, system, code } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO token
-                       (tenant, rid, param, code, system, type, patient, updated, id)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                )?
-                .execute(params![
-                    tenant,
-                    rid,
-                    param,
-                    code,
-                    system,
-                    resource_type,
-                    patient,
-                    updated,
-                    id
-                ])?,
-            IndexRow::Reference { param, target } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO reference
-                       (tenant, rid, param, target, type, updated, id)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute(params![tenant, rid, param, target, resource_type, updated, id])?,
-            IndexRow::Date { param, low, high } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO date
-                       (tenant, rid, param, low, high, type, patient)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?
-                .execute(params![tenant, rid, param, low, high, resource_type, patient])?,
-            IndexRow::Text { param, value } => connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO text (tenant, rid, param, value, type)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?
-                .execute(params![tenant, rid, param, value, resource_type])?,
+    /// Adds a row.
+    pub(super) fn index(&self, connection: &Connection, row: &IndexRow) -> rusqlite::Result<()> {
+        let Self { tenant, rid, resource_type: kind, patient, updated, id } = self;
+        let add = |insert, values: &[&dyn ToSql]| {
+            connection.prepare_cached(insert)?.execute(values).map(|_rows| ())
         };
-        // A repeated row is one row.
-        debug_assert!(added <= 1);
-        Ok(())
+        match row {
+            IndexRow::Token { param, system, code } => {
+                add(TOKEN, params![tenant, rid, param, code, system, kind, patient, updated, id])
+            }
+            IndexRow::Reference { param, target } => {
+                add(REFERENCE, params![tenant, rid, param, target, kind, updated, id])
+            }
+            IndexRow::Date { param, low, high } => {
+                add(DATE, params![tenant, rid, param, low, high, kind])
+            }
+            IndexRow::Text { param, value, exact } => {
+                add(TEXT, params![tenant, rid, param, value, exact, kind])
+            }
+            IndexRow::Quantity { param, low, high, system, code, unit } => {
+                add(QUANTITY, params![tenant, rid, param, low, high, system, code, unit, kind])
+            }
+            IndexRow::Uri { param, value } => add(URI, params![tenant, rid, param, value, kind]),
+        }
     }
 }

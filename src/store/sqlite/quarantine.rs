@@ -1,12 +1,11 @@
 //! Quarantine: what could not be taken in, each once. Bodies of the isolated plane lie apart.
 
-use aws_lc_rs::digest;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::read::{instant, parsed};
-use super::source::Key;
 use crate::domain::TenantId;
 use crate::store::Quarantined;
+use crate::store::record::Key;
 
 const COLUMNS: &str =
     "number, tenant, kind, id, reason, detail, pointer, origin, received, isolated";
@@ -72,7 +71,7 @@ pub(super) fn put(connection: &Connection, entry: &Quarantined) -> rusqlite::Res
              ON CONFLICT (key) DO NOTHING",
         )?
         .execute(params![
-            key(entry),
+            entry.key(),
             entry.tenant.as_ref().map(TenantId::as_str),
             entry.kind,
             entry.id,
@@ -117,26 +116,4 @@ pub(super) fn release(connection: &Connection, number: i64) -> rusqlite::Result<
         connection.prepare_cached(statement)?.execute([number])?;
     }
     Ok(())
-}
-
-/// What makes an entry the same as another: not where it came from, save that an entry without
-/// content has nothing else.
-fn key(entry: &Quarantined) -> Vec<u8> {
-    let tenant = entry.tenant.as_ref().map_or("", |tenant| tenant.as_str());
-    let (kind, id) = (entry.kind.as_deref(), entry.id.as_deref());
-    let origin = if entry.body.is_empty() { entry.origin.as_str() } else { "" };
-    let mut hash = digest::Context::new(&digest::SHA256);
-    for part in [
-        tenant,
-        kind.unwrap_or_default(),
-        id.unwrap_or_default(),
-        &entry.reason,
-        &entry.pointer,
-        origin,
-    ] {
-        hash.update(&part.len().to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    hash.update(&entry.body);
-    hash.finish().as_ref().to_vec()
 }

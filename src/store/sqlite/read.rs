@@ -10,17 +10,22 @@ use crate::domain::{FhirId, Kind};
 use crate::policy::Permit;
 use crate::store::{Head, StoredResource};
 
-/// The columns that [`resource`] reads, from a table or alias named `r`.
-pub(super) const COLUMNS: &str = "r.type, r.id, r.version_id, r.updated, r.body";
+/// How many columns a resource has: type, id, version, last update and bytes.
+pub(super) const RESOURCE_COLUMNS: usize = 5;
 
-/// A row of [`COLUMNS`].
-pub(super) fn resource(row: &Row<'_>) -> rusqlite::Result<StoredResource> {
+/// A row that is a resource.
+fn resource(row: &Row<'_>) -> rusqlite::Result<StoredResource> {
+    resource_at(row, 0)
+}
+
+/// The resource whose columns begin there.
+pub(super) fn resource_at(row: &Row<'_>, first: usize) -> rusqlite::Result<StoredResource> {
     Ok(StoredResource {
-        resource_type: row.get(0)?,
-        id: parsed(row, 1)?,
-        version_id: row.get(2)?,
-        last_updated: instant(row, 3)?,
-        body: Arc::from(row.get_ref(4)?.as_blob()?),
+        resource_type: row.get(first)?,
+        id: parsed(row, first + 1)?,
+        version_id: row.get(first + 2)?,
+        last_updated: instant(row, first + 3)?,
+        body: Arc::from(row.get_ref(first + 4)?.as_blob()?),
     })
 }
 

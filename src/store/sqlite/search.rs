@@ -1,157 +1,74 @@
-//! Searches: from a [`Query`] to SQL with bound parameters only.
-//!
-//! Results are ordered by last update, newest first, then by id. The search indexes are in that
-//! order too, so that a page costs what it holds, wherever in the result it starts. The condition
-//! that the page is read along is the one with the fewest matches, found by counting a few; the
-//! others are tested on each candidate.
+//! The statements of a search, run on a connection.
 
-mod condition;
-mod sql;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, ToSql, params_from_iter};
 
-use std::collections::HashSet;
-
-use jiff::Timestamp;
-use rusqlite::{Connection, params, params_from_iter};
-
-use self::condition::{Path, choose};
-use self::sql::Sql;
+use super::connection::broken;
 use super::read;
-use crate::fhir::search::param::search_type;
-use crate::fhir::search::{Cursor, Operand, Query};
-use crate::policy::Permit;
-use crate::store::{Page, StoredResource};
+use crate::error::{Error, Result};
+use crate::fhir::search::SortValue;
+use crate::store::sql::{Dialect, Found, Snapshot, Statement, Value};
 
-/// Answers a page.
-pub(super) fn page(
-    connection: &Connection,
-    permit: &Permit,
-    query: &Query,
-) -> rusqlite::Result<Page> {
-    let snapshot = connection.unchecked_transaction()?;
-    let path = choose(&snapshot, permit, query)?;
-    let mut matches = Vec::new();
-    let mut sql = matching(permit, query, &path);
-    {
-        let mut statement = snapshot.prepare_cached(sql.page(query, &path))?;
-        for resource in statement.query_map(params_from_iter(sql.values()), read::resource)? {
-            matches.push(resource?);
-        }
-    }
-    let more = matches.len() > query.count;
-    matches.truncate(query.count);
-    let total = if query.after.is_none() && !more && query.count > 0 {
-        matches.len() as u64
-    } else {
-        let mut sql = matching(permit, query, &path);
-        snapshot
-            .prepare_cached(sql.count(&path))?
-            .query_row(params_from_iter(sql.values()), |row| read::count(row, 0))?
-    };
-    let next = matches
-        .last()
-        .filter(|_| more)
-        .map(|last| Cursor { updated: last.last_updated, id: last.id.as_str().to_owned() });
-    let included =
-        if query.with_provenance { provenance(&snapshot, permit, &matches)? } else { Vec::new() };
-    Ok(Page { matches, included, next, total })
-}
+/// A connection inside a read transaction.
+pub(super) struct Reading<'a>(pub(super) &'a Connection);
 
-/// The conditions of the whole result, without where the page starts.
-fn matching(permit: &Permit, query: &Query, path: &Path<'_>) -> Sql {
-    let mut sql = Sql::default();
-    path.confine(&mut sql, permit);
-    let key = path.key();
-    for updated in &query.updated {
-        if let Operand::Date { prefix, low, high } = updated {
-            let column = format!("{key}.updated");
-            let test = condition::date_test(&mut sql, &column, &column, *prefix, (*low, *high));
-            sql.and(&test);
-        }
-    }
-    if !query.ids.is_empty() {
-        let ids = sql.bind_all(query.ids.iter().map(String::as_str));
-        sql.and(&format!("{key}.id IN ({ids})"));
-    }
-    for (position, condition) in query.conditions.iter().enumerate() {
-        if path.position() != Some(position) {
-            let test = condition::test(&mut sql, key, condition);
-            sql.and(&test);
-        }
-    }
-    sql
-}
-
-impl Sql {
-    /// The statement of one page: one row more than asked for tells whether there is another.
-    fn page(&mut self, query: &Query, path: &Path<'_>) -> &str {
-        let key = path.key();
-        if let Some(after) = &query.after {
-            let updated = self.bind(micros(after.updated));
-            let id = self.bind(after.id.clone());
-            self.and(&format!("{key}.updated <= {updated}"));
-            self.and(&format!("({key}.updated < {updated} OR {key}.id > {id})"));
-        }
-        if path.repeats() {
-            self.and(
-                "NOT EXISTS (SELECT 1 FROM token e WHERE e.tenant = k.tenant AND e.rid = k.rid \
-                 AND e.param = k.param AND e.code = k.code AND e.system < k.system)",
-            );
-        }
-        let limit = if query.count == 0 { 0 } else { query.count.saturating_add(1) };
-        let limit = self.bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        self.finish(
-            &format!("SELECT {} FROM {}", read::COLUMNS, path.rows()),
-            &format!("ORDER BY {key}.updated DESC, {key}.id LIMIT {limit}"),
-        )
-    }
-
-    /// The statement that counts the whole result.
-    fn count(&mut self, path: &Path<'_>) -> &str {
-        let keys = path.keys();
-        if path.repeats() {
-            // In the order of the index, so that nothing has to be remembered.
-            let head = format!("SELECT count(*) FROM (SELECT 1 FROM {keys}");
-            return self.finish(&head, "GROUP BY k.updated, k.id)");
-        }
-        self.finish(&format!("SELECT count(*) FROM {keys}"), "")
+impl Reading<'_> {
+    fn rows<T>(
+        &self,
+        statement: &Statement,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let run = || {
+            self.0
+                .prepare_cached(&statement.text)?
+                .query_map(params_from_iter(&statement.values), read)?
+                .collect::<rusqlite::Result<Vec<T>>>()
+        };
+        run().map_err(broken)
     }
 }
 
-/// An instant as the tables hold it.
-fn micros(instant: Timestamp) -> i64 {
-    instant.as_microsecond()
-}
+impl Snapshot for Reading<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
 
-/// The Provenance of each match, each once.
-fn provenance(
-    connection: &Connection,
-    permit: &Permit,
-    matches: &[StoredResource],
-) -> rusqlite::Result<Vec<StoredResource>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT r.type, r.id, r.version_id, r.updated, r.body
-         FROM reference d CROSS JOIN resource r ON r.rid = d.rid
-         WHERE d.tenant = ?1 AND d.type = 'Provenance' AND d.target = ?2
-           AND d.param = ?3 AND r.tenant = ?1 AND r.type = 'Provenance'
-         ORDER BY r.updated DESC, r.id",
-    )?;
-    let target = search_type("Provenance").and_then(|known| known.param("target"));
-    let Some((param, _)) = target else { return Ok(Vec::new()) };
-    let mut seen = HashSet::new();
-    let mut included = Vec::new();
-    for found in matches {
-        let target = format!("{}/{}", found.resource_type, found.id);
-        let rows = statement
-            .query_map(params![permit.tenant().as_str(), target, param], read::resource)?;
-        for resource in rows {
-            let resource = resource?;
-            if seen.insert(resource.id.clone()) {
-                included.push(resource);
+    fn found(&self, statement: &Statement) -> Result<Vec<Found>> {
+        self.rows(statement, |row| {
+            let mut keys = Vec::new();
+            // The row number and the resource come before.
+            for column in 1 + read::RESOURCE_COLUMNS..row.as_ref().column_count() {
+                keys.push(key(row.get_ref(column)?));
             }
-        }
+            Ok(Found { rid: row.get(0)?, resource: read::resource_at(row, 1)?, keys })
+        })
     }
-    Ok(included)
+
+    fn texts(&self, statement: &Statement) -> Result<Vec<String>> {
+        self.rows(statement, |row| row.get(0))
+    }
+
+    fn number(&self, statement: &Statement) -> Result<u64> {
+        let numbers = self.rows(statement, |row| read::count(row, 0))?;
+        numbers.first().copied().ok_or_else(|| Error::broken("a count without a row"))
+    }
 }
 
-#[cfg(test)]
-mod tests;
+fn key(value: ValueRef<'_>) -> SortValue {
+    match value {
+        ValueRef::Null | ValueRef::Blob(_) => SortValue::Missing,
+        ValueRef::Integer(instant) => SortValue::Instant(instant),
+        ValueRef::Real(number) => SortValue::Number(number),
+        ValueRef::Text(text) => SortValue::Text(String::from_utf8_lossy(text).into_owned()),
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        match self {
+            Self::Int(value) => value.to_sql(),
+            Self::Real(value) => value.to_sql(),
+            Self::Text(value) => value.to_sql(),
+        }
+    }
+}

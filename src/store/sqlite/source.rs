@@ -1,18 +1,15 @@
 //! Source records: their versions, the state these make, and the links between records.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::connection::broken;
 use super::{isolated, read};
-use crate::domain::{Coding, Kind, Op, Record, TenantId};
-use crate::error::{Error, Result};
+use crate::domain::{Kind, Op, Record, TenantId};
+use crate::error::Result;
 use crate::store::Accepted;
+use crate::store::record::{Key, decode, encode, inherit, number};
 use crate::store::versions::{Version, state};
 
 /// A record's state, with the rows that it was made from.
@@ -28,97 +25,6 @@ impl Known {
     pub(super) fn stands_on(&self, seq: i64) -> bool {
         self.head == seq || self.data == Some(seq)
     }
-}
-
-/// What a record is stored as, beside its key.
-#[derive(Serialize, Deserialize)]
-struct Body<'a> {
-    op: Cow<'a, str>,
-    occurred_at: Option<Cow<'a, str>>,
-    recorded_at: Option<Cow<'a, str>>,
-    updated_at: Timestamp,
-    tz: Option<Cow<'a, str>>,
-    client_ids: Cow<'a, [String]>,
-    labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    part2: Option<bool>,
-    data: Cow<'a, Value>,
-}
-
-/// A record's key.
-#[derive(Clone, Copy)]
-pub(super) struct Key<'a> {
-    pub(super) tenant: &'a TenantId,
-    pub(super) kind: Kind,
-    pub(super) id: &'a str,
-}
-
-impl<'a> Key<'a> {
-    pub(super) fn of(record: &'a Record) -> Self {
-        Self { tenant: &record.tenant, kind: record.kind, id: &record.id }
-    }
-
-    pub(super) fn columns(&self) -> [&'a str; 3] {
-        [self.tenant.as_str(), self.kind.as_str(), self.id]
-    }
-}
-
-/// A record as the tables hold it.
-pub(super) fn encode(record: &Record) -> Result<Vec<u8>> {
-    let text = |field: &'_ Option<String>| field.clone().map(Cow::Owned);
-    let body = Body {
-        op: match record.op {
-            Op::Upsert => "upsert",
-            Op::Void => "void",
-            Op::Merge => "merge",
-        }
-        .into(),
-        occurred_at: text(&record.occurred_at),
-        recorded_at: text(&record.recorded_at),
-        updated_at: record.updated_at,
-        tz: text(&record.tz),
-        client_ids: Cow::Borrowed(&record.client_ids),
-        labels: record
-            .labels
-            .iter()
-            .map(|label| (label.system.as_str().into(), label.code.as_str().into()))
-            .collect(),
-        part2: record.part2,
-        data: Cow::Borrowed(&record.data),
-    };
-    serde_json::to_vec(&body).map_err(Error::internal)
-}
-
-fn decode(key: Key<'_>, number: u64, body: &[u8]) -> Result<Record> {
-    let body: Body<'_> = serde_json::from_slice(body).map_err(Error::internal)?;
-    let label = |(system, code): (Cow<'_, str>, Cow<'_, str>)| Coding {
-        system: system.into_owned(),
-        code: code.into_owned(),
-    };
-    Ok(Record {
-        tenant: key.tenant.clone(),
-        kind: key.kind,
-        id: key.id.to_owned(),
-        version: number,
-        op: match body.op.as_ref() {
-            "void" => Op::Void,
-            "merge" => Op::Merge,
-            _ => Op::Upsert,
-        },
-        occurred_at: body.occurred_at.map(Cow::into_owned),
-        recorded_at: body.recorded_at.map(Cow::into_owned),
-        updated_at: body.updated_at,
-        tz: body.tz.map(Cow::into_owned),
-        client_ids: body.client_ids.into_owned(),
-        labels: body.labels.into_iter().map(label).collect(),
-        part2: body.part2,
-        data: body.data.into_owned(),
-    })
-}
-
-/// The platform's version as the tables hold it.
-pub(super) fn number(version: u64) -> Result<i64> {
-    i64::try_from(version)
-        .map_err(|_too_high| Error::invalid("version", "the version is higher than 2^63 - 1"))
 }
 
 /// Adds a version, unless it is there, and says what that did to the state. `before` loads the
@@ -253,23 +159,6 @@ pub(super) fn load(connection: &Connection, key: Key<'_>) -> Result<Option<Known
         inherit(&mut record, earlier);
     }
     Ok(Some(Known { record: Arc::new(record), head, data }))
-}
-
-/// Completes a `void` without data from the version whose data it keeps. Labels only ever add up.
-fn inherit(void: &mut Record, earlier: Record) {
-    void.data = earlier.data;
-    void.occurred_at = void.occurred_at.take().or(earlier.occurred_at);
-    void.recorded_at = void.recorded_at.take().or(earlier.recorded_at);
-    void.tz = void.tz.take().or(earlier.tz);
-    void.part2 = void.part2.or(earlier.part2);
-    if void.client_ids.is_empty() {
-        void.client_ids = earlier.client_ids;
-    }
-    for label in earlier.labels {
-        if !void.labels.contains(&label) {
-            void.labels.push(label);
-        }
-    }
 }
 
 /// One content of one version.

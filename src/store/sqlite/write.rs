@@ -7,10 +7,11 @@ use std::sync::{Arc, MutexGuard};
 use rusqlite::Connection;
 
 use super::connection::broken;
-use super::source::{Key, Known};
-use super::{isolated, projection, quarantine, source};
+use super::source::Known;
+use super::{isolated, projection, quarantine, reindex, schema, source};
 use crate::domain::{Kind, Record, TenantId};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::store::record::Key;
 use crate::store::{Accepted, NewResource, Quarantined, Write};
 
 /// Records kept in memory; clients, staff and threads are asked for by all that hangs on them.
@@ -22,11 +23,21 @@ pub(super) struct Writer {
     records: RefCell<HashMap<String, Option<Known>>>,
     /// SQLite's count of the commits of other connections, other processes' included.
     seen: i64,
+    /// The search parameters by which this process writes the index.
+    fingerprint: String,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, records: RefCell::default(), seen: -1 }
+    pub(super) fn new(connection: Connection, fingerprint: String) -> Self {
+        Self { connection, records: RefCell::default(), seen: -1, fingerprint }
+    }
+
+    /// Writes something that is no record, outside of a transaction.
+    pub(super) fn run<T>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        write(&self.connection).map_err(broken)
     }
 }
 
@@ -37,17 +48,20 @@ pub(super) struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn begin(mut writer: MutexGuard<'a, Writer>) -> Result<Self> {
+    pub(super) fn begin(writer: MutexGuard<'a, Writer>) -> Result<Self> {
         writer.connection.execute_batch("BEGIN IMMEDIATE").map_err(broken)?;
         let seen = writer
             .connection
             .pragma_query_value(None, "data_version", |row| row.get(0))
             .map_err(broken)?;
+        let mut transaction = Self { writer, open: true };
+        let writer = &mut *transaction.writer;
         if writer.seen != seen {
             writer.records.get_mut().clear();
+            check_index(&writer.connection, &writer.fingerprint)?;
             writer.seen = seen;
         }
-        Ok(Self { writer, open: true })
+        Ok(transaction)
     }
 
     fn connection(&self) -> &Connection {
@@ -71,6 +85,17 @@ impl<'a> Transaction<'a> {
     fn forget(&mut self, key: Key<'_>) {
         self.writer.records.get_mut().remove(&key.columns().join("\u{1f}"));
     }
+}
+
+/// Refuses to write where another version has changed what the search index means.
+fn check_index(connection: &Connection, fingerprint: &str) -> Result<()> {
+    let written_by = schema::fact(connection, reindex::INDEX).map_err(broken)?;
+    if written_by.as_deref() == Some(fingerprint) {
+        return Ok(());
+    }
+    Err(Error::Setup(
+        "another version of throughline has taken over the data folder: end this one".to_owned(),
+    ))
 }
 
 impl Write for Transaction<'_> {
@@ -188,6 +213,14 @@ impl Write for Transaction<'_> {
 
     fn release(&mut self, number: i64) -> Result<()> {
         quarantine::release(self.connection(), number).map_err(broken)
+    }
+
+    fn claim_fact(&mut self, name: &str, value: &str) -> Result<String> {
+        schema::claim_fact(self.connection(), name, value).map_err(broken)
+    }
+
+    fn set_fact(&mut self, name: &str, value: &str) -> Result<()> {
+        schema::set_fact(self.connection(), name, value).map_err(broken)
     }
 
     fn commit(mut self: Box<Self>) -> Result<()> {

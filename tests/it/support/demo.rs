@@ -39,9 +39,19 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn start(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Self::start_on(&data, folder, more)
+    }
+
+    /// A demo on a data folder that others use too.
+    pub(crate) fn start_beside(data: &Path, more: &[&str]) -> Self {
+        Self::start_on(data, tempfile::tempdir().unwrap(), more)
+    }
+
+    fn start_on(data: &Path, folder: TempDir, more: &[&str]) -> Self {
         let mappings = folder.path().join("mappings");
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"), &mappings);
-        let mut child = throughline(&["demo", "--port", "0"], &folder.path().join("data"))
+        let mut child = throughline(&["demo", "--port", "0"], data)
             .arg("--mappings")
             .arg(&mappings)
             .args(more)

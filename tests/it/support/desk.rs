@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use throughline::clock::FixedClock;
@@ -70,11 +71,11 @@ pub(crate) fn resources(store: &dyn Store, tenants: &[&str]) -> BTreeMap<String,
     let mut all = BTreeMap::new();
     for tenant in tenants {
         for name in param::served() {
-            let principal = Principal {
+            let principal = Arc::new(Principal {
                 tenant: tenant.parse().unwrap(),
                 subject: "test".into(),
                 scopes: vec!["system/*.rs".into()],
-            };
+            });
             let permit = Permit::decide(&principal, Action::Search, name).unwrap();
             let query = Query { count: 1_000_000, ..Query::default() };
             for found in store.search(&permit, &query).unwrap().matches {

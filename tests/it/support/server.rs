@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
+use throughline::config::{CacheSettings, Cors, LimitSettings, Sources};
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
 use throughline::store::{NewResource, StoredResource};
@@ -26,20 +29,47 @@ pub(crate) struct Server {
     /// `http://127.0.0.1:PORT/fhir`.
     pub(crate) base: String,
     pub(crate) token: String,
-    client: Client,
+    pub(crate) client: Client,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _data: TempDir,
+    _data: Arc<TempDir>,
 }
 
-/// A server without any resources.
+/// A server without any resources and sources.
 pub(crate) fn spawn() -> Server {
-    let data = tempfile::tempdir().unwrap();
-    let config = Config {
-        data: data.path().to_owned(),
-        mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
-        redis_url: None,
-    };
+    spawn_on(Arc::new(tempfile::tempdir().unwrap()), CacheSettings::default())
+}
+
+/// A replica on a data folder.
+pub(crate) fn spawn_on(data: Arc<TempDir>, cache: CacheSettings) -> Server {
+    spawn_limited(data, cache, LimitSettings::default())
+}
+
+/// A replica on a data folder that limits what clients ask for.
+pub(crate) fn spawn_limited(
+    data: Arc<TempDir>,
+    cache: CacheSettings,
+    limits: LimitSettings,
+) -> Server {
+    spawn_as(data, Config { cache, limits, ..Config::default() })
+}
+
+/// A server that web pages of these origins may call.
+pub(crate) fn spawn_for(origins: &[&str]) -> Server {
+    let cors = Cors { origins: origins.iter().map(|&origin| origin.to_owned()).collect() };
+    spawn_as(Arc::new(tempfile::tempdir().unwrap()), Config { cors, ..Config::default() })
+}
+
+/// A server without any resources; its sources may have files in the data folder.
+pub(crate) fn spawn_with(sources: impl FnOnce(&Path) -> Sources) -> Server {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let sources = sources(data.path());
+    spawn_as(data, Config { sources, ..Config::default() })
+}
+
+fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
+    let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let config = Config { data: data.path().to_owned(), mappings, ..config };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = App::base(&listener).unwrap();
@@ -50,7 +80,7 @@ pub(crate) fn spawn() -> Server {
         let stopped = async { stopped.await.unwrap_or_default() };
         runtime.block_on(serving.serve(listener, stopped)).unwrap();
     });
-    let client = Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+    let client = Client::builder().no_gzip().timeout(Duration::from_secs(20)).build().unwrap();
     let token = mint(&app, TENANT, &["system/*.rs"]);
     Server { app, base, token, client, stop: Some(stop), thread: Some(thread), _data: data }
 }
@@ -114,6 +144,11 @@ impl Answer {
 }
 
 impl Server {
+    /// Where records are pushed to.
+    pub(crate) fn push_url(&self) -> String {
+        self.base.replace("/fhir", "/platform/records")
+    }
+
     /// A request without a token; `path` is below the base, or an absolute URL.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = match path {
@@ -139,6 +174,16 @@ impl Server {
     /// A token for a tenant.
     pub(crate) fn token_for(&self, tenant: &str, scopes: &[&str]) -> String {
         mint(&self.app, tenant, scopes)
+    }
+
+    /// The value of a counter, by its name and labels as they are written; 0 if it is not there.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let mut registry = Registry::default();
+        self.app.register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().unwrap())
     }
 
     /// Stores the resources that are made from one record, all in the same version.

@@ -27,6 +27,9 @@ pub const TYPES: &[SearchType] = &[
             Param::token("language", &["communication.language"]),
             Param::reference("general-practitioner", &["generalPractitioner"], &[]),
             Param::reference("organization", &["managingOrganization"], &["Organization"]),
+            Param::text("address-country", &["address.country"]),
+            Param::token("address-use", &["address.use"]),
+            Param::reference("link", &["link.other"], &[]),
         ],
     },
     SearchType {
@@ -41,6 +44,11 @@ pub const TYPES: &[SearchType] = &[
             Param::token("phone", &["telecom[system=phone].value"]),
             Param::token("email", &["telecom[system=email].value"]),
             Param::token("communication", &["communication"]),
+            Param::text("address", &["address"]),
+            Param::text("address-city", &["address.city"]),
+            Param::text("address-state", &["address.state"]),
+            Param::text("address-postalcode", &["address.postalCode"]),
+            Param::code("gender", &["gender"], "http://hl7.org/fhir/administrative-gender"),
         ],
     },
     SearchType {
@@ -54,6 +62,9 @@ pub const TYPES: &[SearchType] = &[
             Param::token("active", &["active"]),
             Param::token("identifier", &["identifier"]),
             Param::date("date", &["period"]),
+            Param::token("telecom", &["telecom.value"]),
+            Param::token("phone", &["telecom[system=phone].value"]),
+            Param::token("email", &["telecom[system=email].value"]),
         ],
     },
     SearchType {
@@ -68,6 +79,7 @@ pub const TYPES: &[SearchType] = &[
             Param::token("active", &["active"]),
             Param::token("type", &["type"]),
             Param::reference("partof", &["partOf"], &["Organization"]),
+            Param::text("address-country", &["address.country"]),
         ],
     },
     SearchType {
@@ -82,6 +94,8 @@ pub const TYPES: &[SearchType] = &[
             Param::code("status", &["status"], "http://hl7.org/fhir/location-status"),
             Param::token("type", &["type"]),
             Param::reference("organization", &["managingOrganization"], &["Organization"]),
+            Param::text("address-country", &["address.country"]),
+            Param::reference("partof", &["partOf"], &["Location"]),
         ],
     },
     SearchType {
@@ -98,6 +112,9 @@ pub const TYPES: &[SearchType] = &[
             Param::token("phone", &["telecom[system=phone].value"]),
             Param::token("email", &["telecom[system=email].value"]),
             Param::text("address", &["address"]),
+            Param::text("address-city", &["address.city"]),
+            Param::text("address-state", &["address.state"]),
+            Param::text("address-postalcode", &["address.postalCode"]),
         ],
     },
     SearchType {
@@ -144,6 +161,9 @@ pub const TYPES: &[SearchType] = &[
                 &["participant.status"],
                 "http://hl7.org/fhir/participationstatus",
             ),
+            Param::token("reason-code", &["reasonCode"]),
+            Param::reference("reason-reference", &["reasonReference"], &[]),
+            Param::token("specialty", &["specialty"]),
         ],
     },
     SearchType {
@@ -166,6 +186,9 @@ pub const TYPES: &[SearchType] = &[
             Param::reference("diagnosis", &["diagnosis.condition"], &[]),
             Param::reference("service-provider", &["serviceProvider"], &["Organization"]),
             Param::token("discharge-disposition", &["hospitalization.dischargeDisposition"]),
+            Param::reference("part-of", &["partOf"], &["Encounter"]),
+            Param::quantity("length", &["length"]),
+            Param::date("location-period", &["location.period"]),
         ],
     },
     SearchType {
@@ -206,6 +229,12 @@ pub const TYPES: &[SearchType] = &[
             ),
             Param::token("security-label", &["securityLabel"]),
             Param::token("contenttype", &["content.attachment.contentType"]),
+            Param::text("description", &["description"]),
+            Param::token("event", &["context.event"]),
+            Param::token("facility", &["context.facilityType"]),
+            Param::token("setting", &["context.practiceSetting"]),
+            Param::token("format", &["content.format"]),
+            Param::uri("location", &["content.attachment.url"]),
         ],
     },
     SearchType {
@@ -223,6 +252,8 @@ pub const TYPES: &[SearchType] = &[
             Param::reference("goal", &["goal"], &["Goal"]),
             Param::reference("replaces", &["replaces"], &["CarePlan"]),
             Param::token("activity-code", &["activity.detail.code"]),
+            Param::reference("part-of", &["partOf"], &["CarePlan"]),
+            Param::reference("performer", &["activity.detail.performer"], &[]),
         ],
     },
     SearchType {
@@ -263,6 +294,8 @@ pub const TYPES: &[SearchType] = &[
             Param::token("severity", &["severity"]),
             Param::reference("encounter", &["encounter"], &["Encounter"]),
             Param::reference("asserter", &["asserter"], &[]),
+            Param::text("onset-info", &["onsetString"]),
+            Param::token("body-site", &["bodySite"]),
         ],
     },
     SearchType {
@@ -281,6 +314,14 @@ pub const TYPES: &[SearchType] = &[
             Param::token("value-concept", &["valueCodeableConcept"]),
             Param::token("component-code", &["component.code"]),
             Param::token("combo-code", &["code", "component.code"]),
+            Param::quantity("value-quantity", &["valueQuantity"]),
+            Param::quantity("component-value-quantity", &["component.valueQuantity"]),
+            Param::quantity("combo-value-quantity", &["valueQuantity", "component.valueQuantity"]),
+            Param::text("value-string", &["valueString"]),
+            Param::date("value-date", &["valueDateTime", "valuePeriod"]),
+            Param::token("data-absent-reason", &["dataAbsentReason"]),
+            Param::token("component-value-concept", &["component.valueCodeableConcept"]),
+            Param::token("method", &["method"]),
         ],
     },
     SearchType {
@@ -294,6 +335,7 @@ pub const TYPES: &[SearchType] = &[
             Param::reference("source", &["source"], &[]),
             Param::reference("questionnaire", &["questionnaire"], &["Questionnaire"]),
             Param::reference("encounter", &["encounter"], &["Encounter"]),
+            Param::reference("part-of", &["partOf"], &[]),
         ],
     },
     SearchType {
@@ -326,6 +368,7 @@ pub const TYPES: &[SearchType] = &[
             Param::date("recorded", &["recorded"]),
             Param::date("when", &["occurredDateTime", "occurredPeriod"]),
             Param::token("activity", &["activity"]),
+            Param::reference("location", &["location"], &["Location"]),
         ],
     },
 ];

@@ -1,6 +1,8 @@
 //! The grammar, by example.
 
 use super::*;
+use crate::fhir::search::param;
+use crate::fhir::search::{Operand, Prefix, SortBy, TextMatch};
 
 fn search(resource_type: &str, query: &[(&str, &str)], lenient: bool) -> Result<Search> {
     let resource_type = param::search_type(resource_type).unwrap();
@@ -10,7 +12,10 @@ fn search(resource_type: &str, query: &[(&str, &str)], lenient: bool) -> Result<
 }
 
 fn one(resource_type: &str, name: &str, value: &str) -> Vec<Operand> {
-    search(resource_type, &[(name, value)], false).unwrap().query.conditions.remove(0).any_of
+    match search(resource_type, &[(name, value)], false).unwrap().query.conditions.remove(0) {
+        Condition::Param { test: Test::Any(any_of), .. } => any_of,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn token(system: Option<&str>, code: Option<&str>) -> Operand {
@@ -53,7 +58,7 @@ fn a_date_has_a_prefix_and_a_precision() {
     let (low, high) = crate::fhir::search::date::range("2026-11").unwrap();
     assert_eq!(
         one("Encounter", "date", "ge2026-11"),
-        [Operand::Date { prefix: DatePrefix::Ge, low, high }]
+        [Operand::Date { prefix: Prefix::Ge, low, high }]
     );
     let plus = one("Encounter", "date", "2026-11-01T10:00:00 02:00");
     assert_eq!(plus, one("Encounter", "date", "eq2026-11-01T10:00:00+02:00"));
@@ -77,29 +82,115 @@ fn a_patient_is_named_by_id_by_reference_or_by_url() {
 
 #[test]
 fn text_is_compared_without_case_and_accents() {
-    assert_eq!(one("Patient", "name", "ŠIMIĆ"), [Operand::Text { prefix: "simic".into() }]);
+    assert_eq!(
+        one("Patient", "name", "ŠIMIĆ"),
+        [Operand::Text { how: TextMatch::Starts, value: "simic".into() }]
+    );
     refused("Patient", "name", "  ");
 }
 
 #[test]
-fn repeated_ids_are_those_that_all_name() {
-    let ids = |query: &[(&str, &str)]| search("Patient", query, false).unwrap().query;
-    assert_eq!(ids(&[("_id", "a,b"), ("_id", "b,c")]).ids, ["b"]);
-    let none = ids(&[("_id", "a"), ("_id", "b")]);
-    assert!(none.ids.is_empty() && none.conditions[0].any_of.is_empty());
+fn repeated_ids_are_conditions_of_their_own() {
+    let query = search("Patient", &[("_id", "a,b"), ("_id", "b")], false).unwrap().query;
+    let ids = |ids: &[&str]| Condition::Id(ids.iter().map(|id| (*id).to_owned()).collect());
+    assert_eq!(query.conditions, [ids(&["a", "b"]), ids(&["b"])]);
+}
+
+#[test]
+fn a_chain_tests_what_is_referred_to_and_has_what_refers_here() {
+    let chain = search("Encounter", &[("patient.name", "ana")], false).unwrap();
+    assert_eq!(chain.reaches(), ["Patient"]);
+    let typed = search("Encounter", &[("participant:Practitioner.family", "k")], false).unwrap();
+    assert_eq!(typed.reaches(), ["Practitioner"]);
+    let has = [("_has:Encounter:patient:practitioner.name", "k")];
+    assert_eq!(search("Patient", &has, false).unwrap().reaches(), ["Encounter", "Practitioner"]);
+    let deep = "part-of.part-of.part-of.part-of.status";
+    assert!(search("Encounter", &[(deep, "finished")], false).is_err());
+    refused("Encounter", "status.name", "x");
+    refused("Patient", "_has:Encounter:status:type", "x");
+}
+
+#[test]
+fn modifiers_change_the_test() {
+    let test = |kind, name, value| match search(kind, &[(name, value)], false)
+        .unwrap()
+        .query
+        .conditions
+        .remove(0)
+    {
+        Condition::Param { test, .. } => test,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(test("Encounter", "status:not", "a"), Test::None(vec![token(None, Some("a"))]));
+    assert_eq!(test("Encounter", "date:missing", "true"), Test::Missing(true));
+    let exact = Operand::Text { how: TextMatch::Exact, value: "Ana".into() };
+    assert_eq!(test("Patient", "family:exact", "Ana"), Test::Any(vec![exact]));
+    let identifier = Test::Any(vec![token(Some("s"), Some("1"))]);
+    assert_eq!(test("Encounter", "patient:identifier", "s|1"), identifier);
+}
+
+#[test]
+fn a_quantity_has_the_precision_it_is_written_with() {
+    let quantity = |prefix, low, high, system: Option<&str>, code: Option<&str>| {
+        let (system, code) = (system.map(Into::into), code.map(Into::into));
+        [Operand::Quantity { prefix, low, high, system, code }]
+    };
+    let one = |value| one("Observation", "value-quantity", value);
+    assert_eq!(one("15"), quantity(Prefix::Eq, 14.5, 15.5, None, None));
+    assert_eq!(one("ge15||kg"), quantity(Prefix::Ge, 15.0, 15.0, None, Some("kg")));
+    assert_eq!(one("1e2|u|g"), quantity(Prefix::Eq, 50.0, 150.0, Some("u"), Some("g")));
+    for value in ["x", "15|", "15|kg", "inf", "1e999", "nan"] {
+        refused("Observation", "value-quantity", value);
+    }
+}
+
+#[test]
+fn order_and_company_are_named_by_parameters() {
+    let query = [
+        ("_sort", "-date,_id"),
+        ("_include", "Encounter:*"),
+        ("_include:iterate", "Patient:organization"),
+        ("_revinclude", "Provenance:target"),
+    ];
+    let query = search("Encounter", &query, false).unwrap().query;
+    assert!(query.sort[0].descending && matches!(query.sort[0].by, SortBy::Param(_)));
+    assert_eq!(query.sort[1].by, SortBy::Id);
+    assert!(query.includes[0].params.len() > 5 && query.includes[1].iterate);
+    assert_eq!(query.includes[2].source, "Provenance");
+    for (name, value) in [
+        ("_sort", "colour"),
+        ("_include", "Patient:organization"),
+        ("_include", "Encounter:status"),
+        ("_include:recurse", "Encounter:patient"),
+        ("_revinclude", "Provenance:*"),
+        ("_revinclude", "Colour:target"),
+        ("_include", "Encounter:patient:Patient:x"),
+    ] {
+        refused("Encounter", name, value);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_understood_or_refused_and_reads_the_same_twice(
+        name in "(date|status|type|patient|length|_has|_sort|_include|[a-z._:]{0,12})(:[a-zA-Z]{1,9})?",
+        value in "\\PC{0,24}",
+    ) {
+        if let Ok(search) = search("Encounter", &[(&name, &value)], true) {
+            let sent: Vec<_> =
+                search.understood.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            let again = super::tests::search("Encounter", &sent, false).unwrap();
+            proptest::prop_assert_eq!(again.query.conditions, search.query.conditions);
+            proptest::prop_assert_eq!(again.query.sort, search.query.sort);
+        }
+    }
 }
 
 #[test]
 fn what_is_not_understood_is_refused_unless_the_caller_is_lenient() {
-    for (name, value) in [
-        ("colour", "red"),
-        ("_sort", "date"),
-        ("_include", "Encounter:patient"),
-        ("_revinclude", "Observation:encounter"),
-        ("patient.name", "x"),
-        ("_has:x", "y"),
-        ("_summary", "count"),
-    ] {
+    for (name, value) in
+        [("colour", "red"), ("patient.colour", "x"), ("_text", "y"), ("_summary", "count")]
+    {
         assert!(matches!(refused("Encounter", name, value), Error::NotSupported { .. }), "{name}");
         let search = search("Encounter", &[(name, value), ("status", "finished")], true).unwrap();
         assert_eq!(search.ignored, [name]);
@@ -111,15 +202,16 @@ fn what_is_not_understood_is_refused_unless_the_caller_is_lenient() {
 #[test]
 fn a_modifier_or_a_bad_value_is_refused_even_then() {
     for (name, value) in [
-        ("status:not", "finished"),
-        ("type:text", "x"),
+        ("status:above", "finished"),
+        ("type:in", "urn:v"),
+        ("_has:x", "y"),
         ("status", ""),
         ("date", "never"),
         ("_count", "-1"),
         ("_count", "many"),
-        ("_lastUpdated", "2026,2027"),
+        ("_lastUpdated", "soon"),
         ("patient", "a/b/c"),
-        ("patient:missing", "true"),
+        ("patient:missing", "yes"),
         ("status", ","),
     ] {
         let refused = search("Encounter", &[(name, value)], true).is_err();

@@ -1,14 +1,21 @@
-//! The values of search parameters: alternatives, escapes, tokens.
+//! The values of search parameters: alternatives, escapes, prefixes and their forms.
 
 use crate::error::{Error, Result};
-use crate::fhir::search::{Operand, text as normal};
+use crate::fhir::search::{Operand, Prefix, TextMatch, UriMatch, date as dates, text as normal};
 
 /// The alternatives of a value: split at commas that are not escaped. The escapes stay.
 pub(super) fn alternatives(value: &str) -> Vec<String> {
+    let mut all = parts(value, ',');
+    all.retain(|one| !one.is_empty());
+    all
+}
+
+/// The parts of a value between separators that are not escaped. The escapes stay.
+fn parts(value: &str, separator: char) -> Vec<String> {
     let mut all = vec![String::new()];
     let mut escaped = false;
     for c in value.chars() {
-        if c == ',' && !escaped {
+        if c == separator && !escaped {
             all.push(String::new());
             continue;
         }
@@ -17,12 +24,11 @@ pub(super) fn alternatives(value: &str) -> Vec<String> {
             last.push(c);
         }
     }
-    all.retain(|one| !one.is_empty());
     all
 }
 
 /// Takes the backslashes off `\,`, `\|`, `\$` and `\\`.
-fn plain(value: &str) -> String {
+pub(super) fn plain(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let mut escaped = false;
     for c in value.chars() {
@@ -36,31 +42,109 @@ fn plain(value: &str) -> String {
     out
 }
 
-/// `code`, `system|code`, `|code` or `system|`.
-pub(super) fn token(value: &str) -> Operand {
-    let mut escaped = false;
-    let bar = value.find(|c| {
-        let here = c == '|' && !escaped;
-        escaped = c == '\\' && !escaped;
-        here
-    });
-    match bar.and_then(|at| value.split_at_checked(at)) {
-        None => Operand::Token { system: None, code: Some(plain(value)) },
-        Some((system, rest)) => {
-            let code = plain(rest.strip_prefix('|').unwrap_or(rest));
-            let code = (!code.is_empty()).then_some(code);
-            Operand::Token { system: Some(plain(system)), code }
-        }
-    }
+/// The ids of `_id`.
+pub(super) fn ids(value: &str) -> Vec<String> {
+    alternatives(value).iter().map(|one| plain(one)).collect()
 }
 
-/// Text to start with.
-pub(super) fn text(name: &str, value: &str) -> Result<Operand> {
-    let prefix = normal::normalise(&plain(value));
-    if prefix.is_empty() {
+/// `code`, `system|code`, `|code` or `system|`.
+pub(super) fn token(value: &str) -> Operand {
+    let mut parts = parts(value, '|').into_iter();
+    let first = parts.next().unwrap_or_default();
+    let rest: Vec<String> = parts.collect();
+    if rest.is_empty() {
+        return Operand::Token { system: None, code: Some(plain(&first)) };
+    }
+    let code = plain(&rest.join("|"));
+    Operand::Token { system: Some(plain(&first)), code: (!code.is_empty()).then_some(code) }
+}
+
+/// Text to look for.
+pub(super) fn text(name: &str, how: TextMatch, value: &str) -> Result<Operand> {
+    let exact = plain(value);
+    let normal = normal::normalise(&exact);
+    if normal.is_empty() {
         return Err(Error::invalid(name, "the parameter has no text to look for"));
     }
-    Ok(Operand::Text { prefix })
+    let value = if how == TextMatch::Exact { exact } else { normal };
+    Ok(Operand::Text { how, value })
+}
+
+/// A URI.
+pub(super) fn uri(how: UriMatch, value: &str) -> Operand {
+    Operand::Uri { how, value: plain(value) }
+}
+
+/// A date with a prefix.
+pub(super) fn date(name: &str, value: &str) -> Result<Operand> {
+    let (prefix, date) = prefixed(value);
+    // A `+` that was not escaped in the URL arrives as a space.
+    let (low, high) = dates::range(&date.replace(' ', "+")).ok_or_else(|| {
+        Error::invalid(
+            name,
+            "not a FHIR date: YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss+hh:mm",
+        )
+    })?;
+    Ok(Operand::Date { prefix, low, high })
+}
+
+/// `number`, `number|system|code` or `number||code`, with a prefix.
+pub(super) fn quantity(name: &str, value: &str) -> Result<Operand> {
+    let refused =
+        || Error::invalid(name, "not a quantity: number, number|system|code or number||code");
+    let all = parts(value, '|');
+    let (number, system, code) = match all.as_slice() {
+        [number] => (number, "", ""),
+        [number, system, code] if !code.is_empty() => (number, system.as_str(), code.as_str()),
+        _ => return Err(refused()),
+    };
+    let (prefix, number) = prefixed(number);
+    let (middle, half) = decimal(number).ok_or_else(refused)?;
+    // Only equality looks at how precisely the number was written.
+    let half = match prefix {
+        Prefix::Eq | Prefix::Ne => half,
+        Prefix::Ap => half.max(middle.abs() / 10.0),
+        _ => 0.0,
+    };
+    let given = |text: &str| (!text.is_empty()).then(|| plain(text));
+    Ok(Operand::Quantity {
+        prefix,
+        low: middle - half,
+        high: middle + half,
+        system: given(system),
+        code: given(code),
+    })
+}
+
+/// A decimal, and half a unit of its last digit.
+fn decimal(text: &str) -> Option<(f64, f64)> {
+    let written = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
+    let value: f64 = text.chars().all(written).then(|| text.parse().ok())??;
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i32 = exponent.parse().ok()?;
+    let digits = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let digits = i32::try_from(digits).ok()?;
+    let half = 0.5 * 10_f64.powi(exponent.checked_sub(digits)?);
+    (value.is_finite() && half.is_finite()).then_some((value, half))
+}
+
+/// A value's prefix, and the rest.
+fn prefixed(text: &str) -> (Prefix, &str) {
+    const PREFIXES: &[(&str, Prefix)] = &[
+        ("eq", Prefix::Eq),
+        ("ne", Prefix::Ne),
+        ("gt", Prefix::Gt),
+        ("lt", Prefix::Lt),
+        ("ge", Prefix::Ge),
+        ("le", Prefix::Le),
+        ("sa", Prefix::Sa),
+        ("eb", Prefix::Eb),
+        ("ap", Prefix::Ap),
+    ];
+    PREFIXES
+        .iter()
+        .find_map(|(name, prefix)| Some((*prefix, text.strip_prefix(name)?)))
+        .unwrap_or((Prefix::Eq, text))
 }
 
 /// Whether `text` could be a logical id.

@@ -32,6 +32,11 @@ impl Breaker {
         Self { start, retry: AtomicU64::new(0), failures: AtomicU32::new(0) }
     }
 
+    /// Whether the service answers, as far as is known.
+    pub(super) fn is_closed(&self) -> bool {
+        self.retry.load(Ordering::Acquire) == 0
+    }
+
     pub(super) fn admit(&self, now: Instant) -> Admission {
         let retry = self.retry.load(Ordering::Acquire);
         if retry == 0 {

@@ -1,0 +1,185 @@
+//! Takes in what a live source sends, a batch at a time, and says line by line what became of it.
+//!
+//! A batch is read first, and then stored and mapped in one transaction, so that what is told as
+//! stored can be read at once.
+
+use std::io::BufRead;
+
+use serde::Serialize;
+
+use super::accept::{self, Incoming, Refused};
+use super::intake::{self, Arrival};
+use super::lines::{Content, Pieces};
+use super::projection::Projector;
+use super::reject::Reject;
+use super::report::Report;
+use super::{Ingest, lines};
+use crate::domain::{Kind, Record, SourceId, TenantId};
+use crate::error::{Error, Result};
+use crate::store::Write;
+
+/// Records in one transaction of a live source: few, so that several sources take turns quickly.
+pub const LIVE_BATCH: usize = 100;
+/// Bytes after which a batch is closed, however few records it has.
+const LIVE_BYTES: usize = 1024 * 1024;
+
+/// How records follow each other in what a source sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// One a line.
+    Lines,
+    /// One JSON array.
+    Array,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is new or changes the record.
+    Stored,
+    /// It was there already.
+    Unchanged,
+    /// A higher version was there already.
+    Older,
+    /// It waits in quarantine.
+    Quarantined,
+    /// It is not kept at all.
+    Rejected,
+}
+
+/// What is told about one record; never content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Told {
+    /// The line on which it starts, from 1.
+    pub line: u64,
+    /// What became of it.
+    pub outcome: Verdict,
+    /// Why, as a stable name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// Where, as a JSON pointer into the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+}
+
+/// What a source sends, as far as it has been read.
+pub struct Sent<R> {
+    pieces: Pieces<R>,
+    source: SourceId,
+    origin: String,
+}
+
+impl<R: BufRead> Sent<R> {
+    /// Everything that can be read from `input`; `origin` says for quarantine where it came from.
+    pub fn new(input: R, layout: Layout, source: SourceId, origin: String) -> Self {
+        let layout = match layout {
+            Layout::Lines => lines::Layout::Lines,
+            Layout::Array => lines::Layout::Json,
+        };
+        Self { pieces: Pieces::new(input, layout), source, origin }
+    }
+}
+
+/// Records that were read and are not stored yet.
+pub struct Batch {
+    items: Vec<Item>,
+    origin: String,
+    tenant: TenantId,
+}
+
+/// A line, and the record on it or what is wrong with it.
+type Item = (u64, Offered);
+
+/// A record that may be stored, or one that may not.
+type Offered = std::result::Result<Box<Incoming>, Box<Refused>>;
+
+impl Ingest<'_> {
+    /// Reads the next records; an empty batch is the end.
+    pub fn read<R: BufRead>(&self, sent: &mut Sent<R>) -> Result<Batch> {
+        let (tenant, origin) = (sent.source.tenant.clone(), sent.origin.clone());
+        let mut batch = Batch { items: Vec::new(), origin, tenant };
+        let mut bytes = 0;
+        while batch.items.len() < LIVE_BATCH && bytes < LIVE_BYTES {
+            let Some(piece) = sent.pieces.next_piece().map_err(Error::internal)? else { break };
+            if let Content::Whole(content) = &piece.content {
+                bytes += content.len();
+            }
+            batch.items.push((piece.line, accept::accept(piece.content, self.rules)));
+        }
+        Ok(batch)
+    }
+
+    /// Stores a batch, and maps what it changed; tells what became of each record, in order.
+    pub fn put(&self, write: &mut dyn Write, batch: Batch, told: &mut Vec<Told>) -> Result<()> {
+        let mut report = Report::default();
+        let mut changed: Vec<(TenantId, Kind, String)> = Vec::new();
+        let received = self.clock.now();
+        for (line, item) in batch.items {
+            let arrival = Arrival { origin: format!("{}:{line}", batch.origin), received };
+            if is_foreign(&item, &batch.tenant) {
+                told.push(Told::faulty(line, Verdict::Rejected, FOREIGN, "/tenant_id"));
+                continue;
+            }
+            match item {
+                Ok(incoming) => {
+                    let outcome = intake::store(write, &incoming, &arrival, &mut report)?;
+                    told.push(match outcome {
+                        Verdict::Quarantined => {
+                            Told::faulty(line, outcome, intake::VERSION_CONFLICT, "/version")
+                        }
+                        _ => Told { line, outcome, reason: None, pointer: None },
+                    });
+                    let Record { tenant, kind, id, .. } = incoming.record;
+                    if kind.is_mapped() && matches!(outcome, Verdict::Stored | Verdict::Quarantined)
+                    {
+                        changed.push((tenant, kind, id));
+                    }
+                }
+                Err(mut refused) => {
+                    refused.tenant.get_or_insert_with(|| batch.tenant.clone());
+                    let Reject { reason, pointer, .. } = &refused.reject;
+                    told.push(Told::faulty(line, Verdict::Quarantined, reason, pointer));
+                    intake::refuse(write, *refused, &arrival, &mut report)?;
+                }
+            }
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        self.projector().map(write, &changed, &mut report)
+    }
+
+    /// Maps up to `limit` of the records that are due; answers how many there were.
+    pub fn map_some(&self, write: &mut dyn Write, limit: usize) -> Result<usize> {
+        self.projector().drain(write, limit, &mut Report::default())
+    }
+
+    fn projector(&self) -> Projector<'_> {
+        Projector::new(self.rules, self.base, self.clock, self.ids)
+    }
+}
+
+impl Batch {
+    /// Whether there was nothing left to read.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+impl Told {
+    fn faulty(line: u64, outcome: Verdict, reason: &'static str, pointer: &str) -> Self {
+        Self { line, outcome, reason: Some(reason), pointer: Some(pointer.to_owned()) }
+    }
+}
+
+/// The reason for a record of a tenant that the source may not speak for.
+const FOREIGN: &str = "foreign_tenant";
+
+/// Whether a record says that it is another tenant's.
+fn is_foreign(item: &Offered, tenant: &TenantId) -> bool {
+    let named = match item {
+        Ok(incoming) => Some(&incoming.record.tenant),
+        Err(refused) => refused.tenant.as_ref(),
+    };
+    named.is_some_and(|named| named != tenant)
+}

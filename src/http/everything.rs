@@ -1,0 +1,183 @@
+//! `$everything` of a patient: the compartment, and the people and places that it names
+//! (<https://hl7.org/fhir/R4/patient-operation-everything.html>).
+//!
+//! What the caller's token does not cover is left out, as in any search. `start` and `end` are
+//! refused: the date of care is another element in each type, and some have none, so that an answer
+//! cut by them would say more about the index than about the client.
+
+use actix_web::HttpRequest;
+use actix_web::web::{self, Payload};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::answer::Answer;
+use super::asking::Size;
+use super::call::Call;
+use super::history::range;
+use super::pages::Pages;
+use super::parameters::Pairs;
+use super::path::IdPath;
+use super::searchset::Searchset;
+use super::{Refusal, State, body};
+use crate::error::Error;
+use crate::fhir::search::param;
+use crate::fhir::search::parse::{MAX_COUNT, PAGE};
+use crate::fhir::subset::View;
+use crate::policy::{Action, Permit};
+use crate::store::Everything;
+
+/// The type whose compartment it is.
+const PATIENT: &str = "Patient";
+/// How many resources a page holds unless the caller says so: most records fit.
+const DEFAULT_COUNT: usize = 500;
+/// The longest set of parameters that is read, in bytes.
+const MAX_PARAMETERS: usize = 64 * 1024;
+
+/// What is asked for.
+struct Asked {
+    scope: Everything,
+    page: Option<String>,
+    /// The parameters without the page.
+    understood: Pairs,
+    /// The names of the parameters that were ignored.
+    ignored: Vec<String>,
+}
+
+/// Answers a page of the record, with the parameters in the URL.
+pub(super) async fn everything(
+    state: web::Data<State>,
+    path: IdPath,
+    call: Call,
+) -> Result<Answer, Refusal> {
+    let reads = Permit::decide(&call.principal, Action::Read, PATIENT)?;
+    let searches = Permit::decide(&call.principal, Action::Search, PATIENT)?;
+    let asked = Asked::of(&path, &call)?;
+    for name in &asked.scope.types {
+        searches.on(name).ok_or(Error::Denied)?;
+    }
+    let pages = Pages {
+        state: &state,
+        call: &call,
+        path: format!("{PATIENT}/{}/$everything", path.id),
+        parameters: &asked.understood,
+        page: asked.page.as_deref(),
+    };
+    let scope = Everything { after: pages.after()?, ..asked.scope };
+    let question = move |store: &dyn crate::store::Store| {
+        store.head(&reads, &scope.patient)?.ok_or(Error::NotFound)?;
+        store.everything(&searches, &scope)
+    };
+    let page = state.ask(Size::Many, question).await?;
+    let set = Searchset { pages: &pages, view: &View::Whole, ignored: &asked.ignored };
+    Ok(Answer::new(set.encode(&page)?, call.form))
+}
+
+/// Answers the same with the parameters in a `Parameters` resource.
+pub(super) async fn everything_by_parameters(
+    state: web::Data<State>,
+    path: IdPath,
+    mut call: Call,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<Answer, Refusal> {
+    let body = body::resource(&request, payload, MAX_PARAMETERS).await?;
+    call.parameters.extend(parameters(&body)?);
+    everything(state, path, call).await
+}
+
+impl Asked {
+    fn of(path: &IdPath, call: &Call) -> Result<Self, Error> {
+        let scope = Everything {
+            patient: path.id.clone(),
+            types: Vec::new(),
+            since: None,
+            count: DEFAULT_COUNT,
+            after: None,
+        };
+        let (understood, ignored) = (Vec::new(), Vec::new());
+        let mut asked = Self { scope, page: None, understood, ignored };
+        for (name, text) in &call.parameters {
+            match name.as_str() {
+                "_count" => asked.scope.count = count(text)?,
+                "_since" => asked.scope.since = Some(since(text)?),
+                "_type" => asked.scope.types.extend(types(text)?),
+                "_format" | "_pretty" => {}
+                PAGE => {
+                    asked.page = Some(text.clone());
+                    continue;
+                }
+                _ if call.lenient => {
+                    asked.ignored.push(name.clone());
+                    continue;
+                }
+                _ => {
+                    let hint = "$everything takes _since, _type and _count";
+                    return Err(Error::not_supported(name, hint));
+                }
+            }
+            asked.understood.push((name.clone(), text.clone()));
+        }
+        Ok(asked)
+    }
+}
+
+fn count(text: &str) -> Result<usize, Error> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    let count: usize = count
+        .ok_or_else(|| Error::invalid("_count", "_count is a number of resources: 1 or more"))?;
+    Ok(count.min(MAX_COUNT))
+}
+
+fn since(text: &str) -> Result<Timestamp, Error> {
+    let (low, _) = range("_since", text)?;
+    Timestamp::from_microsecond(low)
+        .map_err(|_range| Error::invalid("_since", "not an instant of ours"))
+}
+
+fn types(text: &str) -> Result<Vec<&'static str>, Error> {
+    let known = |name: &str| param::served().find(|served| *served == name.trim());
+    text.split(',')
+        .map(|name| {
+            known(name).ok_or_else(|| {
+                Error::invalid("_type", "name types that /fhir/metadata lists, with commas between")
+            })
+        })
+        .collect()
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    #[serde(rename = "resourceType")]
+    resource_type: String,
+    #[serde(default)]
+    parameter: Vec<Parameter>,
+}
+
+#[derive(Deserialize)]
+struct Parameter {
+    name: String,
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
+
+/// The parameters of a `Parameters` resource as those of a URL.
+fn parameters(body: &[u8]) -> Result<Pairs, Error> {
+    let hint = "send a Parameters resource with a name and a value in each parameter";
+    let parsed: Parameters =
+        serde_json::from_slice(body).map_err(|_json| Error::invalid("body", hint))?;
+    if parsed.resource_type != "Parameters" {
+        return Err(Error::invalid("body", hint));
+    }
+    let pair = |parameter: Parameter| {
+        let mut values =
+            parameter.members.into_iter().filter(|(name, _)| name.starts_with("value"));
+        let value = match values.next() {
+            Some((_, Value::String(text))) => text,
+            Some((_, value @ (Value::Number(_) | Value::Bool(_)))) => value.to_string(),
+            _ => return Err(Error::invalid("body", hint)),
+        };
+        Ok((parameter.name, value))
+    };
+    parsed.parameter.into_iter().map(pair).collect()
+}

@@ -1,0 +1,202 @@
+//! A condition as SQL: as a test of one candidate, and as a look-up of all that meet it.
+
+use super::Sql;
+use super::operand::{self, Column, NEVER};
+use crate::fhir::search::param::by_number;
+use crate::fhir::search::{Condition, Operand, ParamKind, Test};
+use crate::policy::Permit;
+
+/// The test of a condition on the candidate under the alias `key`, which has the columns `tenant`,
+/// `rid`, `updated` and `id`.
+pub(super) fn test(sql: &mut Sql, permit: &Permit, key: &str, condition: &Condition) -> String {
+    match condition {
+        Condition::Id(ids) if ids.is_empty() => NEVER.to_owned(),
+        Condition::Id(ids) => {
+            format!("{key}.id IN ({})", sql.bind_all(ids.iter().map(String::as_str)))
+        }
+        Condition::Updated(any_of) => any(any_of, |operand| updated(sql, key, operand)),
+        Condition::Patient(id) => {
+            let id = sql.bind(id.as_str());
+            format!(
+                "EXISTS (SELECT 1 FROM resource c WHERE c.rid = {key}.rid AND c.patient = {id})"
+            )
+        }
+        Condition::Param { param, test: Test::Any(any_of) } => {
+            any(any_of, |operand| has(sql, key, *param, operand))
+        }
+        Condition::Param { param, test: Test::None(any_of) } => {
+            format!("NOT {}", any(any_of, |operand| has(sql, key, *param, operand)))
+        }
+        Condition::Param { param, test: Test::Missing(missing) } => {
+            let present = present(sql, key, *param);
+            if *missing { format!("NOT {present}") } else { present }
+        }
+        Condition::Chain { param, any_of } => {
+            let param = sql.bind(*param);
+            let targets = targets(sql, permit, any_of);
+            format!(
+                "EXISTS (SELECT 1 FROM reference x WHERE x.tenant = {key}.tenant \
+                 AND x.rid = {key}.rid AND x.param = {param} AND x.target IN ({targets}))"
+            )
+        }
+        Condition::Has { resource_type, param, condition } => {
+            match referred(sql, permit, resource_type, *param, condition) {
+                Some(ids) => format!("{key}.id IN ({ids})"),
+                None => NEVER.to_owned(),
+            }
+        }
+    }
+}
+
+/// Alternatives joined by OR; none at all is never met.
+fn any(any_of: &[Operand], one: impl FnMut(&Operand) -> String) -> String {
+    if any_of.is_empty() {
+        return format!("({NEVER})");
+    }
+    format!("({})", any_of.iter().map(one).collect::<Vec<_>>().join(" OR "))
+}
+
+fn updated(sql: &mut Sql, key: &str, operand: &Operand) -> String {
+    let Operand::Date { prefix, low, high } = operand else { return NEVER.to_owned() };
+    let column = format!("{key}.updated");
+    operand::range(sql, Column { low: &column, high: &column }, *prefix, (*low, *high))
+}
+
+/// The candidate has an index row that meets the operand.
+fn has(sql: &mut Sql, key: &str, param: u16, operand: &Operand) -> String {
+    let table = operand::table(operand);
+    let param = sql.bind(param);
+    let test = operand::test(sql, operand);
+    format!(
+        "EXISTS (SELECT 1 FROM {table} x WHERE x.tenant = {key}.tenant AND x.rid = {key}.rid \
+         AND x.param = {param} AND {test})"
+    )
+}
+
+/// The candidate has an index row of the parameter at all.
+fn present(sql: &mut Sql, key: &str, param: u16) -> String {
+    let tables: &[&str] = match by_number(param).map(|known| known.kind) {
+        Some(ParamKind::Token) => &["token", "text"],
+        Some(ParamKind::Reference) => &["reference", "token"],
+        Some(ParamKind::Date) => &["date"],
+        Some(ParamKind::Text) => &["text"],
+        Some(ParamKind::Quantity) => &["quantity"],
+        Some(ParamKind::Uri) => &["uri"],
+        None => &[],
+    };
+    let param = sql.bind(param);
+    let rows = tables.iter().map(|table| {
+        format!(
+            "EXISTS (SELECT 1 FROM {table} x WHERE x.tenant = {key}.tenant \
+             AND x.rid = {key}.rid AND x.param = {param})"
+        )
+    });
+    format!("({})", rows.collect::<Vec<_>>().join(" OR "))
+}
+
+/// The references to the resources that a chain leads to; none of a type that the caller may not
+/// search.
+fn targets(sql: &mut Sql, permit: &Permit, any_of: &[(&'static str, Condition)]) -> String {
+    let mut selects = Vec::new();
+    for (resource_type, condition) in any_of {
+        let Some(permit) = permit.on(resource_type) else { continue };
+        let prefix = sql.bind(format!("{resource_type}/").as_str());
+        let rows = meeting(sql, &permit, condition);
+        selects.push(format!("SELECT {prefix} || c.id FROM {rows}"));
+    }
+    if selects.is_empty() {
+        format!("SELECT '' WHERE {NEVER}")
+    } else {
+        selects.join(" UNION ALL ")
+    }
+}
+
+/// The ids of resources of the permit's type that resources of another type refer to.
+fn referred(
+    sql: &mut Sql,
+    permit: &Permit,
+    resource_type: &'static str,
+    param: u16,
+    condition: &Condition,
+) -> Option<String> {
+    let inner = permit.on(resource_type)?;
+    let itself = format!("{}/", permit.resource_type());
+    // In characters, from 1, after the slash.
+    let start = itself.len() + 1;
+    let (low, high) = (sql.bind(itself.as_str()), sql.bind(format!("{itself}\u{10ffff}").as_str()));
+    let param = sql.bind(param);
+    let rows = meeting(sql, &inner, condition);
+    Some(format!(
+        "SELECT substr(x.target, {start}) FROM {rows} \
+         JOIN reference x ON x.tenant = c.tenant AND x.rid = c.rid \
+         WHERE x.param = {param} AND x.target >= {low} AND x.target < {high}"
+    ))
+}
+
+/// A FROM item `c` of the resources of the permit's type that meet a condition.
+fn meeting(sql: &mut Sql, permit: &Permit, condition: &Condition) -> String {
+    let tenant = sql.bind(permit.tenant().as_str());
+    let resource_type = sql.bind(permit.resource_type());
+    let test = match lookup(sql, permit, condition) {
+        Some(rows) => format!("r.rid IN ({rows})"),
+        None => self::test(sql, permit, "r", condition),
+    };
+    let unindexed = |column| sql.dialect.unindexed(column);
+    let (of_tenant, of_type) = match condition {
+        Condition::Id(_) | Condition::Updated(_) => ("r.tenant".to_owned(), "r.type".to_owned()),
+        _ => (unindexed("r.tenant"), unindexed("r.type")),
+    };
+    format!(
+        "(SELECT r.rid, r.tenant, r.id FROM resource r WHERE {of_tenant} = {tenant} \
+         AND {of_type} = {resource_type} AND {test}) c"
+    )
+}
+
+/// The numbers of all resources of the permit's type that meet a condition, found from an index;
+/// `None` where there is no such index.
+pub(super) fn lookup(sql: &mut Sql, permit: &Permit, condition: &Condition) -> Option<String> {
+    match condition {
+        Condition::Param { param, test: Test::Any(any_of) } if !any_of.is_empty() => {
+            let rows = any_of.iter().map(|operand| rows(sql, permit, *param, operand));
+            Some(rows.collect::<Vec<_>>().join(" UNION ALL "))
+        }
+        Condition::Patient(id) => {
+            let (id, from) = (sql.bind(id.as_str()), own(sql, permit, "resource"));
+            Some(format!("SELECT x.rid FROM {from} AND x.patient = {id}"))
+        }
+        Condition::Chain { param, any_of } => {
+            let (number, from) = (sql.bind(*param), own(sql, permit, "reference"));
+            let targets = targets(sql, permit, any_of);
+            Some(format!(
+                "SELECT x.rid FROM {from} AND x.param = {number} AND x.target IN ({targets})"
+            ))
+        }
+        Condition::Has { resource_type, param, condition } => {
+            let ids = referred(sql, permit, resource_type, *param, condition)?;
+            let from = own(sql, permit, "resource");
+            Some(format!("SELECT x.rid FROM {from} AND x.id IN ({ids})"))
+        }
+        _ => None,
+    }
+}
+
+/// The rows of one operand, by the search index of its table.
+fn rows(sql: &mut Sql, permit: &Permit, param: u16, operand: &Operand) -> String {
+    let table = operand::table(operand);
+    let hint = sql.dialect.indexed_by(&format!("{table}_search"));
+    let tenant = sql.bind(permit.tenant().as_str());
+    let resource_type = sql.bind(permit.resource_type());
+    let param = sql.bind(param);
+    let test = operand::test(sql, operand);
+    format!(
+        "SELECT x.rid FROM {table} x {hint} WHERE x.tenant = {tenant} \
+         AND x.type = {resource_type} AND x.param = {param} AND {test}"
+    )
+}
+
+/// The rows of a table that are about resources of the permit's type.
+fn own(sql: &mut Sql, permit: &Permit, table: &str) -> String {
+    let tenant = sql.bind(permit.tenant().as_str());
+    let resource_type = sql.bind(permit.resource_type());
+    format!("{table} x WHERE x.tenant = {tenant} AND x.type = {resource_type}")
+}

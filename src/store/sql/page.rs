@@ -1,0 +1,116 @@
+//! One page of a search: its statement, where it starts, and how many match in all.
+
+use super::condition;
+use super::include::included;
+use super::path::{Path, choose};
+use super::sort::{self, Order};
+use super::{COLUMNS, Found, Snapshot, Sql, Statement};
+use crate::error::Result;
+use crate::fhir::search::{Cursor, Query, Total};
+use crate::policy::Permit;
+use crate::store::Page;
+
+/// How far matches are counted where an exact number is not asked for.
+const BOUND: u64 = 1_000;
+
+/// Answers a page.
+pub(in crate::store) fn page(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    query: &Query,
+) -> Result<Page> {
+    let path = choose(snapshot, permit, query)?;
+    let mut matches = snapshot.found(&select(snapshot, permit, query, &path))?;
+    let more = matches.len() > query.count;
+    matches.truncate(query.count);
+    let is_whole = query.after.is_none() && !more && query.count > 0;
+    let total = if is_whole && query.total != Total::None {
+        Some(matches.len() as u64)
+    } else {
+        total(snapshot, permit, query, &path)?
+    };
+    let next = matches.last().filter(|_| more).map(cursor);
+    let included = included(snapshot, permit, query, &matches)?;
+    let matches = matches.into_iter().map(|found| found.resource).collect();
+    Ok(Page { matches, included, next, total })
+}
+
+/// Where the page after this match starts.
+pub(super) fn cursor(last: &Found) -> Cursor {
+    Cursor { keys: last.keys.clone(), id: last.resource.id.as_str().to_owned() }
+}
+
+/// The conditions of the whole result, without where the page starts.
+fn matching(snapshot: &impl Snapshot, permit: &Permit, query: &Query, path: &Path<'_>) -> Sql {
+    let mut sql = Sql::new(snapshot.dialect());
+    path.confine(&mut sql, permit);
+    for (position, condition) in query.conditions.iter().enumerate() {
+        if path.position() != Some(position) {
+            let test = condition::test(&mut sql, permit, path.key(), condition);
+            sql.and(test);
+        }
+    }
+    sql
+}
+
+/// The statement of one page: one row more than asked for tells whether there is another.
+fn select(snapshot: &impl Snapshot, permit: &Permit, query: &Query, path: &Path<'_>) -> Statement {
+    let mut sql = matching(snapshot, permit, query, path);
+    if path.repeats() {
+        sql.and(
+            "NOT EXISTS (SELECT 1 FROM token e WHERE e.tenant = k.tenant AND e.rid = k.rid \
+             AND e.param = k.param AND e.code = k.code AND e.system < k.system)"
+                .to_owned(),
+        );
+    }
+    let limit = if query.count == 0 { 0 } else { query.count.saturating_add(1) };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    match sort::order(&query.sort) {
+        Order::Updated { ascending } => updated(sql, query, path, ascending, limit),
+        Order::Keys(keys) => sort::by_keys(sql, query.after.as_ref(), path, &keys, limit),
+    }
+}
+
+/// In the order of the indexes, or against it.
+fn updated(mut sql: Sql, query: &Query, path: &Path<'_>, ascending: bool, limit: i64) -> Statement {
+    let key = path.key();
+    let (before, after, order) = if ascending {
+        (">", "<", format!("{key}.updated, {key}.id DESC"))
+    } else {
+        ("<", ">", format!("{key}.updated DESC, {key}.id"))
+    };
+    if let Some((updated, id)) = query.after.as_ref().and_then(sort::instant) {
+        let (updated, id) = (sql.bind(updated), sql.bind(id));
+        sql.and(format!("{key}.updated {before}= {updated}"));
+        sql.and(format!("({key}.updated {before} {updated} OR {key}.id {after} {id})"));
+    }
+    let limit = sql.bind(limit);
+    let (rows, conditions) = (path.rows(&sql), sql.conditions());
+    let text = format!(
+        "SELECT {COLUMNS}, r.updated FROM {rows} WHERE {conditions} ORDER BY {order} LIMIT {limit}"
+    );
+    sql.finish(text)
+}
+
+/// How many match in all, as far as that is asked for.
+fn total(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    query: &Query,
+    path: &Path<'_>,
+) -> Result<Option<u64>> {
+    let sql = matching(snapshot, permit, query, path);
+    let (keys, conditions) = (path.keys(&sql), sql.conditions());
+    // In the order of the index, so that nothing has to be remembered.
+    let group = if path.repeats() { "GROUP BY k.updated, k.id" } else { "" };
+    let limit = match query.total {
+        Total::None => return Ok(None),
+        Total::Bounded => format!("LIMIT {}", BOUND + 1),
+        Total::Accurate => String::new(),
+    };
+    let text = format!(
+        "SELECT count(*) FROM (SELECT 1 AS one FROM {keys} WHERE {conditions} {group} {limit}) n"
+    );
+    let count = snapshot.number(&sql.finish(text))?;
+    Ok((query.total == Total::Accurate || count <= BOUND).then_some(count))
+}

@@ -1,0 +1,181 @@
+//! Which index a search is read along.
+
+use super::condition::lookup;
+use super::{Snapshot, Sql};
+use crate::error::Result;
+use crate::fhir::search::{Condition, Operand, Query, Test};
+use crate::policy::Permit;
+
+/// A result with fewer candidates than this is sorted; a larger one is read in index order.
+const FEW: u64 = 1_000;
+
+/// The index that a search is read along.
+pub(super) enum Path<'q> {
+    /// All resources of the type in the order of the result.
+    Ordered,
+    /// The resources with given ids.
+    Ids,
+    /// The resources of one patient, in the order of the result.
+    Patient { position: usize, patient: &'q str },
+    /// The resources that refer to one target, in the order of the result.
+    Target { position: usize, param: u16, target: &'q str },
+    /// The resources with one code, in the order of the result.
+    Code { position: usize, param: u16, code: &'q str, system: Option<&'q str> },
+    /// The few resources that meet a condition, to be sorted.
+    Few { position: usize, condition: &'q Condition },
+}
+
+/// Chooses the path with the fewest candidates.
+pub(super) fn choose<'q>(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    query: &'q Query,
+) -> Result<Path<'q>> {
+    if query.conditions.iter().any(|condition| matches!(condition, Condition::Id(_))) {
+        return Ok(Path::Ids);
+    }
+    let candidates =
+        query.conditions.iter().enumerate().filter(|(_, condition)| indexed(condition));
+    let candidates: Vec<_> = candidates.collect();
+    if let [(position, condition)] = candidates.as_slice()
+        && let Some(path) = in_order(*position, condition)
+    {
+        return Ok(path);
+    }
+    let mut best = Path::Ordered;
+    let mut fewest = FEW;
+    for (position, condition) in candidates {
+        let count = count_few(snapshot, permit, condition)?;
+        let path = in_order(position, condition);
+        // Among paths with many candidates, any that is in order beats reading the whole type.
+        if count < fewest || (matches!(best, Path::Ordered) && path.is_some()) {
+            fewest = fewest.min(count);
+            best = path.unwrap_or(Path::Few { position, condition });
+        }
+    }
+    Ok(best)
+}
+
+/// Whether what meets the condition can be looked up.
+fn indexed(condition: &Condition) -> bool {
+    match condition {
+        Condition::Param { test: Test::Any(any_of), .. } => !any_of.is_empty(),
+        Condition::Patient(_) | Condition::Chain { .. } | Condition::Has { .. } => true,
+        Condition::Param { .. } | Condition::Id(_) | Condition::Updated(_) => false,
+    }
+}
+
+/// A condition with one exact value can be read in the order of the result.
+fn in_order(position: usize, condition: &Condition) -> Option<Path<'_>> {
+    let (param, any_of) = match condition {
+        Condition::Patient(patient) => {
+            return Some(Path::Patient { position, patient: patient.as_str() });
+        }
+        Condition::Param { param, test: Test::Any(any_of) } => (*param, any_of),
+        _ => return None,
+    };
+    match any_of.as_slice() {
+        [Operand::Reference { targets }] => match targets.as_slice() {
+            [target] => Some(Path::Target { position, param, target }),
+            _ => None,
+        },
+        [Operand::Token { system, code: Some(code) }] => {
+            Some(Path::Code { position, param, code, system: system.as_deref() })
+        }
+        _ => None,
+    }
+}
+
+/// How many index rows meet a condition, counting no further than [`FEW`].
+fn count_few(snapshot: &impl Snapshot, permit: &Permit, condition: &Condition) -> Result<u64> {
+    let mut sql = Sql::new(snapshot.dialect());
+    let Some(rows) = lookup(&mut sql, permit, condition) else { return Ok(FEW) };
+    let text = format!("SELECT count(*) FROM (SELECT rid FROM ({rows}) f LIMIT {FEW}) g");
+    snapshot.number(&sql.finish(text))
+}
+
+impl Path<'_> {
+    /// The condition that the path itself meets.
+    pub(super) fn position(&self) -> Option<usize> {
+        match self {
+            Self::Ordered | Self::Ids => None,
+            Self::Patient { position, .. }
+            | Self::Target { position, .. }
+            | Self::Code { position, .. }
+            | Self::Few { position, .. } => Some(*position),
+        }
+    }
+
+    /// The alias of the table whose columns `tenant`, `rid`, `updated` and `id` are used.
+    pub(super) fn key(&self) -> &'static str {
+        match self {
+            Self::Ordered | Self::Ids | Self::Patient { .. } | Self::Few { .. } => "r",
+            Self::Target { .. } | Self::Code { .. } => "k",
+        }
+    }
+
+    /// The FROM item that gives the keys.
+    pub(super) fn keys(&self, sql: &Sql) -> String {
+        let (table, index) = match self {
+            Self::Ordered => ("resource r", "resource_updated"),
+            Self::Ids => ("resource r", "resource_id"),
+            Self::Patient { .. } => ("resource r", "resource_patient"),
+            Self::Target { .. } => ("reference k", "reference_search"),
+            Self::Code { .. } => ("token k", "token_search"),
+            Self::Few { .. } => return "resource r".to_owned(),
+        };
+        format!("{table} {}", sql.dialect.indexed_by(index))
+    }
+
+    /// The FROM item that gives the resources as `r`.
+    pub(super) fn rows(&self, sql: &Sql) -> String {
+        let keys = self.keys(sql);
+        match self.key() {
+            "k" => format!("{keys} {} resource r ON r.rid = k.rid", sql.dialect.join()),
+            _ => keys,
+        }
+    }
+
+    /// Whether a resource may be met more than once: the same code in two systems is one match.
+    pub(super) fn repeats(&self) -> bool {
+        matches!(self, Self::Code { system: None, .. })
+    }
+
+    /// Confines the keys to the permit's tenant and type, and to the path.
+    pub(super) fn confine(&self, sql: &mut Sql, permit: &Permit) {
+        let key = self.key();
+        let tenant = sql.bind(permit.tenant().as_str());
+        let resource_type = sql.bind(permit.resource_type());
+        let column = |name: &str| match self {
+            // So that the whole type is not walked to spare a small sort.
+            Self::Few { .. } => sql.dialect.unindexed(&format!("{key}.{name}")),
+            _ => format!("{key}.{name}"),
+        };
+        let (of_tenant, of_type) = (column("tenant"), column("type"));
+        sql.and(format!("{of_tenant} = {tenant} AND {of_type} = {resource_type}"));
+        match *self {
+            Self::Ordered | Self::Ids => {}
+            Self::Patient { patient, .. } => {
+                let patient = sql.bind(patient);
+                sql.and(format!("r.patient = {patient}"));
+            }
+            Self::Target { param, target, .. } => {
+                let (param, target) = (sql.bind(param), sql.bind(target));
+                sql.and(format!("k.target = {target} AND k.param = {param}"));
+            }
+            Self::Code { param, code, system, .. } => {
+                let (param, code) = (sql.bind(param), sql.bind(code));
+                sql.and(format!("k.param = {param} AND k.code = {code}"));
+                if let Some(system) = system {
+                    let system = sql.bind(system);
+                    sql.and(format!("k.system = {system}"));
+                }
+            }
+            Self::Few { condition, .. } => {
+                if let Some(rows) = lookup(sql, permit, condition) {
+                    sql.and(format!("r.rid IN ({rows})"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The schema: its migrations, whose file it is, and what the installation remembers.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::{Error, Result};
+use crate::store::upgrade::{Applied, Migration, Upgrade, check_losses, due};
+
+use super::connection::broken;
+
+/// Every migration, oldest first. The file's `user_version` is the number of the last one taken.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "store",
+        sql: include_str!("migrations/0001_store.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 2,
+        name: "facts",
+        sql: include_str!("migrations/0002_facts.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 3,
+        name: "search",
+        sql: include_str!("migrations/0003_search.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 4,
+        name: "feeds",
+        sql: include_str!("migrations/0004_feeds.sql"),
+        loses: None,
+    },
+];
+/// Marks the file as ours (`application_id`): "thrl".
+const APPLICATION: i64 = 0x7468_726c;
+
+/// What a file is, by its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Empty,
+    Ours,
+    Foreign,
+}
+
+/// Looks at a file without changing it.
+pub(super) fn kind(connection: &Connection) -> rusqlite::Result<FileKind> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, schema) = (number("application_id")?, number("user_version")?);
+    Ok(if application == APPLICATION {
+        FileKind::Ours
+    } else if application == 0 && schema == 0 && number("schema_version")? == 0 {
+        FileKind::Empty
+    } else {
+        FileKind::Foreign
+    })
+}
+
+/// The migrations that are due.
+pub(super) fn pending(connection: &Connection) -> Result<&'static [Migration]> {
+    due(MIGRATIONS, &applied(connection).map_err(broken)?)
+}
+
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
+    let last: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let mut applied: Vec<_> = (1..=last).map(|number| Applied { number, checksum: None }).collect();
+    if exists(connection, "throughline_migration")? {
+        let mut select =
+            connection.prepare("SELECT number, checksum FROM throughline_migration")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let number: i64 = row.get(0)?;
+            if let Some(step) = applied.iter_mut().find(|step| step.number == number) {
+                step.checksum = Some(row.get(1)?);
+            }
+        }
+    }
+    Ok(applied)
+}
+
+/// Whether there is a table of that name.
+pub(super) fn exists(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1")?
+        .exists([table])
+}
+
+/// Takes the steps that are due, all or none.
+pub(super) fn migrate(connection: &Connection, upgrade: Upgrade) -> Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(broken)?;
+    // Another process may have taken them meanwhile.
+    let taken = pending(connection).and_then(|due| {
+        check_losses(due, upgrade.allow_loss)?;
+        due.iter().try_for_each(|migration| apply(connection, migration)).map_err(broken)
+    });
+    let end = if taken.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    connection.execute_batch(end).map_err(broken)?;
+    taken
+}
+
+fn apply(connection: &Connection, migration: &Migration) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS throughline_migration (
+           number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT",
+    )?;
+    connection.execute_batch(migration.sql)?;
+    connection.execute(
+        "INSERT INTO throughline_migration VALUES (?1, ?2, ?3)",
+        params![migration.number, migration.name, migration.checksum()],
+    )?;
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", migration.number)
+}
+
+/// Refuses a file that is not ours.
+pub(super) fn judge(kind: FileKind, name: &std::path::Path) -> Result<()> {
+    match kind {
+        FileKind::Empty | FileKind::Ours => Ok(()),
+        FileKind::Foreign => Err(Error::Setup(format!(
+            "{} is a database of another program; name a data folder of its own",
+            name.display()
+        ))),
+    }
+}
+
+/// What the installation remembers under a name.
+pub(super) fn fact(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// Remembers something under a name, unless something is; answers what is remembered.
+pub(super) fn claim_fact(
+    connection: &Connection,
+    name: &str,
+    value: &str,
+) -> rusqlite::Result<String> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO fact (name, value) VALUES (?1, ?2)")?
+        .execute([name, value])?;
+    Ok(fact(connection, name)?.unwrap_or_default())
+}
+
+/// Remembers something under a name.
+pub(super) fn set_fact(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)")?
+        .execute([name, value])?;
+    Ok(())
+}
+
+/// Remembers nothing under a name.
+pub(super) fn unset_fact(connection: &Connection, name: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM fact WHERE name = ?1")?.execute([name])?;
+    Ok(())
+}
