@@ -50,33 +50,61 @@ impl Load {
         })
     }
 
+    /// Asks once; answers the body.
+    pub(crate) fn fetch(&self) -> io::Result<Vec<u8>> {
+        let mut connection = self.connect()?;
+        connection.ask()?;
+        Ok(connection.body)
+    }
+
     fn connection(&self, deadline: Instant) -> io::Result<u64> {
-        let mut stream = TcpStream::connect(self.address)?;
+        let mut connection = self.connect()?;
+        let mut answered = 0;
+        while Instant::now() < deadline {
+            connection.ask()?;
+            answered += 1;
+        }
+        Ok(answered)
+    }
+
+    fn connect(&self) -> io::Result<Connection> {
+        let stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
-        let mut reader = BufReader::with_capacity(64 * 1024, stream.try_clone()?);
+        let reader = BufReader::with_capacity(64 * 1024, stream.try_clone()?);
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\r\n",
             self.path, self.token
         );
-        let (mut answered, mut line, mut body) = (0, String::new(), Vec::new());
-        while Instant::now() < deadline {
-            stream.write_all(request.as_bytes())?;
+        Ok(Connection { stream, reader, request, line: String::new(), body: Vec::new() })
+    }
+}
+
+/// A connection that stays open, and the last answer's body.
+struct Connection {
+    stream: TcpStream,
+    reader: BufReader<TcpStream>,
+    request: String,
+    line: String,
+    body: Vec<u8>,
+}
+
+impl Connection {
+    fn ask(&mut self) -> io::Result<()> {
+        let Self { stream, reader, request, line, body } = self;
+        stream.write_all(request.as_bytes())?;
+        line.clear();
+        reader.read_line(line)?;
+        assert!(line.starts_with("HTTP/1.1 200"), "{line}");
+        let mut length = 0;
+        while line != "\r\n" {
             line.clear();
-            reader.read_line(&mut line)?;
-            assert!(line.starts_with("HTTP/1.1 200"), "{line}");
-            let mut length = 0;
-            while line != "\r\n" {
-                line.clear();
-                reader.read_line(&mut line)?;
-                let field = line.to_ascii_lowercase();
-                if let Some(value) = field.strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
+            reader.read_line(line)?;
+            let field = line.to_ascii_lowercase();
+            if let Some(value) = field.strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
             }
-            body.resize(length, 0);
-            reader.read_exact(&mut body)?;
-            answered += 1;
         }
-        Ok(answered)
+        body.resize(length, 0);
+        reader.read_exact(body)
     }
 }

@@ -11,6 +11,8 @@ use throughline::store::{NewResource, Store, StoredResource};
 
 /// Encounters of each patient.
 pub(crate) const EACH: usize = 50;
+/// From this number on, a million numbers are those of one patient.
+pub(crate) const APART: usize = 50_000_000;
 
 pub(crate) fn tenant() -> TenantId {
     "practice".parse().unwrap()
@@ -28,12 +30,38 @@ pub(crate) fn id(number: usize) -> FhirId {
     format!("{mixed:032x}").parse().unwrap()
 }
 
+/// The patient of the numbered Encounter. From [`APART`] on a million numbers are one patient's.
+pub(crate) fn patient(number: usize) -> FhirId {
+    id(10_000_000 + if number < APART { number / EACH } else { number / 1_000_000 })
+}
+
+/// A patient who is there as a resource.
+pub(crate) fn person(id: &FhirId) -> NewResource {
+    let last_updated = Timestamp::from_second(1_750_000_000).unwrap();
+    let body = json!({
+        "resourceType": "Patient",
+        "id": id.as_str(),
+        "meta": { "versionId": "1-0a1b2c3d", "lastUpdated": last_updated.to_string() },
+        "name": [{ "family": "Bench" }]
+    });
+    let body = serde_json::to_vec(&body).unwrap();
+    let (patient, index) = index::rows("Patient", &body).unwrap();
+    let resource = StoredResource {
+        resource_type: "Patient".into(),
+        id: id.clone(),
+        version_id: "1-0a1b2c3d".into(),
+        last_updated,
+        body: Arc::from(body),
+    };
+    NewResource { resource, patient, index }
+}
+
 /// One Encounter with its index rows.
 pub(crate) fn encounter(number: usize) -> NewResource {
-    let start = Timestamp::from_second(1_750_000_000 + i64::try_from(number).unwrap() * 3_600);
-    let start = start.unwrap();
+    let hours = i64::try_from(number % 1_000_000).unwrap();
+    let start = Timestamp::from_second(1_750_000_000 + hours * 3_600).unwrap();
     let end = Timestamp::from_second(start.as_second() + 3_000).unwrap();
-    let patient = format!("Patient/{}", id(10_000_000 + number / EACH));
+    let patient = format!("Patient/{}", patient(number));
     let body = json!({
         "resourceType": "Encounter",
         "id": id(number).as_str(),
@@ -86,6 +114,15 @@ pub(crate) fn encounter(number: usize) -> NewResource {
         body: Arc::from(body),
     };
     NewResource { resource, patient, index }
+}
+
+/// Puts a patient with that many Encounters into the store.
+pub(crate) fn fill_one(store: &dyn Store, first: usize, encounters: usize) {
+    fill(store, first..first + encounters);
+    let mut write = store.write().unwrap();
+    let made = vec![person(&patient(first))];
+    write.put_projection(&tenant(), Kind::Client, &format!("cl_{first}"), made).unwrap();
+    write.commit().unwrap();
 }
 
 /// Puts Encounters into the store, 500 to a transaction.

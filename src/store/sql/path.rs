@@ -3,11 +3,13 @@
 use super::condition::lookup;
 use super::{Snapshot, Sql};
 use crate::error::Result;
-use crate::fhir::search::{Condition, Operand, Query, Test};
+use crate::fhir::search::{Condition, Operand, Query, Test, TextMatch};
 use crate::policy::Permit;
 
 /// A result with fewer candidates than this is sorted; a larger one is read in index order.
 const FEW: u64 = 1_000;
+/// So few candidates that looking for a better path costs more than it spares.
+const FEW_ENOUGH: u64 = 100;
 
 /// The index that a search is read along.
 pub(super) enum Path<'q> {
@@ -34,17 +36,28 @@ pub(super) fn choose<'q>(
     if query.conditions.iter().any(|condition| matches!(condition, Condition::Id(_))) {
         return Ok(Path::Ids);
     }
-    let candidates =
-        query.conditions.iter().enumerate().filter(|(_, condition)| indexed(condition));
-    let candidates: Vec<_> = candidates.collect();
+    let with = |ease| {
+        let conditions = query.conditions.iter().enumerate();
+        conditions.filter(move |(_, condition)| access(condition) == ease).collect::<Vec<_>>()
+    };
+    let mut candidates = with(Access::Seek);
+    if candidates.is_empty() {
+        candidates = with(Access::Range);
+    }
     if let [(position, condition)] = candidates.as_slice()
         && let Some(path) = in_order(*position, condition)
     {
         return Ok(path);
     }
+    // What names a resource mostly finds fewer than a code does.
+    candidates
+        .sort_by_key(|(_, condition)| matches!(in_order(0, condition), Some(Path::Code { .. })));
     let mut best = Path::Ordered;
     let mut fewest = FEW;
     for (position, condition) in candidates {
+        if fewest < FEW_ENOUGH {
+            break;
+        }
         let count = count_few(snapshot, permit, condition)?;
         let path = in_order(position, condition);
         // Among paths with many candidates, any that is in order beats reading the whole type.
@@ -56,12 +69,34 @@ pub(super) fn choose<'q>(
     Ok(best)
 }
 
-/// Whether what meets the condition can be looked up.
-fn indexed(condition: &Condition) -> bool {
+/// How what meets a condition is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// At its place in an index.
+    Seek,
+    /// Somewhere in a part of an index, which may be all of it.
+    Range,
+    /// Only by testing each candidate.
+    Test,
+}
+
+fn access(condition: &Condition) -> Access {
+    let is_range = |operand: &Operand| match operand {
+        Operand::Date { .. } | Operand::Quantity { .. } => true,
+        Operand::Text { how, .. } => *how == TextMatch::Contains,
+        Operand::Token { code, .. } => code.is_none(),
+        Operand::Reference { .. } | Operand::Uri { .. } => false,
+    };
     match condition {
-        Condition::Param { test: Test::Any(any_of), .. } => !any_of.is_empty(),
-        Condition::Patient(_) | Condition::Chain { .. } | Condition::Has { .. } => true,
-        Condition::Param { .. } | Condition::Id(_) | Condition::Updated(_) => false,
+        Condition::Param { test: Test::Any(any_of), .. } if any_of.is_empty() => Access::Test,
+        Condition::Param { test: Test::Any(any_of), .. } if any_of.iter().any(is_range) => {
+            Access::Range
+        }
+        Condition::Param { test: Test::Any(_), .. }
+        | Condition::Patient(_)
+        | Condition::Chain { .. }
+        | Condition::Has { .. } => Access::Seek,
+        Condition::Param { .. } | Condition::Id(_) | Condition::Updated(_) => Access::Test,
     }
 }
 
