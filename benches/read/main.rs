@@ -1,4 +1,4 @@
-//! What a read costs: `cargo bench --bench read`.
+//! What a read costs: `cargo bench --bench read`, or `-- http` and `-- points` for one part.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
 #![expect(
@@ -20,7 +20,18 @@ fn main() -> io::Result<()> {
     if let Some(load) = load::Load::asked_for() {
         return writeln!(out, "{}", load.make());
     }
-    http::run(out)?;
-    points::run(out)?;
+    if is_wanted("http") {
+        http::run(out)?;
+    }
+    if is_wanted("points") {
+        points::run(out)?;
+    }
     out.flush()
+}
+
+/// Whether a part was asked for, by its name or by asking for none.
+fn is_wanted(part: &str) -> bool {
+    let named: Vec<String> =
+        std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    named.is_empty() || named.iter().any(|name| name == part)
 }

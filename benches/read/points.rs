@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use throughline::fhir::search::param::search_type;
 use throughline::fhir::search::{Condition, Operand, Prefix, Query, Test};
 use throughline::policy::Action;
-use throughline::store::{SqliteStore, Store};
+use throughline::store::{Everything, SqliteStore, Store};
 
 use crate::practice::{self, EACH};
 
@@ -87,7 +87,16 @@ fn searches(out: &mut impl Write, store: &SqliteStore, baseline: Duration) -> io
         });
         report(out, name, time, Some(baseline))?;
     }
-    Ok(())
+    practice::fill_one(store, practice::APART, 299);
+    let scope = Everything {
+        patient: practice::patient(practice::APART),
+        types: Vec::new(),
+        since: None,
+        count: 500,
+        after: None,
+    };
+    let time = median(|_| store.everything(&permit, &scope).unwrap());
+    report(out, "everything, 300 resources", time, Some(baseline))
 }
 
 fn is(name: &str, operand: Operand) -> Condition {
