@@ -1,4 +1,5 @@
-//! What a read costs: `cargo bench --bench read`, or `-- http` and `-- points` for one part.
+//! What a read costs: `cargo bench --bench read`, or `-- http`, `-- answers` and
+//! `-- points` for one part.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
 #![expect(
@@ -22,6 +23,9 @@ fn main() -> io::Result<()> {
     }
     if is_wanted("http") {
         http::run(out)?;
+    }
+    if is_wanted("answers") {
+        http::answers(out)?;
     }
     if is_wanted("points") {
         points::run(out)?;
