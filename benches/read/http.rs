@@ -128,7 +128,7 @@ pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
         ("everything, 300 resources", everything, 3.0),
     ] {
         let load =
-            |address, length| Load { address, path: path.clone(), token: token.to_owned(), length };
+            |address, length| Load { address, path: path.clone(), token: token.clone(), length };
         let body = Bytes::from(load(address, LENGTH).fetch()?);
         let size = body.len();
         let route = path.split('?').next().unwrap_or_default();
