@@ -45,6 +45,8 @@ mod redis_topology;
 mod replicas;
 mod routes;
 mod sentinel;
+mod smart_authorize;
 mod store;
+mod store_authority;
 mod store_search;
 mod support;

@@ -7,3 +7,4 @@ pub(crate) mod postgres;
 pub(crate) mod readers;
 pub(crate) mod redis;
 pub(crate) mod server;
+pub(crate) mod smart;

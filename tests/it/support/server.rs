@@ -67,7 +67,12 @@ pub(crate) fn spawn_with(sources: impl FnOnce(&Path) -> Sources) -> Server {
     spawn_as(data, Config { sources, ..Config::default() })
 }
 
-fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
+/// A server of its own with these settings; the folders are ours to choose.
+pub(crate) fn spawn_as_new(config: Config) -> Server {
+    spawn_as(Arc::new(tempfile::tempdir().unwrap()), config)
+}
+
+pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let config = Config { data: data.path().to_owned(), mappings, ..config };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
