@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod auth_refusals;
 mod cache;
 mod cases;
 mod changes;
@@ -46,6 +47,8 @@ mod replicas;
 mod routes;
 mod sentinel;
 mod smart_authorize;
+mod smart_scopes;
+mod smart_token;
 mod store;
 mod store_authority;
 mod store_search;
