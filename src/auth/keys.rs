@@ -185,9 +185,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Keys::open(folder.path()).unwrap();
         let path = folder.path().join(FILE);
-        for (mode, is_safe) in
-            [(0o600, true), (0o400, true), (0o440, true), (0o640, true), (0o660, false), (0o604, false)]
-        {
+        for (mode, is_safe) in [
+            (0o600, true),
+            (0o400, true),
+            (0o440, true),
+            (0o640, true),
+            (0o660, false),
+            (0o604, false),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let opened = Keys::open(folder.path()).map_err(|refused| refused.to_string());
             let told = opened.as_ref().is_err_and(|refused| refused.contains("chmod 600"));
