@@ -8,11 +8,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 use throughline::app::Config;
+use throughline::config::AuthSettings;
 
 use crate::smart_token::backend_form;
 use crate::support::server::{Server, spawn_as_new};
 use crate::support::signer::{Signer, claims, now};
-use crate::support::smart::{BACK, VERIFIER, challenge, client, clients};
+use crate::support::smart::{BACK, SECRET, VERIFIER, challenge, client, clients};
 
 const ALL: &str = "openid launch/patient offline_access patient/*.rs";
 
@@ -35,22 +36,62 @@ async fn a_code_is_good_for_its_client_its_address_and_its_verifier_alone() {
         ("no code", &[("code", None)], 400, "invalid_request"),
         ("a wrong code", &[("code", Some("x"))], 400, "invalid_grant"),
         ("no redirect URI", &[("redirect_uri", None)], 400, "invalid_request"),
-        ("another of its addresses", &[("redirect_uri", Some("http://127.0.0.1:4567/redirect"))], 400, "invalid_grant"),
-        ("an address of nobody", &[("redirect_uri", Some("https://evil.example/"))], 400, "invalid_grant"),
+        (
+            "another of its addresses",
+            &[("redirect_uri", Some("http://127.0.0.1:4567/redirect"))],
+            400,
+            "invalid_grant",
+        ),
+        (
+            "an address of nobody",
+            &[("redirect_uri", Some("https://evil.example/"))],
+            400,
+            "invalid_grant",
+        ),
         ("another client", &[("client_id", Some("other"))], 400, "invalid_grant"),
         ("a client of another tenant", &[("client_id", Some("elsewhere"))], 400, "invalid_grant"),
         ("no client", &[("client_id", None)], 400, "invalid_request"),
         ("an unknown client", &[("client_id", Some("nobody"))], 401, "invalid_client"),
-        ("a client with a secret, without it", &[("client_id", Some("web"))], 401, "invalid_client"),
-        ("a client's name with a line break", &[("client_id", Some("app\r\nX: y"))], 401, "invalid_client"),
-        ("a secret in the form", &[("client_id", Some("web")), ("client_secret", Some("x"))], 400, "invalid_request"),
+        (
+            "a client with a secret, without it",
+            &[("client_id", Some("web"))],
+            401,
+            "invalid_client",
+        ),
+        (
+            "a client's name with a line break",
+            &[("client_id", Some("app\r\nX: y"))],
+            401,
+            "invalid_client",
+        ),
+        (
+            "a secret in the form",
+            &[("client_id", Some("web")), ("client_secret", Some("x"))],
+            400,
+            "invalid_request",
+        ),
         ("no grant type", &[("grant_type", None)], 400, "invalid_request"),
         ("the password grant", &[("grant_type", Some("password"))], 400, "unsupported_grant_type"),
         ("a made-up grant", &[("grant_type", Some("x"))], 400, "unsupported_grant_type"),
-        ("client credentials of an app", &[("grant_type", Some("client_credentials")), ("scope", Some("system/*.rs"))], 400, "unauthorized_client"),
-        ("a code as refresh token", &[("grant_type", Some("refresh_token")), ("refresh_token", Some("x"))], 400, "invalid_grant"),
+        (
+            "client credentials of an app",
+            &[("grant_type", Some("client_credentials")), ("scope", Some("system/*.rs"))],
+            400,
+            "unauthorized_client",
+        ),
+        (
+            "a code as refresh token",
+            &[("grant_type", Some("refresh_token")), ("refresh_token", Some("x"))],
+            400,
+            "invalid_grant",
+        ),
         ("no refresh token", &[("grant_type", Some("refresh_token"))], 400, "invalid_request"),
-        ("an assertion type alone", &[("client_assertion_type", Some("x"))], 400, "invalid_request"),
+        (
+            "an assertion type alone",
+            &[("client_assertion_type", Some("x"))],
+            400,
+            "invalid_request",
+        ),
         ("an assertion alone", &[("client_assertion", Some("x"))], 400, "invalid_request"),
     ];
     for (name, changes, status, error) in rows {
@@ -101,6 +142,25 @@ async fn a_refresh_token_is_its_clients_alone() {
     assert_eq!(server.status("Patient", &refresh).await, 401, "a refresh token is no access token");
 }
 
+#[tokio::test]
+async fn who_guesses_secrets_waits() {
+    let server = spawn();
+    let guess = |secret: &str, client: &'static str| {
+        let url = server.url("/auth/token");
+        let form = [("grant_type", "client_credentials"), ("scope", "system/*.rs")];
+        server.client.post(url).basic_auth(client, Some(secret)).form(&form)
+    };
+    for number in 0..10 {
+        let answer = server.send(guess(&number.to_string(), "web")).await;
+        assert_eq!(answer.status, 401, "{number}");
+    }
+    let answer = server.send(guess(SECRET, "web")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "60"));
+    assert_eq!(answer.json()["error"], "slow_down");
+    let other = server.send(guess("x", "app")).await;
+    assert_eq!(other.status, 401, "another client is not held up");
+}
+
 /// One assertion after the other at an asymmetric client's token endpoint.
 async fn assertion<F>(name: &str, server: &Server, text: String, expected: F)
 where
@@ -124,7 +184,8 @@ async fn an_assertion_proves_its_client_or_nothing() {
     let mut clients = clients();
     clients.extend([asymmetric("ehr"), asymmetric("gone")]);
     clients.last_mut().unwrap().disabled = true;
-    let server = spawn_as_new(Config { clients, ..Config::default() });
+    let auth = AuthSettings { guesses_a_minute: 1_000, ..AuthSettings::default() };
+    let server = spawn_as_new(Config { clients, auth, ..Config::default() });
     let endpoint = server.url("/auth/token");
     let good = |jti: &str| claims("ehr", &endpoint, jti);
     let changed = |jti: &str, change: &dyn Fn(&mut Value)| {
@@ -176,15 +237,53 @@ async fn an_assertion_proves_its_client_or_nothing() {
         ("a stranger's key of the same name", stranger.sign(&good("20")), 401),
         ("no key id", ec.sign_as(&good("21"), |h| h.kid = None), 401),
         ("the other key's id", ec.sign_as(&good("22"), |h| h.kid = Some("rsa".into())), 401),
-        ("a key id that is a path", ec.sign_as(&good("23"), |h| h.kid = Some("../../dev/null".into())), 401),
-        ("a key id that is SQL", ec.sign_as(&good("24"), |h| h.kid = Some("' OR 1=1 --".into())), 401),
-        ("an unknown critical header", ec.sign_as(&good("25"), |h| h.crit = Some(vec!["x".into()])), 401),
-        ("a key set of its own choice", ec.sign_as(&good("26"), |h| h.jku = Some("https://evil.example/".into())), 401),
-        ("a certificate of its own choice", ec.sign_as(&good("27"), |h| h.x5u = Some("https://evil.example/".into())), 401),
-        ("a key of its own in the header", stranger.sign_as(&good("28"), |h| h.jwk = serde_json::from_value(stranger.jwk()).unwrap()), 401),
-        ("a certificate in the header", ec.sign_as(&good("29"), |h| h.x5c = Some(vec!["x".into()])), 401),
+        (
+            "a key id that is a path",
+            ec.sign_as(&good("23"), |h| h.kid = Some("../../dev/null".into())),
+            401,
+        ),
+        (
+            "a key id that is SQL",
+            ec.sign_as(&good("24"), |h| h.kid = Some("' OR 1=1 --".into())),
+            401,
+        ),
+        (
+            "an unknown critical header",
+            ec.sign_as(&good("25"), |h| h.crit = Some(vec!["x".into()])),
+            401,
+        ),
+        (
+            "a key set of its own choice",
+            ec.sign_as(&good("26"), |h| h.jku = Some("https://evil.example/".into())),
+            401,
+        ),
+        (
+            "a certificate of its own choice",
+            ec.sign_as(&good("27"), |h| h.x5u = Some("https://evil.example/".into())),
+            401,
+        ),
+        (
+            "a key of its own in the header",
+            stranger
+                .sign_as(&good("28"), |h| h.jwk = serde_json::from_value(stranger.jwk()).unwrap()),
+            401,
+        ),
+        (
+            "a certificate in the header",
+            ec.sign_as(&good("29"), |h| h.x5c = Some(vec!["x".into()])),
+            401,
+        ),
         ("an access token's type", ec.sign_as(&good("30"), |h| h.typ = Some("at+jwt".into())), 401),
-        ("RS256", jsonwebtoken::encode(&Header { kid: Some("rsa".into()), ..Header::new(Algorithm::RS256) }, &good("31"), &rsa.key).unwrap(), 401),
+        (
+            "RS256",
+            jsonwebtoken::encode(
+                &Header { kid: Some("rsa".into()), ..Header::new(Algorithm::RS256) },
+                &good("31"),
+                &rsa.key,
+            )
+            .unwrap(),
+            401,
+        ),
         ("the public key as the secret of HS256", hmac(Algorithm::HS256), 401),
         ("the public key as the secret of HS384", hmac(Algorithm::HS384), 401),
         ("no signature", unsigned, 401),

@@ -48,6 +48,7 @@ mod routes;
 mod sentinel;
 mod smart_authorize;
 mod smart_clients;
+mod smart_commands;
 mod smart_keys;
 mod smart_scopes;
 mod smart_token;
