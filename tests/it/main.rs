@@ -50,6 +50,7 @@ mod smart_authorize;
 mod smart_clients;
 mod smart_commands;
 mod smart_keys;
+mod smart_laws;
 mod smart_scopes;
 mod smart_token;
 mod store;

@@ -23,8 +23,19 @@ async fn a_client_is_added_listed_given_a_new_secret_and_disabled_while_the_serv
     let server = spawn_as(data.clone(), Config { clients: clients(), ..Config::default() });
     let say = |arguments: &[&str]| say(data.path(), arguments);
     let add = [
-        "clients", "add", "clinic", "--tenant", "hv", "--name", "Clinic", "--auth", "symmetric",
-        "--redirect-uri", "https://clinic.example/back", "--scopes", "launch/patient patient/*.rs",
+        "clients",
+        "add",
+        "clinic",
+        "--tenant",
+        "hv",
+        "--name",
+        "Clinic",
+        "--auth",
+        "symmetric",
+        "--redirect-uri",
+        "https://clinic.example/back",
+        "--scopes",
+        "launch/patient patient/*.rs",
     ];
     let (code, secret) = say(&add);
     assert_eq!((code, secret.trim().len()), (0, 43), "{secret}");

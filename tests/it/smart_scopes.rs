@@ -8,8 +8,9 @@ use throughline::policy::{Principal, Scopes};
 
 use crate::support::server::{Answer, Server, spawn};
 
-const SURVEY: &str = "http://terminology.hl7.org/CodeSystem/observation-category|survey";
-const LAB: &str = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory";
+pub(crate) const SURVEY: &str = "http://terminology.hl7.org/CodeSystem/observation-category|survey";
+pub(crate) const LAB: &str =
+    "http://terminology.hl7.org/CodeSystem/observation-category|laboratory";
 
 fn resource(kind: &str, id: &str, others: &Value) -> Value {
     let mut resource = json!({
@@ -38,7 +39,7 @@ fn observation(id: &str, patient: &str, category: &str) -> Value {
 }
 
 /// Two clients of the practice with the same kinds of records each, and two practitioners.
-fn spawn_full() -> Server {
+pub(crate) fn spawn_full() -> Server {
     let server = spawn();
     let mut all = vec![
         resource("Practitioner", "dr", &json!({ "name": [{ "family": "Ruiz" }] })),

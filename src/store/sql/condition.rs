@@ -1,8 +1,8 @@
 //! A condition as SQL: as a test of one candidate, and as a look-up of all that meet it.
 
-use super::{Sql, also};
 use super::operand::{self, Column, NEVER};
 use super::visible::visible;
+use super::{Sql, also};
 use crate::fhir::search::param::by_number;
 use crate::fhir::search::{Condition, Operand, ParamKind, Test};
 use crate::policy::Permit;
