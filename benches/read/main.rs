@@ -1,5 +1,5 @@
 //! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- points` and
-//! `-- growth` for one part. `growth` makes a store of 3 to 4 GB, in `TMPDIR`, and takes minutes.
+//! `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten minutes.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
 #![expect(
