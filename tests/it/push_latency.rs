@@ -61,7 +61,7 @@ async fn at_a_hundred_records_a_second_each_is_readable_within_a_second() {
     let deliveries = seconds.unwrap_or(3) * 10;
     let mut ticks = tokio::time::interval(PERIOD);
     let mut sent = Vec::new();
-    for number in 0..deliveries {
+    for number in 1_000..1_000 + deliveries {
         ticks.tick().await;
         sent.push(tokio::spawn(deliver(Arc::clone(&server), number)));
     }
