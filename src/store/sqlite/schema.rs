@@ -35,8 +35,14 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 5,
+        name: "compartment",
+        sql: include_str!("migrations/0005_compartment.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 6,
         name: "authorization",
-        sql: include_str!("migrations/0005_authorization.sql"),
+        sql: include_str!("migrations/0006_authorization.sql"),
         loses: None,
     },
 ];
