@@ -468,6 +468,9 @@ fn access(table: &mut Table) {
     );
 }
 
+/// Who, under which circumstances, with which rights, and for whom.
+type Row<'a> = (&'a str, &'a str, Proxy, Patient);
+
 fn proxies(table: &mut Table) {
     table.section("Those who act for the patient");
     let purpose = Purpose::FamilyRequest;
@@ -482,7 +485,6 @@ fn proxies(table: &mut Table) {
             ("session, abuse", item(Kind::SessionLog, &["R", "PSY", "SDV", "VIO"])),
         ]
     };
-    type Row<'a> = (&'a str, &'a str, Proxy, Patient);
     let mut alone = old();
     alone.consented_alone = true;
     let mut free = old();
