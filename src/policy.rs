@@ -48,4 +48,4 @@ pub use permit::{Action, Permit};
 pub use principal::{FhirUser, Principal, UserType};
 pub use purpose::Purpose;
 pub use rule::Rule;
-pub use scope::{Level, Plain, ResourceScope, Rights, Scope, Scopes};
+pub use scope::{Form as ScopeForm, Level, Plain, ResourceScope, Rights, Scope, Scopes};
