@@ -3,6 +3,7 @@
 //! A request passes the gate (limits, token, format), finds its route in the table, and a handler
 //! asks for a permit, reads, and renders. What is refused is an `OperationOutcome`, always.
 
+mod admin;
 mod answer;
 mod asking;
 mod batch;
@@ -13,11 +14,14 @@ mod compress;
 mod conditions;
 mod cors;
 mod cursor;
+mod door;
 mod everything;
 mod gate;
+mod health;
 mod history;
 mod limit;
 mod metadata;
+mod meter;
 mod negotiate;
 mod pages;
 mod parameters;
@@ -31,6 +35,7 @@ pub mod routes;
 mod search;
 mod searchset;
 mod shape;
+pub mod tls;
 mod weights;
 
 use std::sync::Arc;
@@ -51,7 +56,11 @@ use crate::fhir::r4::Elements;
 use crate::limits::Limits;
 use crate::store::Store;
 
+pub use self::admin::configure_admin;
+pub use self::door::Door;
 pub use self::gate::gate;
+pub use self::health::{Finding, Health};
+pub use self::meter::{Open, RequestMeter};
 pub use self::refusal::Refusal;
 
 /// The path of the FHIR base.
@@ -70,6 +79,8 @@ pub struct State {
     metadata: Bytes,
     elements: Elements,
     cors: Cors,
+    door: Door,
+    meter: RequestMeter,
 }
 
 /// What the handlers need from the rest of the product.
@@ -88,6 +99,10 @@ pub struct Ports {
     pub cors: Cors,
     /// Which platforms may push, and where their records go.
     pub pushes: Arc<Pushes>,
+    /// What is let in at all.
+    pub door: Door,
+    /// What counts the requests.
+    pub meter: RequestMeter,
 }
 
 impl State {
@@ -115,6 +130,8 @@ impl State {
             metadata,
             elements: Elements::new(),
             cors: ports.cors,
+            door: ports.door,
+            meter: ports.meter,
         })
     }
 }

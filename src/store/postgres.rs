@@ -158,6 +158,13 @@ impl Store for PostgresStore {
         Ok(self.readers.run(read::resource_counts)?)
     }
 
+    fn ready(&self) -> Result<()> {
+        // A question first, which makes a connection anew that has died while it was idle.
+        self.fact("id_key")?;
+        let mut session = self.readers.take()?;
+        schema::check(session.session()?, &self.fingerprint)
+    }
+
     fn fact(&self, name: &str) -> Result<Option<String>> {
         Ok(self.readers.run(|session| schema::fact(session, name))?)
     }

@@ -24,7 +24,7 @@ use self::write::{Transaction, Writer};
 use super::upgrade::{Migration, Upgrade, Upgraded, check_losses};
 use super::{Everything, Head, Page, Quarantined, Store, StoredResource, Write, sql};
 use crate::domain::{FhirId, Kind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fhir::search::{Query, fingerprint};
 use crate::policy::Permit;
 
@@ -158,6 +158,18 @@ impl Store for SqliteStore {
 
     fn resource_counts(&self) -> Result<Vec<(String, u64)>> {
         self.readers.take()?.run(read::resource_counts)
+    }
+
+    fn ready(&self) -> Result<()> {
+        let due = |connection: &Connection| {
+            Ok(!schema::pending(connection)?.is_empty()
+                || reindex::is_due(connection, &fingerprint()).map_err(broken)?)
+        };
+        if self.readers.take()?.snapshot(due)? {
+            let advice = "the store is one of another version: run `throughline migrate`";
+            return Err(Error::Setup(advice.to_owned()));
+        }
+        Ok(())
     }
 
     fn fact(&self, name: &str) -> Result<Option<String>> {

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod bounds;
 mod cache;
 mod cases;
 mod changes;
@@ -45,6 +46,8 @@ mod redis_topology;
 mod replicas;
 mod routes;
 mod sentinel;
+mod serve;
+mod settings;
 mod store;
 mod store_search;
 mod support;

@@ -6,4 +6,5 @@ pub(crate) mod platform;
 pub(crate) mod postgres;
 pub(crate) mod readers;
 pub(crate) mod redis;
+pub(crate) mod served;
 pub(crate) mod server;
