@@ -65,11 +65,6 @@ impl Door {
         Ok(place)
     }
 
-    /// Whether what a request says about its caller comes from one of the proxies.
-    pub(super) fn is_trusted(&self, request: &ServiceRequest) -> bool {
-        request.peer_addr().is_some_and(|peer| self.proxies.contains(peer.ip()))
-    }
-
     /// The address of the caller: that of the connection, or the one that the proxies name.
     pub(super) fn caller(&self, request: &ServiceRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip();
