@@ -175,7 +175,7 @@ pub trait Store: Feeds + Send + Sync {
     ///
     /// # Errors
     ///
-    /// `Setup` with what to do, or `Unavailable` if it does not answer.
+    /// `Setup` with what to do if it answers and they are not; any other if it does not answer.
     fn ready(&self) -> Result<()>;
     /// What the installation remembers of itself under a name.
     fn fact(&self, name: &str) -> Result<Option<String>>;

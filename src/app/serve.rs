@@ -12,9 +12,10 @@ use prometheus_client::registry::Registry;
 use socket2::SockRef;
 use tokio::time::sleep;
 
-use super::App;
+use super::{App, MAPPED_BY};
 use crate::config::Settings;
 use crate::error::{Error, Result};
+use crate::exchange::ingest::Ingest;
 use crate::http::tls::{Certificate, Look};
 use crate::http::{self, Door, Health, Ports, State};
 use crate::telemetry::ProcessMeter;
@@ -85,6 +86,7 @@ impl App {
                 None => std::future::pending().await,
             }
         });
+        self.mark_if_maps_changed()?;
         let attending = self.attend();
         let served = tokio::select! {
             served = self.public_until(server, &health, stop) => served,
@@ -98,6 +100,22 @@ impl App {
             ended.map_err(Error::internal)?;
         }
         served.and(retired)
+    }
+
+    /// Marks every record where others maps than those in use have mapped them; whoever attends to
+    /// the marks maps them anew while requests are answered.
+    fn mark_if_maps_changed(&self) -> Result<()> {
+        let rules = self.rules.load();
+        let (hash, mapped_by) = (rules.maps.hash(), self.store.fact(MAPPED_BY)?);
+        if mapped_by.as_deref() == Some(hash) {
+            return Ok(());
+        }
+        let mut write = self.store.write()?;
+        if mapped_by.is_some() {
+            Ingest::mark_all(&mut *write)?;
+        }
+        write.set_fact(MAPPED_BY, hash)?;
+        write.commit()
     }
 
     /// Runs the server of clients to its end.

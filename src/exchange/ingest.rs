@@ -103,6 +103,11 @@ impl Ingest<'_> {
         Ok(report)
     }
 
+    /// Marks every record that maps make something of.
+    pub fn mark_all(write: &mut dyn Write) -> Result<()> {
+        write.mark_kinds_dirty(&projection::mapped_kinds())
+    }
+
     /// Offers entries of quarantine again: those of these numbers, or all.
     pub fn replay(&self, numbers: Option<&[i64]>, watch: Watch<'_>) -> Result<Report> {
         let mut report = Report::default();

@@ -63,8 +63,12 @@ impl Health {
         let store = Arc::clone(&self.store);
         let asked = web::block(move || store.ready());
         let (is_well, text) = match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(Ok(()))) => (true, "answers, and its schema is this version's".to_owned()),
-            Ok(Ok(Err(Error::Setup(advice)))) => (false, advice),
+            Ok(Ok(Ok(()))) => {
+                (true, "answers; its migrations are those of this version".to_owned())
+            }
+            // It was right when it was opened, so that another version is at work on it now:
+            // requests are still answered while that one takes over.
+            Ok(Ok(Err(Error::Setup(advice)))) => (true, format!("answers; {advice}")),
             Ok(Ok(Err(cause))) => {
                 tracing::warn!(cause = %Cause(&cause), "the store is not ready");
                 (false, "does not answer; the log says why".to_owned())

@@ -162,7 +162,13 @@ impl Store for PostgresStore {
         // A question first, which makes a connection anew that has died while it was idle.
         self.fact("id_key")?;
         let mut session = self.readers.take()?;
-        schema::check(session.session()?, &self.fingerprint)
+        schema::check(session.session()?, &self.fingerprint).map_err(|error| match error {
+            Error::Setup(_) => {
+                let advice = "it has the migrations of another version: replace this server by it";
+                Error::Setup(advice.to_owned())
+            }
+            other => other,
+        })
     }
 
     fn fact(&self, name: &str) -> Result<Option<String>> {

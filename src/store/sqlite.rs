@@ -161,12 +161,13 @@ impl Store for SqliteStore {
     }
 
     fn ready(&self) -> Result<()> {
+        self.fact("id_key")?;
         let due = |connection: &Connection| {
             Ok(!schema::pending(connection)?.is_empty()
                 || reindex::is_due(connection, &fingerprint()).map_err(broken)?)
         };
         if self.readers.take()?.snapshot(due)? {
-            let advice = "the store is one of another version: run `throughline migrate`";
+            let advice = "it has the migrations of another version: replace this server by it";
             return Err(Error::Setup(advice.to_owned()));
         }
         Ok(())
