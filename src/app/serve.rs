@@ -102,7 +102,7 @@ impl App {
         served.and(retired)
     }
 
-    /// Marks every record where others maps than those in use have mapped them; whoever attends to
+    /// Marks every record where other maps than those in use have mapped them; whoever attends to
     /// the marks maps them anew while requests are answered.
     fn mark_if_maps_changed(&self) -> Result<()> {
         let rules = self.rules.load();
@@ -110,8 +110,9 @@ impl App {
         if mapped_by.as_deref() == Some(hash) {
             return Ok(());
         }
+        let has_records = !self.store.record_counts()?.is_empty();
         let mut write = self.store.write()?;
-        if mapped_by.is_some() {
+        if has_records {
             Ingest::mark_all(&mut *write)?;
         }
         write.set_fact(MAPPED_BY, hash)?;

@@ -37,7 +37,7 @@ pub use self::rules::Rules;
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind};
 use crate::error::Result;
-use crate::store::Store;
+use crate::store::{Store, Write};
 
 /// Records in one transaction.
 pub const BATCH: usize = 500;

@@ -366,7 +366,7 @@ async fn records_that_other_maps_have_mapped_are_mapped_anew() {
     let taken = command(folder.path(), &["ingest", practice]).output().unwrap();
     assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
     let store = Connection::open(folder.path().join("data/store.sqlite")).unwrap();
-    store.execute("UPDATE fact SET value = 'other' WHERE name = 'mapped-by'", []).unwrap();
+    store.execute("INSERT OR REPLACE INTO fact VALUES ('mapped-by', 'other')", []).unwrap();
     let marks =
         || -> i64 { store.query_row("SELECT count(*) FROM dirty", [], |row| row.get(0)).unwrap() };
     let by = || -> String {
