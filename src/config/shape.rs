@@ -56,7 +56,9 @@ impl Shape {
         };
         match self {
             Self::Table(fields) => {
-                fields.iter().for_each(|(name, shape)| shape.collect(&below(name), keys));
+                for (name, shape) in fields {
+                    shape.collect(&below(name), keys);
+                }
             }
             Self::Named(shape) => shape.collect(&below("*"), keys),
             leaf => keys.push((path.to_owned(), leaf)),
@@ -271,7 +273,7 @@ mod tests {
         let found: Vec<_> =
             keys.iter().map(|(path, shape)| (path.as_str(), (*shape).clone())).collect();
         assert_eq!(found, expected);
-        assert!(matches!(Shape::of::<char>(), None));
+        assert!(Shape::of::<char>().is_none());
         assert!(matches!(Colour::Red, Colour::Red) && !matches!(Colour::Blue, Colour::Red));
     }
 }

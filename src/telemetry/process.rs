@@ -65,7 +65,7 @@ impl Collector for ProcessMeter {
     }
 }
 
-/// What `/proc/self/stat` says (proc_pid_stat(5)).
+/// What `/proc/self/stat` says (`proc_pid_stat(5)`).
 #[derive(Debug, Clone, Copy)]
 struct Figures {
     cpu: f64,
