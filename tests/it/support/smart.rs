@@ -36,7 +36,8 @@ pub(crate) fn client(id: &str, auth: &str, others: &Value) -> ClientSettings {
         "redirect_uris": [BACK, "http://127.0.0.1:4567/redirect"], "scopes": SCOPES
     });
     for (name, value) in others.as_object().unwrap() {
-        settings[name] = value.clone();
+        // A key set is text.
+        settings[name] = if name == "jwks" { json!(value.to_string()) } else { value.clone() };
     }
     serde_json::from_value(settings).unwrap()
 }
