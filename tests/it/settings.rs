@@ -63,7 +63,7 @@ fn with(sample: &str, chosen: &dyn Fn(usize) -> bool) -> String {
     for line in lines.iter().filter(|line| chosen(line.number)) {
         let source = bare(sample.lines().nth(line.number).unwrap());
         let path = if line.table.is_empty() { String::new() } else { format!("{}.", line.table) };
-        text.push_str(&format!("{path}{source}\n"));
+        text.extend([path.as_str(), source, "\n"]);
     }
     text
 }
