@@ -40,7 +40,7 @@ fn lines(sample: &str) -> Vec<Line> {
     for (number, line) in sample.lines().enumerate() {
         let text = bare(line);
         if let Some(name) = text.strip_prefix('[') {
-            table = name.trim_end_matches(']').to_owned();
+            name.trim_end_matches(']').clone_into(&mut table);
             said.clear();
         } else if text.starts_with('#') {
             said.push_str(text);
