@@ -15,12 +15,13 @@ use actix_web::{App as Service, HttpServer, web};
 use arc_swap::ArcSwap;
 use prometheus_client::registry::Registry;
 
-use crate::auth::{Keys, Tokens};
+use crate::audit::Audit;
+use crate::auth::{Keys, Notary, Tokens};
 use crate::cache::{
     Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
-use crate::config::{CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
+use crate::config::{AuditMode, CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
@@ -33,7 +34,7 @@ use crate::store::Store;
 
 pub use self::reload::{Goldens, Reload, Watch};
 pub use self::sources::SourceState;
-pub use self::storage::{migrate, open_store};
+pub use self::storage::{migrate, open_ledger, open_store};
 
 /// What the store remembers: the hash of the maps by which the records are mapped.
 const MAPPED_BY: &str = "mapped-by";
@@ -57,6 +58,8 @@ pub struct Config {
     pub cors: Cors,
     /// The platforms that records come from while it serves.
     pub sources: Sources,
+    /// What happens to an answer whose audit event cannot be written.
+    pub audit: AuditMode,
 }
 
 /// The product, put together.
@@ -74,6 +77,7 @@ pub struct App {
     reception: Arc<Reception>,
     pushes: Arc<Pushes>,
     pulls: Vec<Pull>,
+    audit: Arc<Audit>,
     sources: Sources,
     ids: IdKey,
     mappings: PathBuf,
@@ -108,6 +112,8 @@ impl App {
             clock: &clock,
             spool: &config.data,
         };
+        let ledger = open_ledger(&config.data, &config.store)?;
+        let audit = Audit::start(ledger, Notary::new(&keys)?, Arc::clone(&clock), config.audit)?;
         let (pushes, pulls) = sources::open(&config.sources, &around)?;
         Ok(Self {
             ids: keys.id_key(),
@@ -123,6 +129,7 @@ impl App {
             reception,
             pushes: Arc::new(pushes),
             pulls,
+            audit: Arc::new(audit),
             sources: config.sources.clone(),
             tokens: Arc::new(tokens),
             mappings: config.mappings.clone(),
@@ -172,9 +179,15 @@ impl App {
         &self.tokens
     }
 
+    /// Where it is written down what was done.
+    pub fn audit(&self) -> &Arc<Audit> {
+        &self.audit
+    }
+
     /// Names what this product counts to a registry.
     pub fn register(&self, registry: &mut Registry) {
         self.meter.register(registry);
+        self.audit.register(registry);
         if let Some(redis) = &self.redis {
             redis.register(registry);
         }
@@ -210,8 +223,10 @@ impl App {
             rules: Arc::clone(&self.rules),
             cors: self.cors.clone(),
             pushes: Arc::clone(&self.pushes),
+            audit: Arc::clone(&self.audit),
+            clock: Arc::clone(&self.clock),
         };
-        let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
+        let state = web::Data::new(State::new(ports, &self.keys, base)?);
         let factory = move || {
             Service::new().wrap(from_fn(http::gate)).configure(http::configure(state.clone()))
         };

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, one way to print, one way to fail.
 
+pub mod audit;
 pub mod demo;
 pub mod ingest;
 pub mod map;
@@ -37,6 +38,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Audit(audit::Auditing),
     Demo(demo::Demo),
     Token(token::Token),
     Ingest(ingest::Ingest),
@@ -104,6 +106,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
     let clock = Arc::new(SystemClock);
     let mut context = Context { folders: cli.folders, store, clock, out, err };
     let outcome = match cli.command {
+        Command::Audit(audit) => audit.run(&mut context),
         Command::Demo(demo) => demo.run(&mut context),
         Command::Token(token) => token.run(&mut context),
         Command::Ingest(ingest) => ingest.run(&mut context),

@@ -1,5 +1,6 @@
 //! Settings, from flags and from `THROUGHLINE_*` variables; nothing else reads the environment.
 
+mod audit;
 mod cache;
 mod cors;
 mod limits;
@@ -14,6 +15,7 @@ use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
 
+pub use self::audit::{AuditMode, Auditing};
 pub use self::cache::{CacheSettings, RedisSettings};
 pub use self::cors::Cors;
 pub use self::limits::{Costs, LimitSettings};

@@ -5,6 +5,7 @@
 
 mod answer;
 mod asking;
+mod audit;
 mod batch;
 mod binary;
 mod body;
@@ -13,6 +14,7 @@ mod compress;
 mod conditions;
 mod cors;
 mod cursor;
+mod disclosure;
 mod everything;
 mod gate;
 mod history;
@@ -32,6 +34,7 @@ mod search;
 mod searchset;
 mod shape;
 mod weights;
+mod witness;
 
 use std::sync::Arc;
 
@@ -39,6 +42,7 @@ use actix_web::web::{self, Bytes};
 use arc_swap::ArcSwap;
 
 use self::cursor::Cursors;
+use crate::audit::Audit;
 use crate::auth::{Keys, Tokens};
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
@@ -65,6 +69,8 @@ pub struct State {
     tokens: Arc<Tokens>,
     rules: Arc<ArcSwap<Rules>>,
     pushes: Arc<Pushes>,
+    audit: Arc<Audit>,
+    clock: Arc<dyn Clock>,
     cursors: Cursors,
     base: String,
     metadata: Bytes,
@@ -88,12 +94,16 @@ pub struct Ports {
     pub cors: Cors,
     /// Which platforms may push, and where their records go.
     pub pushes: Arc<Pushes>,
+    /// Where it is written down what was done.
+    pub audit: Arc<Audit>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl State {
     /// The state of a server whose FHIR base is `base`, an absolute URL without a trailing slash.
-    pub fn new(ports: Ports, keys: &Keys, clock: &dyn Clock, base: String) -> Result<Self> {
-        let since = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    pub fn new(ports: Ports, keys: &Keys, base: String) -> Result<Self> {
+        let since = ports.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let instance = routes::interactions(routes::Level::Instance);
         let searched = routes::interactions(routes::Level::Type);
         let server = capability::Server {
@@ -110,6 +120,8 @@ impl State {
             tokens: ports.tokens,
             rules: ports.rules,
             pushes: ports.pushes,
+            audit: ports.audit,
+            clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,
             base,
             metadata,

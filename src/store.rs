@@ -4,6 +4,7 @@
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
 mod feeds;
+pub mod ledger;
 mod postgres;
 mod quarantined;
 mod record;
@@ -22,8 +23,9 @@ use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
 
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
-pub use self::postgres::PostgresStore;
-pub use self::sqlite::{Durability, SqliteStore};
+pub use self::ledger::Ledger;
+pub use self::postgres::{PostgresLedger, PostgresStore};
+pub use self::sqlite::{Durability, SqliteLedger, SqliteStore};
 pub use self::upgrade::{Upgrade, Upgraded};
 
 /// One version of a resource as it is served.

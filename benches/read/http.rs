@@ -13,9 +13,9 @@ use actix_web::{App as Service, HttpResponse, HttpServer};
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::{CacheSettings, LimitSettings};
+use throughline::config::{AuditMode, CacheSettings, LimitSettings};
 
-use crate::load::Load;
+use crate::load::{CONNECTIONS, Load};
 use crate::practice;
 use crate::redis::Redis;
 
@@ -29,6 +29,7 @@ struct Case {
     name: &'static str,
     cache: CacheSettings,
     limits: LimitSettings,
+    audit: AuditMode,
     /// What a read may cost, in reads of the bare route.
     limit: Option<f64>,
 }
@@ -38,19 +39,21 @@ fn cases(redis: Option<&Redis>) -> Vec<Case> {
     let off = LimitSettings::default;
     let on = || LimitSettings { quota: 1_000_000_000, ..off() };
     let kept = CacheSettings::default;
+    let case =
+        |name, cache, limits, limit| Case { name, cache, limits, audit: AuditMode::Off, limit };
+    let audited = Case { audit: AuditMode::Closed, ..case("… and audited", kept(), off(), None) };
     let mut cases = vec![
-        Case { name: "found in process", cache: kept(), limits: off(), limit: Some(4.0) },
-        Case { name: "… with a rate limit in process", cache: kept(), limits: on(), limit: None },
+        case("found in process", kept(), off(), Some(4.0)),
+        case("… with a rate limit in process", kept(), on(), None),
+        audited,
     ];
     if let Some(redis) = redis {
         let both = || CacheSettings::with_redis(Some(redis.url().into()));
         let shared = || CacheSettings { memory_mb: 0, ..both() };
         cases.extend([
-            Case { name: "found in Redis only", cache: shared(), limits: off(), limit: None },
-            Case {
-                name: "… in process, Redis behind", cache: both(), limits: off(), limit: None
-            },
-            Case { name: "… and a shared rate limit", cache: both(), limits: on(), limit: None },
+            case("found in Redis only", shared(), off(), None),
+            case("… in process, Redis behind", both(), off(), None),
+            case("… and a shared rate limit", both(), on(), None),
         ]);
     }
     cases
@@ -79,7 +82,8 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
     let costs = |length| -> Vec<f64> {
         let cost = |address: &SocketAddr| {
             let (path, token) = (path.clone(), token.clone());
-            cost(&Load { address: *address, path, token, length }, redis.as_ref())
+            let connections = CONNECTIONS;
+            cost(&Load { address: *address, path, token, length, connections }, redis.as_ref())
         };
         servers.iter().map(cost).collect()
     };
@@ -109,8 +113,8 @@ fn judge(too_dear: bool) -> io::Result<()> {
 pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
     let nothing = CacheSettings { memory_mb: 0, ..CacheSettings::default() };
-    let case =
-        Case { name: "uncached", cache: nothing, limits: LimitSettings::default(), limit: None };
+    let (limits, audit) = (LimitSettings::default(), AuditMode::Off);
+    let case = Case { name: "uncached", cache: nothing, limits, audit, limit: None };
     let app = open(folder.path(), &case);
     let token = mint(&app);
     practice::fill(app.store(), 0..1_000);
@@ -127,8 +131,13 @@ pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
         ("a search, 10 hits of a patient", search, 10.0),
         ("everything, 300 resources", everything, 3.0),
     ] {
-        let load =
-            |address, length| Load { address, path: path.clone(), token: token.clone(), length };
+        let load = |address, length| Load {
+            address,
+            path: path.clone(),
+            token: token.clone(),
+            length,
+            connections: CONNECTIONS,
+        };
         let body = Bytes::from(load(address, LENGTH).fetch()?);
         let size = body.len();
         let route = path.split('?').next().unwrap_or_default();
@@ -149,7 +158,7 @@ pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
     judge(too_dear)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
@@ -161,12 +170,13 @@ fn open(folder: &Path, case: &Case) -> App {
         mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
         cache: case.cache.clone(),
         limits: case.limits.clone(),
+        audit: case.audit,
         ..Config::default()
     };
     App::open(&config, Arc::new(SystemClock)).unwrap()
 }
 
-fn mint(app: &App) -> String {
+pub(crate) fn mint(app: &App) -> String {
     let grant = Grant {
         tenant: practice::tenant(),
         subject: "bench".into(),
@@ -200,7 +210,7 @@ fn listener() -> (TcpListener, SocketAddr) {
 }
 
 /// Serves the product on a thread of its own.
-fn serve(app: App) -> SocketAddr {
+pub(crate) fn serve(app: App) -> SocketAddr {
     let (listener, address) = listener();
     thread::spawn(move || {
         actix_web::rt::System::new().block_on(app.serve(listener, pending())).unwrap();

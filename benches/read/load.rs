@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Connections that ask at the same time.
-const CONNECTIONS: usize = 16;
+/// Connections that ask at the same time, unless more are wanted.
+pub(crate) const CONNECTIONS: usize = 16;
 /// The argument that makes this program the load generator.
 const MARK: &str = "--load";
 
@@ -16,18 +16,35 @@ pub(crate) struct Load {
     pub(crate) path: String,
     pub(crate) token: String,
     pub(crate) length: Duration,
+    pub(crate) connections: usize,
+}
+
+/// How a load was answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered {
+    /// How many requests, with 200.
+    pub(crate) count: u64,
+    /// What half of them took at most, in microseconds.
+    pub(crate) median: u64,
 }
 
 impl Load {
     /// Runs it in a child process; answers how many requests were answered with 200.
     pub(crate) fn run(&self) -> u64 {
+        self.run_timed().count
+    }
+
+    /// Runs it in a child process.
+    pub(crate) fn run_timed(&self) -> Answered {
         let output = Command::new(std::env::current_exe().unwrap())
             .args([MARK, &self.address.to_string(), &self.path, &self.token])
-            .arg(self.length.as_millis().to_string())
+            .args([self.length.as_millis().to_string(), self.connections.to_string()])
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+        let said = String::from_utf8(output.stdout).unwrap();
+        let mut numbers = said.split_whitespace().map(|number| number.parse().unwrap());
+        Answered { count: numbers.next().unwrap(), median: numbers.next().unwrap() }
     }
 
     /// The load that this process was started for, if it was.
@@ -36,18 +53,22 @@ impl Load {
         let address = arguments.next()?.parse().unwrap();
         let (path, token) = (arguments.next()?, arguments.next()?);
         let length = Duration::from_millis(arguments.next()?.parse().unwrap());
-        Some(Self { address, path, token, length })
+        let connections = arguments.next()?.parse().unwrap();
+        Some(Self { address, path, token, length, connections })
     }
 
-    /// Makes the requests; answers their number.
-    pub(crate) fn make(&self) -> u64 {
+    /// Makes the requests.
+    pub(crate) fn make(&self) -> Answered {
         let deadline = Instant::now() + self.length;
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..CONNECTIONS)
+        let mut times: Vec<u64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.connections)
                 .map(|_| scope.spawn(|| self.connection(deadline).unwrap()))
                 .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-        })
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        times.sort_unstable();
+        let median = times.get(times.len() / 2).copied().unwrap_or_default();
+        Answered { count: u64::try_from(times.len()).unwrap(), median }
     }
 
     /// Asks once; answers the body.
@@ -57,14 +78,19 @@ impl Load {
         Ok(connection.body)
     }
 
-    fn connection(&self, deadline: Instant) -> io::Result<u64> {
+    /// What each request of a connection took, in microseconds.
+    fn connection(&self, deadline: Instant) -> io::Result<Vec<u64>> {
         let mut connection = self.connect()?;
-        let mut answered = 0;
-        while Instant::now() < deadline {
+        let mut times = Vec::new();
+        let mut began = Instant::now();
+        while began < deadline {
             connection.ask()?;
-            answered += 1;
+            let ended = Instant::now();
+            let took = ended.duration_since(began);
+            times.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+            began = ended;
         }
-        Ok(answered)
+        Ok(times)
     }
 
     fn connect(&self) -> io::Result<Connection> {

@@ -1,5 +1,5 @@
-//! What a read costs: `cargo bench --bench read`, or `-- http`, `-- answers` and
-//! `-- points` for one part.
+//! What a read costs: `cargo bench --bench read`, or `-- http`, `-- answers`,
+//! `-- audit` and `-- points` for one part.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
 #![expect(
@@ -8,6 +8,7 @@
     reason = "a benchmark that cannot go on should stop where it is"
 )]
 
+mod audit;
 mod http;
 mod load;
 mod points;
@@ -19,13 +20,17 @@ use std::io::{self, Write};
 fn main() -> io::Result<()> {
     let out = &mut io::stdout().lock();
     if let Some(load) = load::Load::asked_for() {
-        return writeln!(out, "{}", load.make());
+        let answered = load.make();
+        return writeln!(out, "{} {}", answered.count, answered.median);
     }
     if is_wanted("http") {
         http::run(out)?;
     }
     if is_wanted("answers") {
         http::answers(out)?;
+    }
+    if is_wanted("audit") {
+        audit::run(out)?;
     }
     if is_wanted("points") {
         points::run(out)?;

@@ -70,7 +70,8 @@ pub(super) async fn everything(
     };
     let page = state.ask(Size::Many, question).await?;
     let set = Searchset { pages: &pages, view: &View::Whole, ignored: &asked.ignored };
-    Ok(Answer::new(set.encode(&page)?, call.form))
+    let shown = state.disclosure_of_page(&page).asked_by(&asked.understood);
+    Ok(Answer::new(set.encode(&page)?, call.form).showing(shown))
 }
 
 /// Answers the same with the parameters in a `Parameters` resource.

@@ -4,7 +4,7 @@ use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
-use super::{Refusal, batch, binary, everything, history, metadata, push, read, search};
+use super::{Refusal, audit, batch, binary, everything, history, metadata, push, read, search};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,9 @@ pub const ROUTES: &[Endpoint] = &[
         }),
     },
     posted!("/fhir", System, "batch", batch::batch),
+    posted!("/fhir/AuditEvent/_search", Type, "search-type", audit::search_by_form),
+    question!("/fhir/AuditEvent/{id}", Instance, "read", audit::read),
+    question!("/fhir/AuditEvent", Type, "search-type", audit::search),
     posted!("/fhir/{type}/_search", Type, "search-type", search::search_by_form),
     question!("/fhir/{type}/{id}/_history/{version}", Instance, "vread", read::vread),
     question!("/fhir/{type}/{id}/_history", Instance, "history-instance", history::history),

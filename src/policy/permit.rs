@@ -29,14 +29,22 @@ pub struct Principal {
 impl Principal {
     /// Whether a scope covers the action with resources of the type.
     fn may(&self, action: Action, resource_type: &str) -> bool {
+        self.has_scope(action, |name| name == "*" || name == resource_type)
+    }
+
+    /// Whether a scope that names the audit covers the action.
+    pub(super) fn is_auditor(&self, action: Action) -> bool {
+        self.has_scope(action, |name| name == super::AUDIT_EVENT)
+    }
+
+    fn has_scope(&self, action: Action, is_for: impl Fn(&str) -> bool) -> bool {
         let letter = match action {
             Action::Read => 'r',
             Action::Search => 's',
         };
         self.scopes.iter().any(|scope| {
-            scope.strip_prefix("system/").and_then(|rest| rest.split_once('.')).is_some_and(
-                |(name, rights)| (name == "*" || name == resource_type) && rights.contains(letter),
-            )
+            let parts = scope.strip_prefix("system/").and_then(|rest| rest.split_once('.'));
+            parts.is_some_and(|(name, rights)| is_for(name) && rights.contains(letter))
         })
     }
 }

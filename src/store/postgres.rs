@@ -9,6 +9,7 @@ mod engine;
 mod fault;
 mod feeds;
 mod index;
+mod ledger;
 mod pool;
 mod quarantine;
 mod read;
@@ -34,6 +35,8 @@ use crate::domain::{FhirId, Kind};
 use crate::error::{Error, Result};
 use crate::fhir::search::{Query, fingerprint};
 use crate::policy::Permit;
+
+pub use self::ledger::PostgresLedger;
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use rusqlite::{Connection, OpenFlags};
 
-use super::schema;
+use super::schema::{self, Schema};
 use crate::error::{Error, Result};
 
 /// How long a connection waits for another process's transaction.
@@ -37,20 +37,22 @@ pub(super) struct Location {
     name: PathBuf,
     in_memory: bool,
     durability: Durability,
+    schema: &'static Schema,
 }
 
 impl Location {
     /// A file; its folder must exist.
-    pub(super) fn file(path: &Path, durability: Durability) -> Self {
-        Self { name: path.to_owned(), in_memory: false, durability }
+    pub(super) fn file(path: &Path, durability: Durability, schema: &'static Schema) -> Self {
+        Self { name: path.to_owned(), in_memory: false, durability, schema }
     }
 
     /// A database of its own in this process's memory, for tests.
-    pub(super) fn memory() -> Result<Self> {
+    pub(super) fn memory(schema: &'static Schema) -> Result<Self> {
         let mut name = [0_u8; 16];
         rand::fill(&mut name).map_err(Error::internal)?;
         let name = format!("file:/{}?vfs=memdb", hex::encode(name));
-        Ok(Self { name: name.into(), in_memory: true, durability: Durability::Process })
+        let durability = Durability::Process;
+        Ok(Self { name: name.into(), in_memory: true, durability, schema })
     }
 
     /// Opens the connection that writes, if the file may be used at all.
@@ -59,9 +61,9 @@ impl Location {
         self.keep_private();
         let connection = self.open(OpenFlags::SQLITE_OPEN_CREATE)?;
         // Nothing is changed in a file that is not ours, or of a newer version.
-        let kind = schema::kind(&connection).map_err(|error| self.explain(error))?;
+        let kind = schema::kind(&connection, self.schema).map_err(|error| self.explain(error))?;
         schema::judge(kind, &self.name)?;
-        schema::pending(&connection)?;
+        schema::pending(&connection, self.schema)?;
         Ok(connection)
     }
 

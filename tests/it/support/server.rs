@@ -67,7 +67,8 @@ pub(crate) fn spawn_with(sources: impl FnOnce(&Path) -> Sources) -> Server {
     spawn_as(data, Config { sources, ..Config::default() })
 }
 
-fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
+/// A server with settings of its own on a data folder.
+pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let config = Config { data: data.path().to_owned(), mappings, ..config };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
@@ -81,7 +82,7 @@ fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
         runtime.block_on(serving.serve(listener, stopped)).unwrap();
     });
     let client = Client::builder().no_gzip().timeout(Duration::from_secs(20)).build().unwrap();
-    let token = mint(&app, TENANT, &["system/*.rs"]);
+    let token = mint(&app, TENANT, &["system/*.rs", "system/AuditEvent.rs"]);
     Server { app, base, token, client, stop: Some(stop), thread: Some(thread), _data: data }
 }
 
