@@ -88,6 +88,8 @@ pub struct Shown {
 impl Event {
     /// An event that went well, about nothing yet.
     pub fn new(action: Action, at: Timestamp, tenant: Option<&TenantId>, who: Actor) -> Self {
+        // As exact as the ledger is.
+        let at = Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at);
         Self {
             v: FORM,
             id: id(at),

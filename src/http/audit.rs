@@ -32,13 +32,15 @@ pub(super) async fn read(
 ) -> Result<Answer, Refusal> {
     call.view(&state, AUDIT_EVENT, &[])?;
     let permit = AuditPermit::decide(&call.principal, Action::Read)?;
-    let event = state.event(permit, path.id).await?.ok_or(Error::NotFound)?;
+    let IdPath { id } = path;
+    let event = state.event(permit, id.clone()).await?.ok_or(Error::NotFound)?;
     let head = Head { version_id: fhir::VERSION.to_owned(), last_updated: event.at };
     let body = fhir::encode(&event, Server { base: &state.base })?;
-    let disclosure = events(std::slice::from_ref(&event));
+    let seen =
+        Seen { resource_type: AUDIT_EVENT.to_owned(), id, version: String::new(), patient: None };
     let is_known = call.conditions.know(&head);
     let body = (!is_known).then(|| body.into());
-    Ok(Answer { head: Some(head), body, form: call.form, disclosure })
+    Ok(Answer { head: Some(head), body, form: call.form, disclosure: Disclosure::of(seen) })
 }
 
 /// Answers a page of a search.
@@ -74,7 +76,9 @@ pub(super) async fn search(
     };
     let next = next.map(|number| Cursor { keys: Vec::new(), id: number.to_string() });
     let body = encode(&pages, &found, next.as_ref())?;
-    let mut disclosure = events(&found).asked_by(&asked.understood);
+    // How many, not which: reading the audit must not make it grow by what is read.
+    let notes = vec![("events", found.len().to_string())];
+    let mut disclosure = Disclosure { notes, ..Disclosure::default() }.asked_by(&asked.understood);
     disclosure.patients.extend(asked.question.patient.filter(FhirId::may_be_ours));
     Ok(Answer::new(body, call.form).showing(disclosure))
 }
@@ -97,19 +101,6 @@ impl State {
         let audit = self.audit.clone();
         self.ask(Size::Many, move |_| audit::read(&**audit.ledger(), &permit, id.as_str())).await
     }
-}
-
-/// What events of the audit show: themselves.
-fn events(events: &[Event]) -> Disclosure {
-    let seen = events.iter().filter_map(|event| {
-        Some(Seen {
-            resource_type: AUDIT_EVENT.to_owned(),
-            id: event.id.parse().ok()?,
-            version: String::new(),
-            patient: None,
-        })
-    });
-    Disclosure { seen: seen.collect(), ..Disclosure::default() }
 }
 
 fn encode(pages: &Pages<'_>, found: &[Event], next: Option<&Cursor>) -> Result<Vec<u8>, Error> {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use reqwest::Client;
 use serde_json::Value;
 use throughline::audit::Event;
 use throughline::store::{Ledger, SqliteLedger};
@@ -34,8 +35,7 @@ fn tenant(records: &[Value]) -> String {
 }
 
 /// Asks until the server is gone; keeps the request's id of every answer that has come whole.
-async fn ask(url: String, token: String, answered: Arc<Mutex<Vec<String>>>) {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
+async fn ask(client: Client, url: String, token: String, answered: Arc<Mutex<Vec<String>>>) {
     while let Ok(answer) = client.get(&url).bearer_auth(&token).send().await {
         assert_eq!(answer.status(), 200);
         let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
@@ -59,6 +59,7 @@ fn every_answer_that_left_a_killed_server_is_written_down() {
     let fixtures = fixtures(folder.path());
     let tenant = tenant(&practice());
     let kills = std::env::var("THROUGHLINE_KILLS").ok().and_then(|kills| kills.parse().ok());
+    let client = Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
     let mut told = 0;
     for round in 0..kills.unwrap_or(KILLS) {
         let mut demo = Demo::start_beside(&data, &["--fixtures", fixtures.to_str().unwrap()]);
@@ -71,7 +72,10 @@ fn every_answer_that_left_a_killed_server_is_written_down() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let load: Vec<_> = (0..CONNECTIONS)
-                .map(|_| tokio::spawn(ask(url.clone(), token.clone(), Arc::clone(&answered))))
+                .map(|_| {
+                    let answered = Arc::clone(&answered);
+                    tokio::spawn(ask(client.clone(), url.clone(), token.clone(), answered))
+                })
                 .collect();
             let time = Duration::from_millis(150 + 37 * u64::try_from(round % 9).unwrap());
             tokio::time::sleep(time).await;

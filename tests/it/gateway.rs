@@ -104,7 +104,7 @@ impl Gateway {
         let grant = Grant {
             tenant: "hv".parse().unwrap(),
             subject: "test".to_owned(),
-            scopes: vec!["system/*.rs".to_owned()],
+            scopes: vec!["system/*.rs".to_owned(), "system/AuditEvent.rs".to_owned()],
             lifetime: Duration::from_mins(10),
         };
         let token = app.tokens().mint(&grant).unwrap();
