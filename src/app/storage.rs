@@ -71,14 +71,15 @@ pub fn migrate(
     upgrade: Upgrade,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Upgraded> {
-    match &settings.url {
-        Some(_) => PostgresStore::migrate(settings, upgrade, watch),
-        None => {
-            let mut upgraded = SqliteStore::migrate(&data.join(FILE), upgrade, watch)?;
-            let ledger = SqliteLedger::migrate(&data.join(LEDGER), upgrade)?;
-            let of_ledger = ledger.migrations.into_iter().map(|title| format!("audit {title}"));
-            upgraded.migrations.extend(of_ledger);
-            Ok(upgraded)
-        }
+    if settings.url.is_some() {
+        return PostgresStore::migrate(settings, upgrade, watch);
     }
+    let mut upgraded = SqliteStore::migrate(&data.join(FILE), upgrade, watch)?;
+    // A ledger that is not there yet is made when it is opened.
+    let path = data.join(LEDGER);
+    if path.exists() {
+        let due = SqliteLedger::migrate(&path, upgrade)?.migrations.into_iter();
+        upgraded.migrations.extend(due.map(|title| format!("audit {title}")));
+    }
+    Ok(upgraded)
 }

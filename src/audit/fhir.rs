@@ -125,10 +125,8 @@ fn agents(event: &Event, server: Server<'_>) -> Vec<Agent> {
     let client = who.client.as_deref().unwrap_or(&who.subject);
     let purposes =
         || who.purpose.iter().map(|code| Coding::new(REASON, code, None).concept()).collect();
-    let (of_client, of_server) = match asks(event.action) {
-        true => (source(), destination()),
-        false => (destination(), source()),
-    };
+    let (of_client, of_server) =
+        if asks(event.action) { (source(), destination()) } else { (destination(), source()) };
     let mut agents = vec![
         Agent {
             r#type: of_client,

@@ -103,6 +103,7 @@ impl Event {
     }
 
     /// What of the event is about one patient.
+    #[must_use]
     pub fn about_only(mut self, own: &FhirId) -> Self {
         let place = self.patients.iter().position(|patient| patient == own.as_str());
         self.shown.retain(|shown| shown.patient.is_some() && shown.patient == place);

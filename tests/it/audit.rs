@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use throughline::app::Config;
 use throughline::audit::Event;
-use throughline::config::AuditMode;
+use throughline::config::{AuditMode, Sources};
 use throughline::fhir::r4::Elements;
 use throughline::http::routes::{Access, ROUTES};
 
 use crate::support::demo::run;
-use crate::support::platform::{Push, secret};
+use crate::support::platform::{Push, SECRET, secret};
 use crate::support::server::{Server, TENANT, spawn, spawn_as, spawn_with};
 
 /// A patient and an encounter of theirs, with ids like ours.
@@ -107,17 +107,15 @@ fn told(event: &Event) -> String {
     )
 }
 
-#[tokio::test]
-async fn every_kind_of_request_is_one_event_that_names_what_was_shown() {
-    let server = filled();
+/// Requests that are answered, each with its event.
+fn answered(server: &Server) -> Vec<(RequestBuilder, &'static str)> {
     let entry = |url: &str| json!({"request": {"method": "GET", "url": url}});
     let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [
         entry(&format!("Encounter/{VISIT}")), entry("Encounter/none"), entry("Patient?_count=1")
     ]});
-    let narrow = server.token_for(TENANT, &["system/Goal.rs"]);
     let get = |path: &str| server.ask(Method::GET, path);
     let visit = format!("Encounter/{VISIT}");
-    let cases = [
+    vec![
         (get(&visit), "read 200 - asked=Encounter/a12 shown=Encounter/a12@1 of=a11 by="),
         (
             server.ask(Method::HEAD, &visit),
@@ -160,6 +158,15 @@ async fn every_kind_of_request_is_one_event_that_names_what_was_shown() {
             server.ask(Method::POST, "").json(&batch),
             "batch 200 - asked= shown=Encounter/a12@1,Patient/a11@1 of=a11 by=_count",
         ),
+    ]
+}
+
+/// Requests that are refused, each with its event.
+fn refused(server: &Server) -> Vec<(RequestBuilder, &'static str)> {
+    let narrow = server.token_for(TENANT, &["system/Goal.rs"]);
+    let get = |path: &str| server.ask(Method::GET, path);
+    let visit = format!("Encounter/{VISIT}");
+    vec![
         (get(&format!("Goal/{VISIT}")), "read 404 not-found asked=Goal/a12 shown= of= by="),
         (get("Goal/Zuckerkandl"), "read 404 not-found asked=Goal shown= of= by="),
         (
@@ -175,8 +182,13 @@ async fn every_kind_of_request_is_one_event_that_names_what_was_shown() {
             server.ask(Method::DELETE, &visit),
             "other 405 not-supported asked=Encounter/a12 shown= of= by=",
         ),
-    ];
-    for (request, expected) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn every_kind_of_request_is_one_event_that_names_what_was_shown() {
+    let server = filled();
+    for (request, expected) in answered(&server).into_iter().chain(refused(&server)) {
         let (event, _) = event_of(&server, request).await;
         let expected = expected.replace("b0c_", "b0b");
         assert_eq!(told(&event), expected);
@@ -224,16 +236,15 @@ async fn every_route_that_shows_a_resource_tells_which() {
 
 #[tokio::test]
 async fn a_push_is_an_event_with_what_became_of_its_records() {
-    let server = spawn_with(|folder| {
-        let secret = secret(folder, "key", "a-secret-of-the-tests-that-is-long-enough");
-        throughline::config::Sources::of_one_sender("lotus", TENANT, secret)
+    let server = spawn_with(|data| {
+        Sources::of_one_sender("app", TENANT, secret(data, "app-secret", SECRET))
     });
     let answer = Push::text("{}\n").send(&server).await;
     assert_eq!(answer.status.as_u16(), 207, "{}", answer.text);
     let events = events(&server, TENANT);
     assert_eq!(events.len(), 1, "{events:?}");
     assert_eq!(events[0].action.name(), "push");
-    assert_eq!(events[0].who.subject, "source:lotus");
+    assert_eq!(events[0].who.subject, "source:app");
     assert_eq!(events[0].noted("rejected"), Some("1"));
 }
 

@@ -151,24 +151,7 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
     }
     let patients = served.all("Patient").await;
     drop(served);
-    for patient in &patients {
-        let id = patient["id"].as_str().unwrap();
-        for format in ["text", "csv", "fhir"] {
-            let report = ["audit", "disclosures", "--tenant", "hv", "--all", "--format", format];
-            let (stdout, stderr) = gateway.run(&[&report[..], &["--patient", id]].concat());
-            out.add(format!("disclosures {format}"), &(stdout + &stderr));
-        }
-    }
-    for arguments in [
-        &["audit", "verify"][..],
-        &["audit", "search", "--tenant", "hv", "--limit", "100000", "--json"],
-        &["audit", "export", "--tenant", "hv"],
-        &["audit", "export", "--tenant", "hv", "--format", "fhir"],
-    ] {
-        let (stdout, stderr) = gateway.run(arguments);
-        assert!(stdout.len() > 20, "{arguments:?}: {stdout}");
-        out.add(arguments.join(" "), &(stdout + &stderr));
-    }
+    audit_commands(&gateway, &patients, &mut out);
     for text in VISIBLE {
         assert!(out.0.values().any(|body| body.contains(text)), "{text} is not served");
     }
@@ -185,6 +168,28 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
         let text = out.0.get(place).map_or("", String::as_str);
         let shown: Vec<_> = ids.iter().filter(|id| text.contains(id.as_str())).collect();
         assert!(shown.is_empty(), "{place} names resources: {shown:?}");
+    }
+}
+
+/// What the commands tell of the audit.
+fn audit_commands(gateway: &Gateway, patients: &[Value], out: &mut Out) {
+    for patient in patients {
+        let id = patient["id"].as_str().unwrap();
+        for format in ["text", "csv", "fhir"] {
+            let report = ["audit", "disclosures", "--tenant", "hv", "--all", "--format", format];
+            let (stdout, stderr) = gateway.run(&[&report[..], &["--patient", id]].concat());
+            out.add(format!("disclosures {format}"), &(stdout + &stderr));
+        }
+    }
+    for arguments in [
+        &["audit", "verify"][..],
+        &["audit", "search", "--tenant", "hv", "--limit", "100000", "--json"],
+        &["audit", "export", "--tenant", "hv"],
+        &["audit", "export", "--tenant", "hv", "--format", "fhir"],
+    ] {
+        let (stdout, stderr) = gateway.run(arguments);
+        assert!(stdout.len() > 20, "{arguments:?}: {stdout}");
+        out.add(arguments.join(" "), &(stdout + &stderr));
     }
 }
 

@@ -46,7 +46,7 @@ enum Format {
     Text,
     /// A table
     Csv,
-    /// NDJSON: an AuditEvent for each disclosure
+    /// NDJSON: an `AuditEvent` for each disclosure
     Fhir,
 }
 

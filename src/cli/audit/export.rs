@@ -31,7 +31,7 @@ pub(super) struct Export {
 enum Format {
     /// An event with its number and hash, byte for byte; at the end the signed checkpoints
     Ledger,
-    /// An AuditEvent of FHIR R4
+    /// An `AuditEvent` of FHIR R4
     Fhir,
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::engine::Engine;
@@ -85,8 +86,8 @@ impl Ledger for PostgresLedger {
     fn find(&self, wanted: &Wanted) -> Result<Vec<Kept>> {
         let statement = wanted.statement().replace('?', "$");
         let outcome = wanted.outcome.map(i64::from);
-        let since = wanted.since.map(|at| at.as_microsecond());
-        let until = wanted.until.map(|at| at.as_microsecond());
+        let since = wanted.since.map(Timestamp::as_microsecond);
+        let until = wanted.until.map(Timestamp::as_microsecond);
         let (below, most) = (wanted.below(), wanted.most());
         let patient = wanted.patient.as_ref().map(FhirId::as_str);
         let mut values: Vec<Param<'_>> = vec![

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::connection::{Durability, Location, Readers, broken};
@@ -37,11 +38,7 @@ impl SqliteLedger {
     /// is lost by it.
     pub fn migrate(path: &Path, upgrade: Upgrade) -> Result<Upgraded> {
         let location = Location::file(path, Durability::Power, &LEDGER);
-        let connection = if upgrade.only_check && !path.exists() {
-            Location::memory(&LEDGER)?.open_writer()?
-        } else {
-            location.open_writer()?
-        };
+        let connection = location.open_writer()?;
         let due = schema::pending(&connection, &LEDGER)?;
         check_losses(due, upgrade.allow_loss)?;
         let migrations = due.iter().map(Migration::title).collect();
@@ -99,8 +96,8 @@ impl Ledger for SqliteLedger {
         self.readers.take()?.run(|connection| {
             let mut select = connection.prepare_cached(&wanted.statement())?;
             let outcome = wanted.outcome.map(i64::from);
-            let since = wanted.since.map(|at| at.as_microsecond());
-            let until = wanted.until.map(|at| at.as_microsecond());
+            let since = wanted.since.map(Timestamp::as_microsecond);
+            let until = wanted.until.map(Timestamp::as_microsecond);
             let (tenant, below, most) = (&wanted.tenant, wanted.below(), wanted.most());
             let patient = wanted.patient.as_ref().map(FhirId::as_str);
             let mut values = vec![];
