@@ -1,7 +1,7 @@
 //! The accounting of disclosures: who has received parts of a record, for the one it is about.
 //!
 //! 45 CFR 164.528: date, recipient, what, and what for, six years back. Which disclosures have to
-//! be accounted for is decided for each; the others are told too where all are asked for. Several
+//! be accounted for is decided by the rules (`policy::accounting`); the others are told too where all are asked for. Several
 //! to one recipient for one purpose are summed up: the first, the last, and how many
 //! (164.528(b)(3)).
 
@@ -12,24 +12,11 @@ use jiff::Timestamp;
 use super::{Action, Event, Question, search};
 use crate::domain::FhirId;
 use crate::error::Result;
-use crate::policy::AuditPermit;
+use crate::policy::{AuditPermit, Basis};
 use crate::store::Ledger;
 
 /// How many events are looked at together.
 const BATCH: usize = 1_000;
-
-/// Whether a disclosure has to be accounted for, and by which rule it need not be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Duty {
-    /// It has to be.
-    Accountable,
-    /// Treatment, payment, health care operations: 164.528(a)(1)(i).
-    Operations,
-    /// To the individual: 164.528(a)(1)(ii).
-    Individual,
-    /// With an authorization: 164.528(a)(1)(iv).
-    Authorized,
-}
 
 /// What one recipient has received for one purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +25,10 @@ pub struct Disclosure {
     pub recipient: String,
     /// What for: a code of `v3-ActReason`, if one was given.
     pub purpose: Option<String>,
-    /// Whether it has to be accounted for.
-    pub duty: Duty,
+    /// On what it rests.
+    pub basis: Basis,
+    /// Whether it is listed in an accounting.
+    pub is_accountable: bool,
     /// When first.
     pub first: Timestamp,
     /// When last.
@@ -61,30 +50,21 @@ pub struct Period {
     pub until: Option<Timestamp>,
 }
 
-impl Duty {
-    /// Whether an event has to be accounted for. Where no purpose was given it has to be: an
-    /// exception has to be shown.
-    fn of(event: &Event, patient: &FhirId) -> Self {
-        let own = format!("Patient/{patient}");
-        if event.who.user.as_deref() == Some(own.as_str()) {
-            return Self::Individual;
-        }
-        match (event.who.purpose.as_deref(), event.noted("basis")) {
-            (Some("TREAT" | "HPAYMT" | "HOPERAT"), _) => Self::Operations,
-            (Some("PATRQT"), _) => Self::Individual,
-            (_, Some("consent" | "authorization")) => Self::Authorized,
-            _ => Self::Accountable,
-        }
+/// On what an event rests. Where nothing is said of it, it is accounted for: that it need not be
+/// has to be shown.
+fn basis(event: &Event, patient: &FhirId) -> Basis {
+    let own = format!("Patient/{patient}");
+    if event.who.user.as_deref() == Some(own.as_str()) {
+        return Basis::PatientAccess;
     }
-
-    /// The rule, for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Accountable => "accounted for",
-            Self::Operations => "treatment, payment or operations, 164.528(a)(1)(i)",
-            Self::Individual => "to the person, 164.528(a)(1)(ii)",
-            Self::Authorized => "with an authorization, 164.528(a)(1)(iv)",
-        }
+    if let Some(basis) = event.noted("basis").and_then(|basis| basis.parse().ok()) {
+        return basis;
+    }
+    match event.who.purpose.as_deref() {
+        Some("TREAT" | "HPAYMT" | "HOPERAT") => Basis::Tpo,
+        Some("PATRQT") => Basis::PatientAccess,
+        Some("ETREAT" | "BTG") => Basis::Emergency,
+        _ => Basis::Other,
     }
 }
 
@@ -120,20 +100,23 @@ pub fn sum_up(events: &[Event], patient: &FhirId) -> Vec<Disclosure> {
     let mut sums: BTreeMap<_, (Disclosure, BTreeSet<(&str, &str)>)> = BTreeMap::new();
     for event in events {
         let recipient = event.who.client.as_ref().unwrap_or(&event.who.subject);
-        let (purpose, duty) = (&event.who.purpose, Duty::of(event, patient));
+        let (purpose, basis) = (&event.who.purpose, basis(event, patient));
+        let is_accountable = basis.is_accountable(event.noted("part2") == Some("true"));
         let place = event.patients.iter().position(|known| known == patient.as_str());
-        let (sum, seen) = sums.entry((recipient, purpose, duty)).or_insert_with(|| {
-            let sum = Disclosure {
-                recipient: recipient.clone(),
-                purpose: purpose.clone(),
-                duty,
-                first: event.at,
-                last: event.at,
-                times: 0,
-                what: BTreeMap::new(),
-            };
-            (sum, BTreeSet::new())
-        });
+        let (sum, seen) =
+            sums.entry((recipient, purpose, basis, is_accountable)).or_insert_with(|| {
+                let sum = Disclosure {
+                    recipient: recipient.clone(),
+                    purpose: purpose.clone(),
+                    basis,
+                    is_accountable,
+                    first: event.at,
+                    last: event.at,
+                    times: 0,
+                    what: BTreeMap::new(),
+                };
+                (sum, BTreeSet::new())
+            });
         sum.first = sum.first.min(event.at);
         sum.last = sum.last.max(event.at);
         sum.times += 1;
@@ -225,13 +208,13 @@ mod tests {
         let sums = sum_up(&events, &"p1".parse().unwrap());
         let told: Vec<_> = sums
             .iter()
-            .map(|sum| (sum.recipient.as_str(), sum.times, sum.what(), sum.duty))
+            .map(|sum| (sum.recipient.as_str(), sum.times, sum.what(), sum.is_accountable))
             .collect();
         assert_eq!(
             told,
             [
-                ("court", 3, "2 sessions".to_owned(), Duty::Accountable),
-                ("clinic", 1, "1 session".to_owned(), Duty::Operations),
+                ("court", 3, "2 sessions".to_owned(), true),
+                ("clinic", 1, "1 session".to_owned(), false),
             ]
         );
         assert_eq!((sums[0].first.as_second(), sums[0].last.as_second()), (10, 40));
@@ -239,23 +222,25 @@ mod tests {
 
     #[test]
     fn an_exception_has_to_be_shown() {
-        let duty = |purpose: Option<&str>, user: Option<&str>, basis: Option<&str>| {
+        let accounted = |purpose: Option<&str>, user: Option<&str>, notes: &[(&str, &str)]| {
             let who = Actor {
                 purpose: purpose.map(Into::into),
                 user: user.map(Into::into),
                 ..Actor::default()
             };
             let mut event = event(0, &who, "e1", "p1");
-            if let Some(basis) = basis {
-                event.note("basis", basis);
-            }
-            Duty::of(&event, &"p1".parse().unwrap())
+            notes.iter().for_each(|(name, value)| event.note(name, *value));
+            let sums = sum_up(&[event], &"p1".parse().unwrap());
+            (sums[0].basis, sums[0].is_accountable)
         };
-        assert_eq!(duty(None, None, None), Duty::Accountable);
-        assert_eq!(duty(Some("LEGAL"), None, None), Duty::Accountable);
-        assert_eq!(duty(None, Some("Patient/p2"), None), Duty::Accountable);
-        assert_eq!(duty(Some("HPAYMT"), None, None), Duty::Operations);
-        assert_eq!(duty(None, Some("Patient/p1"), None), Duty::Individual);
-        assert_eq!(duty(Some("LEGAL"), None, Some("authorization")), Duty::Authorized);
+        assert_eq!(accounted(None, None, &[]), (Basis::Other, true));
+        assert_eq!(accounted(Some("LEGAL"), None, &[]), (Basis::Other, true));
+        assert_eq!(accounted(None, Some("Patient/p2"), &[]), (Basis::Other, true));
+        assert_eq!(accounted(Some("HPAYMT"), None, &[]), (Basis::Tpo, false));
+        assert_eq!(accounted(None, Some("Patient/p1"), &[]), (Basis::PatientAccess, false));
+        let consent = [("basis", "consent")];
+        assert_eq!(accounted(None, None, &consent), (Basis::Consent, false));
+        let part2 = [("basis", "consent"), ("part2", "true")];
+        assert_eq!(accounted(None, None, &part2), (Basis::Consent, true));
     }
 }

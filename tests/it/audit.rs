@@ -494,8 +494,11 @@ async fn commands_tell_what_was_done_and_are_told_of_themselves() {
     assert!(text.contains("test\n  On ") && text.contains(": 1 session."), "{text}");
     assert!(text.contains("What for: no purpose was given."), "{text}");
     let table = said(&[&report[..], &["--format", "csv", "--all"]].concat());
-    assert!(table.starts_with("first,last,times,recipient,what,purpose,rule\n"), "{table}");
-    assert!(table.contains(",1,test,1 session,,accounted for"), "{table}");
+    assert!(
+        table.starts_with("first,last,times,recipient,what,purpose,basis,accountable\n"),
+        "{table}"
+    );
+    assert!(table.contains(",1,test,1 session,,other,yes"), "{table}");
     let fhir = said(&[&report[..], &["--format", "fhir"]].concat());
     let event: Value = serde_json::from_str(fhir.lines().next().unwrap()).unwrap();
     assert_eq!(fhir.lines().count(), 1, "{fhir}");

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use jiff::{Timestamp, Unit};
 
 use crate::audit::Event;
-use crate::audit::disclosures::{Disclosure, Duty, Period, events, sum_up};
+use crate::audit::disclosures::{Disclosure, Period, events, sum_up};
 use crate::audit::fhir::{self, Server};
 use crate::cli::{Context, Outcome};
 use crate::domain::{FhirId, TenantId};
@@ -58,7 +58,7 @@ impl Disclosures {
         let (patient, since, until) = (self.patient.clone(), self.since, self.until);
         let period = Period { patient, since, until };
         let events = events(&**audit.ledger(), &permit, &period)?;
-        let is_wanted = |sum: &Disclosure| self.all || sum.duty == Duty::Accountable;
+        let is_wanted = |sum: &Disclosure| self.all || sum.is_accountable;
         match self.format {
             Format::Fhir => self.resources(&events, context.out)?,
             Format::Text => {
@@ -91,7 +91,8 @@ impl Disclosures {
             writeln!(out, "  {when}: {}.", sum.what())?;
             writeln!(out, "  What for: {}.", sum.what_for())?;
             if self.all {
-                writeln!(out, "  Rule: {}.", sum.duty.words())?;
+                let listed = if sum.is_accountable { "listed" } else { "not listed" };
+                writeln!(out, "  Basis: {}, {listed} in an accounting.", sum.basis.as_str())?;
             }
         }
         Ok(())
@@ -101,7 +102,7 @@ impl Disclosures {
         for event in events {
             let event = event.clone().about_only(&self.patient);
             let sum = sum_up(std::slice::from_ref(&event), &self.patient);
-            if self.all || sum.iter().any(|sum| sum.duty == Duty::Accountable) {
+            if self.all || sum.iter().any(|sum| sum.is_accountable) {
                 out.write_all(&fhir::encode_disclosure(&event, Server { base: BASE })?)?;
                 writeln!(out)?;
             }
@@ -115,7 +116,16 @@ fn table<'a>(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let mut table = csv::Writer::from_writer(out);
-    table.write_record(["first", "last", "times", "recipient", "what", "purpose", "rule"])?;
+    table.write_record([
+        "first",
+        "last",
+        "times",
+        "recipient",
+        "what",
+        "purpose",
+        "basis",
+        "accountable",
+    ])?;
     for sum in sums {
         let times = sum.times.to_string();
         let purpose = sum.purpose.as_deref().unwrap_or_default();
@@ -126,7 +136,8 @@ fn table<'a>(
             &sum.recipient,
             &sum.what(),
             purpose,
-            sum.duty.words(),
+            sum.basis.as_str(),
+            if sum.is_accountable { "yes" } else { "no" },
         ])?;
     }
     table.flush()?;
