@@ -130,11 +130,11 @@ fn table<'a>(
         let times = sum.times.to_string();
         let purpose = sum.purpose.as_deref().unwrap_or_default();
         table.write_record([
-            &second(sum.first),
-            &second(sum.last),
-            &times,
-            &sum.recipient,
-            &sum.what(),
+            second(sum.first).as_str(),
+            second(sum.last).as_str(),
+            times.as_str(),
+            sum.recipient.as_str(),
+            sum.what().as_str(),
             purpose,
             sum.basis.as_str(),
             if sum.is_accountable { "yes" } else { "no" },
