@@ -48,6 +48,7 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
             token: token.clone(),
             length,
             connections,
+            among: 0,
         };
         servers.iter().map(|server| load(server).run_timed()).collect()
     };

@@ -3,7 +3,10 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::practice;
 
 /// Connections that ask at the same time, unless more are wanted.
 pub(crate) const CONNECTIONS: usize = 16;
@@ -11,11 +14,16 @@ pub(crate) const CONNECTIONS: usize = 16;
 const MARK: &str = "--load";
 
 /// What to ask, for how long.
+#[derive(Clone)]
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
+    /// The path; `{encounter}` stands for an Encounter's id and `{patient}` for its patient's, each
+    /// time another's.
     pub(crate) path: String,
     pub(crate) token: String,
     pub(crate) length: Duration,
+    /// Of so many Encounters.
+    pub(crate) among: usize,
     pub(crate) connections: usize,
 }
 
@@ -38,7 +46,8 @@ impl Load {
     pub(crate) fn run_timed(&self) -> Answered {
         let output = Command::new(std::env::current_exe().unwrap())
             .args([MARK, &self.address.to_string(), &self.path, &self.token])
-            .args([self.length.as_millis().to_string(), self.connections.to_string()])
+            .args([self.length.as_millis().to_string(), self.among.to_string()])
+            .arg(self.connections.to_string())
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
@@ -53,8 +62,9 @@ impl Load {
         let address = arguments.next()?.parse().unwrap();
         let (path, token) = (arguments.next()?, arguments.next()?);
         let length = Duration::from_millis(arguments.next()?.parse().unwrap());
+        let among = arguments.next()?.parse().unwrap();
         let connections = arguments.next()?.parse().unwrap();
-        Some(Self { address, path, token, length, connections })
+        Some(Self { address, path, token, length, among, connections })
     }
 
     /// Makes the requests.
@@ -74,20 +84,24 @@ impl Load {
     /// Asks once; answers the body.
     pub(crate) fn fetch(&self) -> io::Result<Vec<u8>> {
         let mut connection = self.connect()?;
-        connection.ask()?;
+        connection.ask(&self.request(0))?;
         Ok(connection.body)
     }
 
     /// What each request of a connection took, in microseconds.
     fn connection(&self, deadline: Instant) -> io::Result<Vec<u64>> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let mut connection = self.connect()?;
-        let mut times = Vec::new();
-        let mut began = Instant::now();
+        let (is_same, mut request) = (!self.path.contains('{'), self.request(0));
+        let (mut times, mut began) = (Vec::new(), Instant::now());
         while began < deadline {
-            connection.ask()?;
+            if !is_same {
+                request = self.request(NEXT.fetch_add(1, Ordering::Relaxed));
+            }
+            connection.ask(&request)?;
             let ended = Instant::now();
-            let took = ended.duration_since(began);
-            times.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+            let took = ended.duration_since(began).as_micros();
+            times.push(u64::try_from(took).unwrap_or(u64::MAX));
             began = ended;
         }
         Ok(times)
@@ -97,11 +111,21 @@ impl Load {
         let stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
         let reader = BufReader::with_capacity(64 * 1024, stream.try_clone()?);
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\r\n",
-            self.path, self.token
-        );
-        Ok(Connection { stream, reader, request, line: String::new(), body: Vec::new() })
+        Ok(Connection { stream, reader, line: String::new(), body: Vec::new() })
+    }
+
+    /// The request with this number.
+    fn request(&self, number: usize) -> String {
+        let path = if self.path.contains('{') {
+            let number = practice::spread(number, self.among);
+            self.path
+                .replace("{encounter}", practice::id(number).as_str())
+                .replace("{patient}", practice::patient(number).as_str())
+        } else {
+            self.path.clone()
+        };
+        let token = &self.token;
+        format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n")
     }
 }
 
@@ -109,14 +133,13 @@ impl Load {
 struct Connection {
     stream: TcpStream,
     reader: BufReader<TcpStream>,
-    request: String,
     line: String,
     body: Vec<u8>,
 }
 
 impl Connection {
-    fn ask(&mut self) -> io::Result<()> {
-        let Self { stream, reader, request, line, body } = self;
+    fn ask(&mut self, request: &str) -> io::Result<()> {
+        let Self { stream, reader, line, body } = self;
         stream.write_all(request.as_bytes())?;
         line.clear();
         reader.read_line(line)?;

@@ -10,6 +10,7 @@ use self::asked::Asked;
 use super::answer::Answer;
 use super::asking::Size;
 use super::call::Call;
+use super::content::Content;
 use super::disclosure::{Disclosure, Seen};
 use super::negotiate::Form;
 use super::pages::Pages;
@@ -39,7 +40,7 @@ pub(super) async fn read(
     let seen =
         Seen { resource_type: AUDIT_EVENT.to_owned(), id, version: String::new(), patient: None };
     let is_known = call.conditions.know(&head);
-    let body = (!is_known).then(|| body.into());
+    let body = (!is_known).then(|| Content::from(body));
     Ok(Answer { head: Some(head), body, form: call.form, disclosure: Disclosure::of(seen) })
 }
 

@@ -2,7 +2,9 @@
 
 use super::State;
 use super::parameters::Pairs;
+use super::sheet::Sheet;
 use crate::domain::FhirId;
+use crate::error::Result;
 use crate::fhir::search::{Condition, Operand, Query, Test, index};
 use crate::store::{Page, StoredResource};
 
@@ -110,6 +112,19 @@ impl State {
             self.seen(&stored.resource_type, &stored.id, &stored.version_id, &stored.body)
         });
         Disclosure { seen: seen.collect(), ..Disclosure::default() }
+    }
+
+    /// What a page that was kept shows.
+    pub(super) fn disclosure_of_sheet(&self, sheet: &Sheet) -> Result<Disclosure> {
+        if !self.audit.is_on() {
+            return Ok(Disclosure::default());
+        }
+        let seen =
+            sheet.shown()?.into_iter().filter_map(|(resource_type, id, version, patient)| {
+                let patient = patient.and_then(|patient| patient.parse().ok());
+                Some(Seen { resource_type, id: id.parse().ok()?, version, patient })
+            });
+        Ok(Disclosure { seen: seen.collect(), ..Disclosure::default() })
     }
 
     /// What a page shows.

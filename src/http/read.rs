@@ -60,7 +60,7 @@ impl State {
             .asked_by(&call.parameters);
         let body = match view {
             _ if call.conditions.know(&head) => None,
-            View::Whole => Some(body),
+            View::Whole => Some(body.into()),
             part => Some(part.of(&self.elements, resource_type, &body).into_owned().into()),
         };
         Answer { head: Some(head), body, form: call.form, disclosure }

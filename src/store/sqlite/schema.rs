@@ -56,6 +56,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0004_feeds.sql"),
         loses: None,
     },
+    Migration {
+        number: 5,
+        name: "compartment",
+        sql: include_str!("migrations/0005_compartment.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
