@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_kept_statement_is_planned_once() {
-        let connection = Location::memory().unwrap().open_writer().unwrap();
+        let connection = Location::memory(&schema::STORE).unwrap().open_writer().unwrap();
         connection.execute_batch("CREATE TABLE t (a INTEGER PRIMARY KEY)").unwrap();
         for limit in 1..5 {
             let mut kept = connection.prepare_cached("SELECT a FROM t LIMIT ?1").unwrap();
