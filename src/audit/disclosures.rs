@@ -229,7 +229,9 @@ mod tests {
                 ..Actor::default()
             };
             let mut event = event(0, &who, "e1", "p1");
-            notes.iter().for_each(|(name, value)| event.note(name, *value));
+            for (name, value) in notes {
+                event.note(name, *value);
+            }
             let sums = sum_up(&[event], &"p1".parse().unwrap());
             (sums[0].basis, sums[0].is_accountable)
         };
