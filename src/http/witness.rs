@@ -82,7 +82,13 @@ fn event(state: &State, request: &HttpRequest, status: StatusCode) -> Option<Eve
 
 /// Who calls.
 fn actor(principal: &Principal) -> Actor {
-    Actor { subject: principal.subject.clone(), ..Actor::default() }
+    let (subject, client) = (&principal.subject, &principal.client);
+    Actor {
+        subject: subject.clone(),
+        client: Some(client.clone()).filter(|client| client != subject),
+        user: principal.fhir_user.as_ref().map(ToString::to_string),
+        ..Actor::default()
+    }
 }
 
 /// What the path names. Of an id only what may be one of ours: anything can be typed there.
