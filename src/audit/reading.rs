@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Action, Event};
 use crate::domain::FhirId;
 use crate::error::Result;
-use crate::policy::{AuditPermit, Reach};
+use crate::policy::{AuditPermit, AuditReach};
 use crate::store::Ledger;
 use crate::store::ledger::{Kept, Wanted};
 
@@ -55,9 +55,9 @@ impl Question {
 /// The events that are asked for.
 pub fn search(ledger: &dyn Ledger, permit: &AuditPermit, question: &Question) -> Result<Found> {
     let patient = match (permit.reach(), &question.patient) {
-        (Reach::Patient(own), Some(asked)) if own != asked => return Ok(Found::default()),
-        (Reach::Patient(own), _) => Some(own.clone()),
-        (Reach::Tenant, asked) => asked.clone(),
+        (AuditReach::Patient(own), Some(asked)) if own != asked => return Ok(Found::default()),
+        (AuditReach::Patient(own), _) => Some(own.clone()),
+        (AuditReach::Tenant, asked) => asked.clone(),
     };
     let wanted = Wanted {
         tenant: permit.tenant().as_str().to_owned(),
@@ -95,8 +95,8 @@ pub fn read(ledger: &dyn Ledger, permit: &AuditPermit, id: &str) -> Result<Optio
 impl Event {
     /// The event as somebody sees it who may look so far. A patient learns who was there for their
     /// own record: nothing of other patients, and not from which address.
-    fn seen_by(self, reach: &Reach) -> Self {
-        let Reach::Patient(own) = reach else { return self };
+    fn seen_by(self, reach: &AuditReach) -> Self {
+        let AuditReach::Patient(own) = reach else { return self };
         let mut seen = self.about_only(own);
         seen.who.address = None;
         seen
@@ -137,12 +137,12 @@ mod tests {
         event.show("Practitioner", &"both".parse().unwrap(), "1", None);
         event.asked = Some(Asked { resource_type: "Patient".into(), id: Some("other".into()) });
         event.note("records", "2");
-        let seen = event.clone().seen_by(&Reach::Patient(own));
+        let seen = event.clone().seen_by(&AuditReach::Patient(own));
         let text = serde_json::to_string(&seen).unwrap();
         for hidden in ["other", "theirs", "both", "192.0.2.1", "records"] {
             assert!(!text.contains(hidden), "{hidden}: {text}");
         }
         assert!(text.contains("mine"));
-        assert_eq!(event.clone().seen_by(&Reach::Tenant), event);
+        assert_eq!(event.clone().seen_by(&AuditReach::Tenant), event);
     }
 }

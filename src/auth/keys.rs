@@ -26,6 +26,7 @@ const FILE: &str = "keys.json";
 pub struct Keys {
     installation: String,
     ring: Vec<Kept>,
+    notary: Vec<u8>,
     id: [u8; 32],
     cache: [u8; 32],
     cursor: [u8; 32],
@@ -39,6 +40,10 @@ struct File {
     /// The one signing key, ES384, of a file that is older than the ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signing: Option<String>,
+    /// The key that the audit is signed with, ES384. It is never rotated: what it has signed is
+    /// kept for years.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notary: Option<String>,
     id: String,
     cache: String,
     cursor: String,
@@ -104,6 +109,7 @@ impl Keys {
             id: secret(&file.id)?,
             cache: secret(&file.cache)?,
             cursor: secret(&file.cursor)?,
+            notary: STANDARD.decode(file.notary?).ok()?,
             installation: file.installation,
             ring: file.ring,
         })
@@ -182,6 +188,7 @@ impl Keys {
         let file = File {
             installation: hex::encode(installation),
             signing: None,
+            notary: Some(Kept::generate(Signing::ES384, 0)?.key),
             ring: vec![Kept::generate(Signing::ES384, 0)?, Kept::generate(Signing::RS256, 0)?],
             id: secret()?,
             cache: secret()?,
@@ -193,6 +200,11 @@ impl Keys {
     /// What tells this installation from others: the audience of its tokens. Not a secret.
     pub fn installation(&self) -> &str {
         &self.installation
+    }
+
+    /// The key that the audit is signed with: ES384, PKCS #8.
+    pub fn notary(&self) -> &[u8] {
+        &self.notary
     }
 
     /// The keys that tokens are signed with.
@@ -220,6 +232,12 @@ impl File {
     /// Brings a file that is older than the ring up to date; answers whether anything was missing.
     fn complete(&mut self) -> bool {
         let mut changed = false;
+        if self.notary.is_none() {
+            // The audit goes on with the key that it began with.
+            let first = self.signing.clone();
+            self.notary = first.or_else(|| Kept::generate(Signing::ES384, 0).map(|kept| kept.key));
+            changed = true;
+        }
         if let Some(key) = self.signing.take() {
             self.ring.push(Kept { alg: Signing::ES384, key, since: 0, until: None });
             changed = true;

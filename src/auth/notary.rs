@@ -20,12 +20,12 @@ pub struct Notary {
 impl Notary {
     /// With the installation's signing key.
     pub fn new(keys: &Keys) -> Result<Self> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, keys.signing())
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, keys.notary())
             .map_err(|cause| Error::broken(format_args!("the signing key: {cause}")))?;
         let public = pair.public_key().as_ref();
         let fingerprint = digest(&SHA256, public);
         Ok(Self {
-            encoding: EncodingKey::from_ec_der(keys.signing()),
+            encoding: EncodingKey::from_ec_der(keys.notary()),
             decoding: DecodingKey::from_ec_der(public),
             key_id: hex::encode(fingerprint.as_ref().get(..8).unwrap_or_default()),
         })
