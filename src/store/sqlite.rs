@@ -194,7 +194,7 @@ impl Store for SqliteStore {
     fn ready(&self) -> Result<()> {
         self.fact("id_key")?;
         let due = |connection: &Connection| {
-            Ok(!schema::pending(connection)?.is_empty()
+            Ok(!schema::pending(connection, &STORE)?.is_empty()
                 || reindex::is_due(connection, &fingerprint()).map_err(broken)?)
         };
         if self.readers.take()?.snapshot(due)? {
