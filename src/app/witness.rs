@@ -13,8 +13,15 @@ const REFUSED: u16 = 400;
 
 /// Writes decisions down before anybody is told of them.
 pub(super) struct AuditWitness {
-    pub(super) audit: Arc<Audit>,
-    pub(super) clock: Arc<dyn Clock>,
+    audit: Arc<Audit>,
+    clock: Arc<dyn Clock>,
+}
+
+impl AuditWitness {
+    /// Writes into this audit.
+    pub(super) fn new(audit: &Arc<Audit>, clock: &Arc<dyn Clock>) -> Arc<dyn Witness> {
+        Arc::new(Self { audit: Arc::clone(audit), clock: Arc::clone(clock) })
+    }
 }
 
 impl Witness for AuditWitness {
