@@ -1,5 +1,6 @@
 //! The composition: the one place that names concrete adapters, for the command and for the tests.
 
+mod keys;
 mod reload;
 mod serve;
 mod sources;
@@ -14,12 +15,12 @@ use prometheus_client::registry::Registry;
 
 use crate::auth::{Keys, Tokens};
 use crate::cache::{
-    Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
+    Cache, CacheMeter, CacheSecret, Changes, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
 use crate::config::{
-    CacheSettings, Cors, LimitSettings, ServerSettings, Settings, Sources, StoreSettings,
-    TlsSettings,
+    AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, ServerSettings, Settings,
+    Sources, StoreSettings, TlsSettings,
 };
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::http::{self, RequestMeter};
 use crate::limits::Limits;
+use crate::smart::{Authority, LogWitness, Parts};
 use crate::store::Store;
 
 pub use self::reload::{Goldens, Reload, Watch};
@@ -56,6 +58,10 @@ pub struct Config {
     pub cors: Cors,
     /// The platforms that records come from while it serves.
     pub sources: Sources,
+    /// How long what is granted holds.
+    pub auth: AuthSettings,
+    /// The clients that nobody has to add by a command.
+    pub clients: Vec<ClientSettings>,
     /// How it serves.
     pub server: ServerSettings,
     /// The certificate it shows; without one it serves plain HTTP.
@@ -75,12 +81,15 @@ impl Config {
             sources: settings.sources.clone(),
             server: settings.server.clone(),
             tls: settings.tls.clone(),
+            auth: settings.auth.clone(),
+            clients: settings.clients.clone(),
         }
     }
 }
 
 /// The product, put together.
 pub struct App {
+    data: PathBuf,
     keys: Keys,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
@@ -91,6 +100,8 @@ pub struct App {
     cors: Cors,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
+    authority: Arc<Authority>,
+    changes: Changes,
     reception: Arc<Reception>,
     pushes: Arc<Pushes>,
     pulls: Vec<Pull>,
@@ -114,9 +125,18 @@ impl App {
         let keys = Keys::open(&config.data)?;
         let store = open_store(&config.data, &config.store, &keys.id_key())?;
         let rules = Arc::new(ArcSwap::from_pointee(rules));
-        let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
+        let tokens = Arc::new(Tokens::new(&keys, Arc::clone(&clock))?);
         let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
         let secret = CacheSecret::new(*keys.cache_key());
+        let changes = Changes::new(redis.clone(), &secret)?;
+        let parts = Parts {
+            store: Arc::clone(&store),
+            tokens: Arc::clone(&tokens),
+            changes: changes.clone(),
+            clock: Arc::clone(&clock),
+            witness: Arc::new(LogWitness),
+        };
+        let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let reception = Arc::new(Reception::new(
             Arc::clone(&store),
@@ -133,6 +153,7 @@ impl App {
         };
         let (pushes, pulls) = sources::open(&config.sources, &around)?;
         Ok(Self {
+            data: config.data.clone(),
             ids: keys.id_key(),
             keys,
             clock,
@@ -147,7 +168,9 @@ impl App {
             pushes: Arc::new(pushes),
             pulls,
             sources: config.sources.clone(),
-            tokens: Arc::new(tokens),
+            tokens,
+            authority,
+            changes,
             mappings: config.mappings.clone(),
             server: config.server.clone(),
             tls: config.tls.clone(),
@@ -196,6 +219,11 @@ impl App {
     /// Mints and verifies tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// The authorization server.
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.authority
     }
 
     /// Names what this product counts to a registry.

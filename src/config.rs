@@ -1,7 +1,9 @@
 //! Settings, from a file, from `THROUGHLINE_*` variables and from flags; nothing else reads the
 //! environment.
 
+mod authority;
 mod cache;
+mod clients;
 mod cors;
 mod given;
 mod limits;
@@ -23,7 +25,9 @@ use clap::Args;
 
 use crate::error::{Error, Result};
 
+pub use self::authority::{AuthSettings, IssuerSettings};
 pub use self::cache::{CacheSettings, RedisSettings};
+pub use self::clients::{ClientAuth, ClientSettings};
 pub use self::cors::Cors;
 pub use self::given::{Given, variable};
 pub use self::limits::{Costs, LimitSettings};

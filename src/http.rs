@@ -6,6 +6,7 @@
 mod admin;
 mod answer;
 mod asking;
+pub mod authorize;
 mod batch;
 mod binary;
 mod body;
@@ -15,6 +16,7 @@ mod conditions;
 mod content;
 mod cors;
 mod cursor;
+mod discovery;
 mod door;
 mod everything;
 mod gate;
@@ -24,6 +26,7 @@ mod limit;
 mod metadata;
 mod meter;
 mod negotiate;
+mod oauth;
 mod pages;
 mod parameters;
 mod path;
@@ -46,7 +49,7 @@ use actix_web::web::{self, Bytes};
 use arc_swap::ArcSwap;
 
 use self::cursor::Cursors;
-use crate::auth::{Keys, Tokens};
+use crate::auth::Keys;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
 use crate::config::Cors;
@@ -56,8 +59,10 @@ use crate::exchange::push::Pushes;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
+use crate::smart::{AUTHORIZE, Authority, INTROSPECT, REVOKE, Site, TOKEN};
 use crate::store::Store;
 
+pub use self::authorize::CONSENT;
 pub use self::admin::configure_admin;
 pub use self::door::Door;
 pub use self::gate::gate;
@@ -73,7 +78,7 @@ pub struct State {
     store: Arc<dyn Store>,
     cache: ReadThrough,
     limits: Option<Arc<Limits>>,
-    tokens: Arc<Tokens>,
+    authority: Arc<Authority>,
     rules: Arc<ArcSwap<Rules>>,
     pushes: Arc<Pushes>,
     cursors: Cursors,
@@ -83,6 +88,8 @@ pub struct State {
     cors: Cors,
     door: Door,
     meter: RequestMeter,
+    /// The same where any page may call.
+    open: Cors,
 }
 
 /// What the handlers need from the rest of the product.
@@ -94,7 +101,7 @@ pub struct Ports {
     /// How much they may ask for, where that is limited.
     pub limits: Option<Arc<Limits>>,
     /// Who may call.
-    pub tokens: Arc<Tokens>,
+    pub authority: Arc<Authority>,
     /// The maps that made the resources; part of the cache's keys.
     pub rules: Arc<ArcSwap<Rules>>,
     /// Which web pages may call.
@@ -113,18 +120,28 @@ impl State {
         let since = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let instance = routes::interactions(routes::Level::Instance);
         let searched = routes::interactions(routes::Level::Type);
+        let site = Site::new(&base);
+        let oauth = [
+            ("authorize", AUTHORIZE),
+            ("token", TOKEN),
+            ("introspect", INTROSPECT),
+            ("revoke", REVOKE),
+        ]
+        .map(|(name, path)| (name, site.url(path)));
         let server = capability::Server {
             base: &base,
             since: &since,
             instance: &instance,
             searched: &searched,
+            cors: !ports.cors.origins.is_empty(),
+            oauth: &oauth,
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
             limits: ports.limits,
-            tokens: ports.tokens,
+            authority: ports.authority,
             rules: ports.rules,
             pushes: ports.pushes,
             cursors: Cursors::new(keys.cursor_key())?,
@@ -132,6 +149,7 @@ impl State {
             metadata,
             elements: Elements::new(),
             cors: ports.cors,
+            open: Cors { origins: vec!["*".to_owned()] },
             door: ports.door,
             meter: ports.meter,
         })

@@ -1,5 +1,5 @@
-//! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- points` and
-//! `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten minutes.
+//! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- token`, `-- points`
+//! and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten minutes.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
 #![expect(
@@ -17,6 +17,7 @@ mod points;
 mod postgres;
 mod practice;
 mod redis;
+mod token;
 mod usage;
 
 use std::io::{self, Write};
@@ -31,6 +32,9 @@ fn main() -> io::Result<()> {
     }
     if is_wanted("answers") {
         http::answers(out)?;
+    }
+    if is_wanted("token") {
+        token::run(out)?;
     }
     if is_wanted("points") {
         points::run(out)?;

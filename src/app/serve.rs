@@ -151,7 +151,7 @@ impl App {
             store: Arc::clone(&self.store),
             cache: self.cache(),
             limits: self.limits.clone(),
-            tokens: Arc::clone(&self.tokens),
+            authority: Arc::clone(&self.authority),
             rules: Arc::clone(&self.rules),
             cors: self.cors.clone(),
             pushes: Arc::clone(&self.pushes),
@@ -159,6 +159,7 @@ impl App {
             meter: self.requests.clone(),
         };
         let base = self.base_of(&listener)?;
+        self.authority.open_at(&base);
         let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
         // Connections inherit it: the kernel ends one whose peer leaves what was sent unread.
         let unread = Some(Duration::from_secs(settings.unread_timeout_s));

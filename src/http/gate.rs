@@ -43,7 +43,7 @@ pub async fn gate(
     let state = request.app_data::<web::Data<State>>().cloned();
     let _open = state.as_ref().map(|state| state.meter.began());
     let (_place, admitted) = match state.as_ref().map(|state| state.door.enter(&request)) {
-        Some(Ok(place)) => (Some(place), admit(&mut request)),
+        Some(Ok(place)) => (Some(place), admit(&mut request).await),
         Some(Err(refusal)) => (None, Err(refusal)),
         None => (None, Err(Error::Unauthenticated.into())),
     };
@@ -58,7 +58,9 @@ pub async fn gate(
     if let Some(verdict) = verdict {
         limit::tell(verdict, headers);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding, Prefer"));
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -75,7 +77,7 @@ pub async fn gate(
 }
 
 /// What can be told before the request is routed: a refusal, or the answer to a browser's question.
-fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> {
+async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> {
     if let Some(answer) = cors::preflight(request) {
         return Ok(Some(answer));
     }
@@ -83,7 +85,7 @@ fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> 
     match routes::access(request.path()) {
         Access::Public => {}
         Access::Bearer => {
-            let principal = authenticate(request)?;
+            let principal = authenticate(request).await?;
             request.extensions_mut().insert(principal);
         }
         Access::Signed => {
@@ -107,14 +109,15 @@ fn trim(request: &mut ServiceRequest) {
     }
 }
 
-fn authenticate(request: &ServiceRequest) -> Result<Arc<Principal>, Error> {
+async fn authenticate(request: &ServiceRequest) -> Result<Arc<Principal>, Error> {
     let state = request.app_data::<web::Data<State>>().ok_or(Error::Unauthenticated)?;
     let token = bearer(request.headers()).ok_or(Error::Unauthenticated)?;
-    state.tokens.verify(token)
+    let verified = state.authority.admit(token).await?;
+    Ok(Arc::clone(&verified.principal))
 }
 
 /// The token of the one `Authorization` header.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut fields = headers.get_all(header::AUTHORIZATION);
     let only = fields.next().filter(|_| fields.next().is_none())?;
     let (scheme, token) = only.to_str().ok()?.split_once(' ')?;

@@ -233,11 +233,7 @@ const JSON: &[&str] = &[
 ];
 
 fn permit(name: &'static str) -> Permit {
-    let principal = Principal {
-        tenant: TENANT.parse().unwrap(),
-        subject: "fuzz".into(),
-        scopes: vec!["system/*.rs".into()],
-    };
+    let principal = Principal::new(TENANT.parse().unwrap(), "fuzz", "system/*.rs");
     Permit::decide(&Arc::new(principal), Action::Search, name).unwrap()
 }
 

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod auth_refusals;
 mod bounds;
 mod cache;
 mod cases;
@@ -52,6 +53,14 @@ mod sentinel;
 mod serve;
 mod settings;
 mod slow_readers;
+mod smart_authorize;
+mod smart_clients;
+mod smart_commands;
+mod smart_keys;
+mod smart_laws;
+mod smart_scopes;
+mod smart_token;
 mod store;
+mod store_authority;
 mod store_search;
 mod support;

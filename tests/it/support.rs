@@ -9,3 +9,5 @@ pub(crate) mod readers;
 pub(crate) mod redis;
 pub(crate) mod served;
 pub(crate) mod server;
+pub(crate) mod signer;
+pub(crate) mod smart;

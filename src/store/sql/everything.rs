@@ -7,14 +7,12 @@
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::page::cursor;
-use super::{COLUMNS, Snapshot, Sql, Statement, Value};
+use super::visible::visible;
+use super::{COLUMNS, Snapshot, Sql, Statement, Value, also};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, SortValue, param};
-use crate::policy::Permit;
+use crate::policy::{OUTSIDE, Permit};
 use crate::store::{Everything, Page};
-
-/// The types that are in nobody's compartment.
-const OUTSIDE: [&str; 4] = ["Location", "Organization", "Practitioner", "PractitionerRole"];
 
 /// Answers a page.
 pub(in crate::store) fn everything(
@@ -79,10 +77,10 @@ fn part(digest: &mut Context, bytes: &[u8]) {
     digest.update(bytes);
 }
 
-/// The tables whose changes are counted by compartment; rows of `reference` change with their
-/// resource only.
+/// The tables whose changes are counted by compartment; rows of `reference` and `token` change with
+/// their resource only. Of a caseload only the teams of this patient count.
 #[cfg(test)]
-const COUNTED: [&str; 2] = ["resource", "reference"];
+const COUNTED: [&str; 3] = ["resource", "reference", "token"];
 
 /// The last changes of the patient's compartment, and of what is in nobody's.
 fn changes(snapshot: &impl Snapshot, permit: &Permit, scope: &Everything) -> Statement {
@@ -133,6 +131,7 @@ fn inside(
         let types = sql.bind_all(types.iter().copied());
         sql.and(format!("r.type IN ({types})"));
     }
+    each_visible(&mut sql, permit, types, "r");
     since(&mut sql, scope);
     if let Some(Cursor { keys, id }) = &scope.after
         && let [SortValue::Text(name), SortValue::Instant(updated)] = keys.as_slice()
@@ -168,14 +167,19 @@ fn outside(
     let tenant = sql.bind(permit.tenant().as_str());
     let patient = sql.bind(scope.patient.as_str());
     let types = sql.bind_all(reach.outside.iter().copied());
-    let all = param::served().filter(|name| permit.on(name).is_some());
-    let sources = sql.bind_all(all);
+    let all: Vec<_> = param::served().filter(|name| permit.on(name).is_some()).collect();
+    let sources = sql.bind_all(all.iter().copied());
+    let mut inner = Sql { conditions: Vec::new(), ..sql };
+    each_visible(&mut inner, permit, &all, "c");
+    let seen = also(&inner.conditions);
+    let mut sql = Sql { conditions: Vec::new(), ..inner };
     sql.and(format!("r.tenant = {tenant} AND r.type IN ({types})"));
     sql.and(format!(
         "r.type || '/' || r.id IN (SELECT x.target FROM resource c \
          JOIN reference x ON x.tenant = c.tenant AND x.rid = c.rid \
-         WHERE c.tenant = {tenant} AND c.patient = {patient} AND c.type IN ({sources}))"
+         WHERE c.tenant = {tenant} AND c.patient = {patient} AND c.type IN ({sources}){seen})"
     ));
+    each_visible(&mut sql, permit, &reach.outside, "r");
     since(&mut sql, scope);
     if let Some(Cursor { keys, id }) = &scope.after
         && let [SortValue::Text(name)] = keys.as_slice()
@@ -190,6 +194,17 @@ fn outside(
          ORDER BY r.type, r.id LIMIT {limit}"
     );
     Some(sql.finish(text))
+}
+
+/// What the permit for each of these types lets through.
+fn each_visible(sql: &mut Sql, permit: &Permit, types: &[&'static str], row: &str) {
+    for name in types {
+        let Some(permit) = permit.on(name) else { continue };
+        for test in visible(sql, &permit, row) {
+            let name = sql.bind(*name);
+            sql.and(format!("({row}.type <> {name} OR {test})"));
+        }
+    }
 }
 
 fn since(sql: &mut Sql, scope: &Everything) {
@@ -230,9 +245,9 @@ mod tests {
 
     fn permit(scopes: &[&str]) -> Permit {
         let principal = Principal {
-            tenant: "hv".parse().unwrap(),
-            subject: "test".into(),
-            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            patient: Some("p".parse().unwrap()),
+            fhir_user: Some("Practitioner/dr".parse().unwrap()),
+            ..Principal::new("hv".parse().unwrap(), "test", &scopes.join(" "))
         };
         Permit::decide(&Arc::new(principal), Action::Search, "Patient").unwrap()
     }
@@ -244,13 +259,16 @@ mod tests {
 
     #[test]
     fn a_page_reads_nothing_whose_changes_are_not_counted() {
-        let (permit, scope) = (permit(&["system/*.rs"]), scope());
-        let reach = Reach::of(&permit, &scope);
-        let statements = [
-            inside(&Nothing, &permit, &scope, &reach.inside).unwrap(),
-            outside(&Nothing, &permit, &scope, &reach, 1).unwrap(),
-        ];
-        for statement in statements {
+        let scopes = ["system/*.rs", "patient/*.rs", "user/*.rs", "user/Observation.rs?category=x"];
+        let statements = scopes.iter().flat_map(|narrow| {
+            let (permit, scope) = (permit(&["user/Patient.rs", narrow]), scope());
+            let reach = Reach::of(&permit, &scope);
+            [
+                inside(&Nothing, &permit, &scope, &reach.inside),
+                outside(&Nothing, &permit, &scope, &reach, 1),
+            ]
+        });
+        for statement in statements.flatten() {
             let words: Vec<&str> = statement.text.split([' ', '(', ')']).collect();
             let tables = words.windows(2).filter(|pair| matches!(pair[0], "FROM" | "JOIN"));
             let tables: Vec<&str> = tables.map(|pair| pair[1]).collect();
@@ -267,6 +285,8 @@ mod tests {
         let editions = [
             edition(&Nothing, &all, &scope()),
             edition(&Nothing, &permit(&["system/Patient.rs"]), &scope()),
+            edition(&Nothing, &permit(&["patient/*.rs"]), &scope()),
+            edition(&Nothing, &permit(&["user/*.rs"]), &scope()),
             edition(&Nothing, &all, &Everything { patient: "q".parse().unwrap(), ..scope() }),
             edition(&Nothing, &all, &Everything { types: vec!["Goal"], ..scope() }),
             edition(&Nothing, &all, &Everything { count: 11, ..scope() }),

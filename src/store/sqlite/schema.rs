@@ -39,6 +39,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0005_compartment.sql"),
         loses: None,
     },
+    Migration {
+        number: 6,
+        name: "authorization",
+        sql: include_str!("migrations/0006_authorization.sql"),
+        loses: None,
+    },
 ];
 /// Marks the file as ours (`application_id`): "thrl".
 const APPLICATION: i64 = 0x7468_726c;
