@@ -62,8 +62,8 @@ use crate::limits::Limits;
 use crate::smart::{AUTHORIZE, Authority, INTROSPECT, REVOKE, Site, TOKEN};
 use crate::store::Store;
 
-pub use self::authorize::CONSENT;
 pub use self::admin::configure_admin;
+pub use self::authorize::CONSENT;
 pub use self::door::Door;
 pub use self::gate::gate;
 pub use self::health::{Finding, Health};

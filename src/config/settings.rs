@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
 use super::{
-    AdminSettings, CacheSettings, Cors, LimitSettings, LogSettings, ServerSettings, Sources,
-    StoreSettings, TlsSettings, secret_file,
+    AdminSettings, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LogSettings,
+    ServerSettings, Sources, StoreSettings, TlsSettings, secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -36,6 +36,10 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Which web pages may call
     pub cors: Cors,
+    /// How long what is granted holds, and whom else to believe
+    pub auth: AuthSettings,
+    /// Apps and systems that may ask for tokens, besides those added by a command
+    pub clients: Vec<ClientSettings>,
     /// The log
     pub log: LogSettings,
     /// The platforms that records come from, by name
@@ -54,6 +58,8 @@ impl Default for Settings {
             cache: CacheSettings::default(),
             limits: LimitSettings::default(),
             cors: Cors::default(),
+            auth: AuthSettings::default(),
+            clients: Vec::new(),
             log: LogSettings::default(),
             sources: Sources::default(),
         }
