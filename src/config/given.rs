@@ -3,6 +3,7 @@
 //! Everything that is wrong is told at once, with file and line. Values are never repeated: a
 //! password that stands in the wrong place is a secret all the same.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -230,6 +231,7 @@ fn section(key: &str) -> String {
 
 /// Reads what is there; what cannot be read is noted, taken out, and tried again without.
 fn read(table: &mut DeTable<'_>, shape: &Shape, faults: &mut Vec<Fault>) -> Option<Settings> {
+    let mut removed = BTreeSet::new();
     while faults.len() < MOST {
         let whole = Spanned::new(0..0, table.clone());
         let error = match Settings::deserialize(Deserializer::from(whole)) {
@@ -242,16 +244,28 @@ fn read(table: &mut DeTable<'_>, shape: &Shape, faults: &mut Vec<Fault>) -> Opti
             return None;
         };
         let key = path.join(".");
+        let lacks = missing(error.message()).map(|field| format!("{key}.{field}"));
+        if lacks.is_some_and(|lacks| removed.contains(&lacks)) {
+            // It was there, and has been told.
+            remove(table, &path);
+            continue;
+        }
         let text = match at_path(shape, &path) {
-            Some(Shape::Table(_)) if error.message().starts_with("missing field") => {
+            Some(Shape::Table(_)) if missing(error.message()).is_some() => {
                 format!("{key}: {}", error.message().replace("field", "key"))
             }
             shape => format!("{key} takes {}", taken(shape.unwrap_or(&Shape::Unknown))),
         };
         faults.push(Fault { at, text });
         remove(table, &path);
+        removed.insert(key);
     }
     None
+}
+
+/// The key that is missing, if that is what is wrong.
+fn missing(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
 /// What a key takes, in words.

@@ -192,7 +192,6 @@ scope = 'x'
         "throughline.toml:16: sources.b.pull.every_s takes a number, not negative and within its range",
         "throughline.toml:18: unknown key `colours`: docs/throughline.toml has them all",
         "throughline.toml:22: log.format takes one of text, json",
-        "throughline.toml:24: clients.0: missing key `auth`",
         "throughline.toml:28: clients.0.auth takes one of public, symmetric, asymmetric",
         "throughline.toml:29: unknown key `clients.scope`: did you mean `clients.*.scopes`?",
     ];
