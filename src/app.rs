@@ -20,7 +20,7 @@ use crate::cache::{
 use crate::clock::Clock;
 use crate::config::{
     AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, ServerSettings, Settings,
-    Sources, StoreSettings, TlsSettings,
+    Sources, StoreSettings, TlsSettings, TraceSettings,
 };
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
@@ -32,6 +32,7 @@ use crate::http::{self, RequestMeter};
 use crate::limits::Limits;
 use crate::smart::{Authority, LogWitness, Parts};
 use crate::store::Store;
+use crate::telemetry::Traces;
 
 pub use self::reload::{Goldens, Reload, Watch};
 pub use self::serve::Listeners;
@@ -66,6 +67,8 @@ pub struct Config {
     pub server: ServerSettings,
     /// The certificate it shows; without one it serves plain HTTP.
     pub tls: Option<TlsSettings>,
+    /// Where traces go.
+    pub traces: TraceSettings,
 }
 
 impl Config {
@@ -83,6 +86,7 @@ impl Config {
             tls: settings.tls.clone(),
             auth: settings.auth.clone(),
             clients: settings.clients.clone(),
+            traces: settings.traces.clone(),
         }
     }
 }
@@ -111,6 +115,7 @@ pub struct App {
     server: ServerSettings,
     tls: Option<TlsSettings>,
     requests: RequestMeter,
+    traces: Option<Arc<Traces>>,
 }
 
 impl App {
@@ -175,6 +180,7 @@ impl App {
             server: config.server.clone(),
             tls: config.tls.clone(),
             requests: RequestMeter::default(),
+            traces: Traces::open(&config.traces)?,
         })
     }
 

@@ -61,6 +61,7 @@ use crate::fhir::r4::Elements;
 use crate::limits::Limits;
 use crate::smart::{AUTHORIZE, Authority, INTROSPECT, REVOKE, Site, TOKEN};
 use crate::store::Store;
+use crate::telemetry::Traces;
 
 pub use self::admin::configure_admin;
 pub use self::authorize::CONSENT;
@@ -90,6 +91,7 @@ pub struct State {
     meter: RequestMeter,
     /// The same where any page may call.
     open: Cors,
+    traces: Option<Arc<Traces>>,
 }
 
 /// What the handlers need from the rest of the product.
@@ -112,6 +114,8 @@ pub struct Ports {
     pub door: Door,
     /// What counts the requests.
     pub meter: RequestMeter,
+    /// Where spans of them go, if anywhere.
+    pub traces: Option<Arc<Traces>>,
 }
 
 impl State {
@@ -152,6 +156,7 @@ impl State {
             open: Cors { origins: vec!["*".to_owned()] },
             door: ports.door,
             meter: ports.meter,
+            traces: ports.traces,
         })
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::problems::Problems;
 use super::{
     AdminSettings, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LogSettings,
-    ServerSettings, Sources, StoreSettings, TlsSettings, secret_file,
+    ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings, secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -42,6 +42,8 @@ pub struct Settings {
     pub clients: Vec<ClientSettings>,
     /// The log
     pub log: LogSettings,
+    /// Where traces go
+    pub traces: TraceSettings,
     /// The platforms that records come from, by name
     pub sources: Sources,
 }
@@ -61,6 +63,7 @@ impl Default for Settings {
             auth: AuthSettings::default(),
             clients: Vec::new(),
             log: LogSettings::default(),
+            traces: TraceSettings::default(),
             sources: Sources::default(),
         }
     }
@@ -104,6 +107,7 @@ impl Settings {
         if self.limits.window_s == 0 {
             problems.add("limits.window_s", "give a number of seconds, 1 or more");
         }
+        self.traces.check(&mut problems);
         for (key, checked) in [("store", self.store.check()), ("cors.origins", self.cors.check())] {
             if let Err(Error::Setup(hint)) = checked {
                 problems.add(key, hint);

@@ -210,6 +210,10 @@ max_requests = 0
 [store]
 url = 'postgres://u:s3cret@h/d'
 url_file = '/nowhere'
+
+[traces]
+endpoint = 'collector'
+sampled = 2.0
 ";
     let (_folder, given) = file(text);
     let told = told(&given);
@@ -218,11 +222,13 @@ url_file = '/nowhere'
         (2, "server.listen"),
         (4, "server.max_requests"),
         (8, "store.url_file"),
+        (11, "traces.endpoint"),
+        (12, "traces.sampled"),
     ] {
         let start = format!("throughline.toml:{line}: {key}: ");
         assert!(told.iter().any(|one| one.starts_with(&start)), "{start} in {told:#?}");
     }
-    assert_eq!(told.len(), 4);
+    assert_eq!(told.len(), 6);
     assert!(!told.concat().contains("s3cret"));
 }
 
