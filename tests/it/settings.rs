@@ -40,7 +40,7 @@ fn lines(sample: &str) -> Vec<Line> {
     for (number, line) in sample.lines().enumerate() {
         let text = bare(line);
         if text.starts_with('[') {
-            table = text.trim_matches(['[', ']']).to_owned();
+            text.trim_matches(['[', ']']).clone_into(&mut table);
             said.clear();
         } else if text.starts_with('#') {
             said.push_str(text);

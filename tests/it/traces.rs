@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use rustix::process::Signal;
 
 use crate::support::collector::{Collector, text};
+use crate::support::platform::hex;
 use crate::support::served::Served;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -26,10 +27,6 @@ async fn spans(mut served: Served, collector: &Collector) -> Vec<(String, Span)>
     let (status, _, err) = served.ended().await;
     assert!(status.success(), "{err}");
     collector.spans()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]
