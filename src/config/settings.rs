@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
 use super::{
-    AdminSettings, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LogSettings,
-    ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings, secret_file,
+    AdminSettings, AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings,
+    LogSettings, ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings, secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -46,6 +46,8 @@ pub struct Settings {
     pub traces: TraceSettings,
     /// The platforms that records come from, by name
     pub sources: Sources,
+    /// What happens to an answer whose audit event cannot be written
+    pub audit: AuditMode,
 }
 
 impl Default for Settings {
@@ -65,6 +67,7 @@ impl Default for Settings {
             log: LogSettings::default(),
             traces: TraceSettings::default(),
             sources: Sources::default(),
+            audit: AuditMode::default(),
         }
     }
 }
