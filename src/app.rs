@@ -22,7 +22,7 @@ use crate::cache::{
 use crate::clock::Clock;
 use crate::config::{
     AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, ServerSettings,
-    Settings, Sources, StoreSettings, TlsSettings,
+    Settings, Sources, StoreSettings, TlsSettings, TraceSettings,
 };
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
@@ -34,6 +34,7 @@ use crate::http::{self, RequestMeter};
 use crate::limits::Limits;
 use crate::smart::{Authority, Parts};
 use crate::store::Store;
+use crate::telemetry::Traces;
 
 use self::witness::AuditWitness;
 
@@ -72,6 +73,8 @@ pub struct Config {
     pub server: ServerSettings,
     /// The certificate it shows; without one it serves plain HTTP.
     pub tls: Option<TlsSettings>,
+    /// Where traces go.
+    pub traces: TraceSettings,
 }
 
 impl Config {
@@ -90,6 +93,7 @@ impl Config {
             audit: settings.audit,
             auth: settings.auth.clone(),
             clients: settings.clients.clone(),
+            traces: settings.traces.clone(),
         }
     }
 }
@@ -119,6 +123,7 @@ pub struct App {
     server: ServerSettings,
     tls: Option<TlsSettings>,
     requests: RequestMeter,
+    traces: Option<Arc<Traces>>,
 }
 
 impl App {
@@ -187,6 +192,7 @@ impl App {
             server: config.server.clone(),
             tls: config.tls.clone(),
             requests: RequestMeter::default(),
+            traces: Traces::open(&config.traces)?,
         })
     }
 

@@ -18,6 +18,7 @@ mod settings;
 mod shape;
 mod sources;
 mod store;
+mod traces;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ pub use self::settings::Settings;
 pub use self::shape::Shape;
 pub use self::sources::{FolderSettings, PullSettings, PushSettings, SourceSettings, Sources};
 pub use self::store::{Database, DatabaseUrl, StoreSettings};
+pub use self::traces::TraceSettings;
 
 /// Where settings are, and what counts before them, for every subcommand.
 #[derive(Debug, Clone, Default, Args)]

@@ -65,6 +65,7 @@ use crate::fhir::r4::Elements;
 use crate::limits::Limits;
 use crate::smart::{AUTHORIZE, Authority, INTROSPECT, REVOKE, Site, TOKEN};
 use crate::store::Store;
+use crate::telemetry::Traces;
 
 pub use self::admin::configure_admin;
 pub use self::authorize::CONSENT;
@@ -92,10 +93,11 @@ pub struct State {
     metadata: Bytes,
     elements: Elements,
     cors: Cors,
-    /// The same where any page may call.
-    open: Cors,
     door: Door,
     meter: RequestMeter,
+    /// The same where any page may call.
+    open: Cors,
+    traces: Option<Arc<Traces>>,
 }
 
 /// What the handlers need from the rest of the product.
@@ -122,6 +124,8 @@ pub struct Ports {
     pub door: Door,
     /// What counts the requests.
     pub meter: RequestMeter,
+    /// Where spans of them go, if anywhere.
+    pub traces: Option<Arc<Traces>>,
 }
 
 impl State {
@@ -164,6 +168,7 @@ impl State {
             open: Cors { origins: vec!["*".to_owned()] },
             door: ports.door,
             meter: ports.meter,
+            traces: ports.traces,
         })
     }
 }

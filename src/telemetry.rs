@@ -1,9 +1,11 @@
-//! The log: text for people or JSON for machines, on standard error; and figures of the process.
+//! The log: text for people or JSON for machines, on standard error; traces; and figures of the
+//! process.
 //!
 //! What never goes in: names, ids of resources, paths, query strings, tokens, bodies. A request is
 //! known by its request id and by the pattern of its route.
 
 mod process;
+mod traces;
 
 use std::io;
 
@@ -13,6 +15,7 @@ use crate::config::{LogFormat, LogSettings};
 use crate::error::{Error, Result};
 
 pub use self::process::{ProcessMeter, raise_open_files};
+pub use self::traces::{Answered, Traced, Traces};
 
 /// Starts the log of this process; a second call changes nothing.
 pub fn start(log: &LogSettings) -> Result<()> {

@@ -95,6 +95,9 @@ impl App {
         };
         drop(attending);
         let retired = self.retire();
+        if let Some(traces) = self.traces.clone() {
+            web::block(move || traces.close()).await.map_err(Error::internal)?;
+        }
         if let Some(handle) = admin_handle {
             let (ended, ()) = tokio::join!(admin, handle.stop(false));
             ended.map_err(Error::internal)?;
@@ -157,6 +160,7 @@ impl App {
             pushes: Arc::clone(&self.pushes),
             door: Door::new(settings, is_exposed),
             meter: self.requests.clone(),
+            traces: self.traces.clone(),
             audit: Arc::clone(&self.audit),
             clock: Arc::clone(&self.clock),
         };

@@ -3,12 +3,13 @@
 //! Everything that is wrong is told at once, with file and line. Values are never repeated: a
 //! password that stands in the wrong place is a secret all the same.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer};
+use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
 use super::settings::Settings;
 use super::shape::Shape;
@@ -193,6 +194,13 @@ fn strip(
                 unknown.push(name.to_owned());
             }
             (Some(shape), DeValue::Table(table)) => strip(table, shape, whole, &below, faults),
+            (Some(Shape::List(shape)), DeValue::Array(items)) => {
+                for item in items.iter_mut() {
+                    if let DeValue::Table(table) = item.get_mut() {
+                        strip(table, shape, whole, &below, faults);
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -223,6 +231,7 @@ fn section(key: &str) -> String {
 
 /// Reads what is there; what cannot be read is noted, taken out, and tried again without.
 fn read(table: &mut DeTable<'_>, shape: &Shape, faults: &mut Vec<Fault>) -> Option<Settings> {
+    let mut removed = BTreeSet::new();
     while faults.len() < MOST {
         let whole = Spanned::new(0..0, table.clone());
         let error = match Settings::deserialize(Deserializer::from(whole)) {
@@ -235,16 +244,28 @@ fn read(table: &mut DeTable<'_>, shape: &Shape, faults: &mut Vec<Fault>) -> Opti
             return None;
         };
         let key = path.join(".");
+        let lacks = missing(error.message()).map(|field| format!("{key}.{field}"));
+        if lacks.is_some_and(|lacks| removed.contains(&lacks)) {
+            // It was there, and has been told.
+            remove(table, &path);
+            continue;
+        }
         let text = match at_path(shape, &path) {
-            Some(Shape::Table(_)) if error.message().starts_with("missing field") => {
+            Some(Shape::Table(_)) if missing(error.message()).is_some() => {
                 format!("{key}: {}", error.message().replace("field", "key"))
             }
             shape => format!("{key} takes {}", taken(shape.unwrap_or(&Shape::Unknown))),
         };
         faults.push(Fault { at, text });
         remove(table, &path);
+        removed.insert(key);
     }
     None
+}
+
+/// The key that is missing, if that is what is wrong.
+fn missing(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
 /// What a key takes, in words.
@@ -256,7 +277,7 @@ fn taken(shape: &Shape) -> String {
         Shape::Number => "a number, not negative and within its range".to_owned(),
         Shape::Flag => "true or false".to_owned(),
         Shape::Choice(words) => format!("one of {}", words.join(", ")),
-        Shape::Unknown => "something else".to_owned(),
+        Shape::Unknown => "any value".to_owned(),
     }
 }
 
@@ -276,8 +297,17 @@ fn culprit(table: &DeTable<'_>, at: &Range<usize>) -> Option<Vec<String>> {
 fn collect(table: &DeTable<'_>, path: &[String], entries: &mut Vec<Entry>) {
     for (key, value) in table {
         let below = [path, &[key.get_ref().to_string()]].concat();
-        if let DeValue::Table(table) = value.get_ref() {
-            collect(table, &below, entries);
+        match value.get_ref() {
+            DeValue::Table(table) => collect(table, &below, entries),
+            DeValue::Array(items) => {
+                for (place, item) in items.iter().enumerate() {
+                    let Some(table) = item.get_ref().as_table() else { continue };
+                    let within = [below.as_slice(), &[place.to_string()]].concat();
+                    collect(table, &within, entries);
+                    entries.push((within, item.span(), item.span()));
+                }
+            }
+            _ => {}
         }
         entries.push((below, key.span(), value.span()));
     }
@@ -292,15 +322,28 @@ fn find(table: &DeTable<'_>, path: &[&str]) -> Option<Range<usize>> {
 }
 
 fn remove(table: &mut DeTable<'_>, path: &[String]) {
-    match path {
-        [] => {}
-        [name] => drop(table.remove(name.as_str())),
-        [name, rest @ ..] => {
-            if let Some(DeValue::Table(table)) = table.get_mut(name.as_str()).map(Spanned::get_mut)
-            {
-                remove(table, rest);
-            }
-        }
+    let Some((name, rest)) = path.split_first() else { return };
+    if rest.is_empty() {
+        table.remove(name.as_str());
+        return;
+    }
+    match table.get_mut(name.as_str()).map(Spanned::get_mut) {
+        Some(DeValue::Table(table)) => remove(table, rest),
+        Some(DeValue::Array(items)) => remove_from(items, rest),
+        _ => {}
+    }
+}
+
+fn remove_from(items: &mut DeArray<'_>, path: &[String]) {
+    let Some((place, rest)) = path.split_first() else { return };
+    let place = place.parse::<usize>().ok();
+    if rest.is_empty() {
+        let left = items.iter().enumerate().filter(|(number, _)| Some(*number) != place);
+        *items = left.map(|(_, item)| item.clone()).collect();
+    } else if let Some(item) = place.and_then(|place| items.get_mut(place))
+        && let DeValue::Table(table) = item.get_mut()
+    {
+        remove(table, rest);
     }
 }
 
@@ -308,7 +351,7 @@ fn remove(table: &mut DeTable<'_>, path: &[String]) {
 fn at_path<'a, S: AsRef<str>>(shape: &'a Shape, path: &[S]) -> Option<&'a Shape> {
     path.iter().try_fold(shape, |shape, name| match shape {
         Shape::Table(fields) => fields.get(name.as_ref()),
-        Shape::Named(shape) => Some(&**shape),
+        Shape::Named(shape) | Shape::List(shape) => Some(&**shape),
         _ => None,
     })
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::problems::Problems;
 use super::{
     AdminSettings, AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings,
-    LogSettings, ServerSettings, Sources, StoreSettings, TlsSettings, secret_file,
+    LogSettings, ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings, secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -36,16 +36,18 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Which web pages may call
     pub cors: Cors,
+    /// How long what is granted holds, and whom else to believe
+    pub auth: AuthSettings,
+    /// Apps and systems that may ask for tokens, besides those added by a command
+    pub clients: Vec<ClientSettings>,
     /// The log
     pub log: LogSettings,
+    /// Where traces go
+    pub traces: TraceSettings,
     /// The platforms that records come from, by name
     pub sources: Sources,
     /// What happens to an answer whose audit event cannot be written
     pub audit: AuditMode,
-    /// The authorization server
-    pub auth: AuthSettings,
-    /// The apps and systems that may ask for tokens, beside those that are added by a command
-    pub clients: Vec<ClientSettings>,
 }
 
 impl Default for Settings {
@@ -60,11 +62,12 @@ impl Default for Settings {
             cache: CacheSettings::default(),
             limits: LimitSettings::default(),
             cors: Cors::default(),
-            log: LogSettings::default(),
-            sources: Sources::default(),
-            audit: AuditMode::default(),
             auth: AuthSettings::default(),
             clients: Vec::new(),
+            log: LogSettings::default(),
+            traces: TraceSettings::default(),
+            sources: Sources::default(),
+            audit: AuditMode::default(),
         }
     }
 }
@@ -107,6 +110,7 @@ impl Settings {
         if self.limits.window_s == 0 {
             problems.add("limits.window_s", "give a number of seconds, 1 or more");
         }
+        self.traces.check(&mut problems);
         for (key, checked) in [("store", self.store.check()), ("cors.origins", self.cors.check())] {
             if let Err(Error::Setup(hint)) = checked {
                 problems.add(key, hint);

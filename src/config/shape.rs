@@ -30,7 +30,7 @@ pub enum Shape {
     Flag,
     /// One of some words.
     Choice(&'static [&'static str]),
-    /// Nothing that settings can hold.
+    /// Anything.
     #[default]
     Unknown,
 }
@@ -42,7 +42,8 @@ impl Shape {
         T::deserialize(Probe(&mut shape)).ok().map(|_| shape)
     }
 
-    /// The paths of every key that is no table, with `*` for a name of the operator's choice.
+    /// The paths of every key that is no table, with `*` for a name of the operator's choice and for
+    /// a place in an array.
     pub fn keys(&self) -> Vec<(String, &Self)> {
         let mut keys = Vec::new();
         self.collect("", &mut keys);
@@ -61,6 +62,9 @@ impl Shape {
                 }
             }
             Self::Named(shape) => shape.collect(&below("*"), keys),
+            Self::List(item) if matches!(**item, Self::Table(_)) => {
+                item.collect(&below("*"), keys);
+            }
             leaf => keys.push((path.to_owned(), leaf)),
         }
     }
@@ -161,8 +165,9 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor.visit_enum(first)
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Unfit> {
-        Err(Unfit)
+    /// What takes anything takes nothing too, and stays of an unknown shape.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
+        visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {

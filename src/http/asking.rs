@@ -26,6 +26,18 @@ impl State {
         size: Size,
         question: impl FnOnce(&dyn Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let asked = self.asked(size, question);
+        match &self.traces {
+            Some(traces) => traces.within("store", asked).await,
+            None => asked.await,
+        }
+    }
+
+    async fn asked<T: Send + 'static>(
+        &self,
+        size: Size,
+        question: impl FnOnce(&dyn Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         if size == Size::Point && self.store.is_embedded() {
             return question(&*self.store);
         }

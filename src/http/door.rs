@@ -65,6 +65,13 @@ impl Door {
         Ok(place)
     }
 
+    /// What a request says about the trace that it belongs to, if a proxy says it.
+    pub(super) fn trace_parent<'a>(&self, request: &'a ServiceRequest) -> Option<&'a str> {
+        let peer = request.peer_addr()?.ip();
+        let field = request.headers().get("traceparent").filter(|_| self.proxies.contains(peer));
+        field.and_then(|field| field.to_str().ok())
+    }
+
     /// The address of the caller: that of the connection, or the one that the proxies name.
     pub(super) fn caller(&self, request: &ServiceRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip();

@@ -16,9 +16,10 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
 use super::routes::{self, Access};
-use super::{Refusal, State, compress, cors, limit, push, witness};
+use super::{Refusal, State, compress, cors, limit, meter, push, witness};
 use crate::error::Error;
 use crate::policy::Principal;
+use crate::telemetry::Answered;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,6 +43,10 @@ pub async fn gate(
     let id = request_id();
     let state = request.app_data::<web::Data<State>>().cloned();
     let _open = state.as_ref().map(|state| state.meter.began());
+    let traced = state.as_ref().and_then(|state| {
+        let traces = state.traces.as_ref()?;
+        Some(traces.begin(state.door.trace_parent(&request)))
+    });
     let (_place, admitted) = match state.as_ref().map(|state| state.door.enter(&request)) {
         Some(Ok(place)) => (Some(place), admit(&mut request).await),
         Some(Err(refusal)) => (None, Err(refusal)),
@@ -49,7 +54,14 @@ pub async fn gate(
     };
     let (admitted, verdict) = limit::count(&request, admitted).await;
     let response = match admitted {
-        Ok(None) => next.call(request).await?.map_into_boxed_body(),
+        Ok(None) => {
+            let answered = next.call(request);
+            let answered = match &traced {
+                Some(traced) => traced.around(answered).await,
+                None => answered.await,
+            };
+            answered?.map_into_boxed_body()
+        }
         Ok(Some(answer)) => request.into_response(answer),
         Err(refusal) => request.error_response(refusal),
     };
@@ -71,7 +83,12 @@ pub async fn gate(
     if let Some(state) = state {
         let (request, took) = (response.request(), began.elapsed());
         let route = request.match_pattern();
-        state.meter.answered(route.as_deref(), request.method(), response.status(), took);
+        let (route, status) = (route.as_deref(), response.status());
+        state.meter.answered(route, request.method(), status, took);
+        if let Some(traced) = traced {
+            let (method, status) = (meter::named(request.method()), status.as_u16());
+            traced.end(&Answered { route, method, status, request_id: &id });
+        }
     }
     log(&response, &id, began);
     Ok(response)

@@ -39,8 +39,8 @@ fn lines(sample: &str) -> Vec<Line> {
     let (mut found, mut table, mut said) = (Vec::new(), String::new(), String::new());
     for (number, line) in sample.lines().enumerate() {
         let text = bare(line);
-        if let Some(name) = text.strip_prefix('[') {
-            name.trim_end_matches(']').clone_into(&mut table);
+        if text.starts_with('[') {
+            text.trim_matches(['[', ']']).clone_into(&mut table);
             said.clear();
         } else if text.starts_with('#') {
             said.push_str(text);
@@ -58,14 +58,18 @@ fn lines(sample: &str) -> Vec<Line> {
 
 /// The sample with these lines in force, and the tables around them.
 fn with(sample: &str, chosen: &dyn Fn(usize) -> bool) -> String {
-    let lines = lines(sample);
-    let chosen = lines.iter().filter(|line| chosen(line.number));
-    let text = chosen.map(|line| {
-        let source = bare(sample.lines().nth(line.number).unwrap());
-        let path = if line.table.is_empty() { String::new() } else { format!("{}.", line.table) };
-        path + source + "\n"
-    });
-    text.collect()
+    let (mut text, mut table) = (Vec::new(), String::new());
+    for line in lines(sample).iter().filter(|line| chosen(line.number)) {
+        if line.table != table {
+            table.clone_from(&line.table);
+            let header = [format!("[{table}]"), format!("[[{table}]]")];
+            text.extend(
+                header.into_iter().filter(|header| sample.lines().any(|l| bare(l) == *header)),
+            );
+        }
+        text.push(bare(sample.lines().nth(line.number).unwrap()).to_owned());
+    }
+    text.join("\n")
 }
 
 fn read(text: &str) -> String {
@@ -84,6 +88,7 @@ fn the_sample_has_exactly_the_keys_that_are_known() {
         .map(|line| match line.table.as_str() {
             "" => line.key.clone(),
             "limits.clients" => "limits.clients.*".to_owned(),
+            table @ ("auth.issuers" | "clients") => format!("{table}.*.{}", line.key),
             table => format!("{}.{}", table.replace("sources.example", "sources.*"), line.key),
         })
         .collect();
@@ -103,8 +108,9 @@ fn the_sample_says_what_holds_without_a_line() {
         let with =
             read(&with(&sample, &|number| examples.contains(&number) || number == line.number));
         assert_eq!(with, without, "line {}: {} has another default", line.number + 1, line.key);
-        let required = matches!(line.table.as_str(), "tls" | "cache.redis")
-            || line.table.starts_with("sources");
+        let required =
+            matches!(line.table.as_str(), "tls" | "cache.redis" | "auth.issuers" | "clients")
+                || line.table.starts_with("sources");
         if line.is_example && !required {
             let alone = read(&self::with(&sample, &|number| number == line.number));
             assert_ne!(alone, read(""), "line {}: {} has a default", line.number + 1, line.key);
@@ -164,6 +170,13 @@ red = 1
 
 [log]
 format = 's3cret'
+
+[[clients]]
+id = 'a'
+tenant = 'hv'
+name = 'A'
+auth = 's3cret'
+scope = 'x'
 ";
     let (_folder, given) = file(text);
     let told = told(&given);
@@ -179,6 +192,8 @@ format = 's3cret'
         "throughline.toml:16: sources.b.pull.every_s takes a number, not negative and within its range",
         "throughline.toml:18: unknown key `colours`: docs/throughline.toml has them all",
         "throughline.toml:22: log.format takes one of text, json",
+        "throughline.toml:28: clients.0.auth takes one of public, symmetric, asymmetric",
+        "throughline.toml:29: unknown key `clients.scope`: did you mean `clients.*.scopes`?",
     ];
     assert_eq!(told, expected);
     assert!(!told.concat().contains("s3cret"));
@@ -195,6 +210,10 @@ max_requests = 0
 [store]
 url = 'postgres://u:s3cret@h/d'
 url_file = '/nowhere'
+
+[traces]
+endpoint = 'collector'
+sampled = 2.0
 ";
     let (_folder, given) = file(text);
     let told = told(&given);
@@ -203,11 +222,13 @@ url_file = '/nowhere'
         (2, "server.listen"),
         (4, "server.max_requests"),
         (8, "store.url_file"),
+        (11, "traces.endpoint"),
+        (12, "traces.sampled"),
     ] {
         let start = format!("throughline.toml:{line}: {key}: ");
         assert!(told.iter().any(|one| one.starts_with(&start)), "{start} in {told:#?}");
     }
-    assert_eq!(told.len(), 4);
+    assert_eq!(told.len(), 6);
     assert!(!told.concat().contains("s3cret"));
 }
 

@@ -1,5 +1,6 @@
 //! What several features' tests need: servers started for one test.
 
+pub(crate) mod collector;
 pub(crate) mod demo;
 pub(crate) mod desk;
 pub(crate) mod mutate;
