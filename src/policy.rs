@@ -7,11 +7,13 @@ mod access;
 pub mod accounting;
 mod actor;
 mod apart;
+mod class;
 mod conflict;
 mod decide;
 mod decision;
 mod directive;
 mod emergency;
+mod grantee;
 mod item;
 mod label;
 mod law;
@@ -36,6 +38,7 @@ pub use directive::{
     Signer, State,
 };
 pub use emergency::Emergency;
+pub use grantee::Grantee;
 pub use item::{Ground, Item, NoteClass, Status, Withheld};
 pub use label::{Confidentiality, Labels, Sensitivity};
 pub use law::{Jurisdiction, Law, Parents};

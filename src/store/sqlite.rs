@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file in WAL mode, one writer, and readers that never wait for it.
 
+mod allowed;
 mod connection;
 mod feeds;
 mod isolated;

@@ -13,7 +13,7 @@ use throughline::fhir::search::{
 use throughline::policy::{Action, Permit, Principal};
 use throughline::store::{
     Accepted, Delivery, Durability, Feed, Lease, NewResource, Page, Quarantined, SqliteStore,
-    Store, StoredResource,
+    Store, StoredResource, Guard,
 };
 use throughline::{Error, Result};
 
@@ -99,6 +99,7 @@ fn encounter(id: &str, version_id: &str, updated: i64) -> NewResource {
             IndexRow::Reference { param: number("patient"), target: "Patient/amara".into() },
             token("status", "http://hl7.org/fhir/encounter-status", "finished"),
         ],
+        guard: Guard::default(),
     }
 }
 

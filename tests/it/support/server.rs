@@ -17,7 +17,7 @@ use throughline::clock::SystemClock;
 use throughline::config::{CacheSettings, Cors, LimitSettings, Sources};
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
-use throughline::store::{NewResource, StoredResource};
+use throughline::store::{Guard, NewResource, StoredResource};
 use tokio::sync::oneshot;
 
 /// The tenant of the test data.
@@ -208,7 +208,7 @@ fn new_resource(resource: &Value) -> NewResource {
         resource_type,
         body: body.into(),
     };
-    NewResource { resource, patient, index }
+    NewResource { resource, patient, index, guard: Guard::default() }
 }
 
 impl Drop for Server {
