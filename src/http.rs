@@ -5,6 +5,7 @@
 
 mod answer;
 mod asking;
+pub mod authorize;
 mod batch;
 mod binary;
 mod body;
@@ -13,12 +14,14 @@ mod compress;
 mod conditions;
 mod cors;
 mod cursor;
+mod discovery;
 mod everything;
 mod gate;
 mod history;
 mod limit;
 mod metadata;
 mod negotiate;
+mod oauth;
 mod pages;
 mod parameters;
 mod path;
@@ -39,7 +42,7 @@ use actix_web::web::{self, Bytes};
 use arc_swap::ArcSwap;
 
 use self::cursor::Cursors;
-use crate::auth::{Keys, Tokens};
+use crate::auth::Keys;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
 use crate::config::Cors;
@@ -49,8 +52,10 @@ use crate::exchange::push::Pushes;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
+use crate::smart::{AUTHORIZE, Authority, INTROSPECT, REVOKE, Site, TOKEN};
 use crate::store::Store;
 
+pub use self::authorize::CONSENT;
 pub use self::gate::gate;
 pub use self::refusal::Refusal;
 
@@ -62,7 +67,7 @@ pub struct State {
     store: Arc<dyn Store>,
     cache: ReadThrough,
     limits: Option<Arc<Limits>>,
-    tokens: Arc<Tokens>,
+    authority: Arc<Authority>,
     rules: Arc<ArcSwap<Rules>>,
     pushes: Arc<Pushes>,
     cursors: Cursors,
@@ -70,6 +75,8 @@ pub struct State {
     metadata: Bytes,
     elements: Elements,
     cors: Cors,
+    /// The same where any page may call.
+    open: Cors,
 }
 
 /// What the handlers need from the rest of the product.
@@ -81,7 +88,7 @@ pub struct Ports {
     /// How much they may ask for, where that is limited.
     pub limits: Option<Arc<Limits>>,
     /// Who may call.
-    pub tokens: Arc<Tokens>,
+    pub authority: Arc<Authority>,
     /// The maps that made the resources; part of the cache's keys.
     pub rules: Arc<ArcSwap<Rules>>,
     /// Which web pages may call.
@@ -96,18 +103,28 @@ impl State {
         let since = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let instance = routes::interactions(routes::Level::Instance);
         let searched = routes::interactions(routes::Level::Type);
+        let site = Site::new(&base);
+        let oauth = [
+            ("authorize", AUTHORIZE),
+            ("token", TOKEN),
+            ("introspect", INTROSPECT),
+            ("revoke", REVOKE),
+        ]
+        .map(|(name, path)| (name, site.url(path)));
         let server = capability::Server {
             base: &base,
             since: &since,
             instance: &instance,
             searched: &searched,
+            cors: !ports.cors.origins.is_empty(),
+            oauth: &oauth,
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
             limits: ports.limits,
-            tokens: ports.tokens,
+            authority: ports.authority,
             rules: ports.rules,
             pushes: ports.pushes,
             cursors: Cursors::new(keys.cursor_key())?,
@@ -115,6 +132,7 @@ impl State {
             metadata,
             elements: Elements::new(),
             cors: ports.cors,
+            open: Cors { origins: vec!["*".to_owned()] },
         })
     }
 }

@@ -8,6 +8,7 @@ pub mod accounting;
 mod actor;
 mod apart;
 mod class;
+mod clause;
 mod conflict;
 mod decide;
 mod decision;
@@ -19,8 +20,10 @@ mod label;
 mod law;
 mod patient;
 mod permit;
+mod principal;
 mod purpose;
 pub mod rule;
+mod scope;
 mod staff;
 #[cfg(test)]
 mod tests;
@@ -31,6 +34,7 @@ pub use actor::{
     Actor, Authority, AuthorityKind, Powers, Proxy, Recipient, Restriction, RestrictionKind, Role,
     Staff, Standing, Term,
 };
+pub use clause::{Clause, OUTSIDE, Reach};
 pub use decide::{Means, Question, Regime, decide};
 pub use decision::{Decision, Obligations};
 pub use directive::{
@@ -38,11 +42,13 @@ pub use directive::{
     Signer, State,
 };
 pub use emergency::Emergency;
-pub use grantee::Grantee;
+pub use grantee::{Grantee, Under};
 pub use item::{Ground, Item, NoteClass, Status, Withheld};
 pub use label::{Confidentiality, Labels, Sensitivity};
 pub use law::{Jurisdiction, Law, Parents};
 pub use patient::{Born, Majority, Patient};
-pub use permit::{Action, Permit, Principal};
+pub use permit::{Action, Permit};
+pub use principal::{FhirUser, Principal, UserType};
 pub use purpose::Purpose;
 pub use rule::Rule;
+pub use scope::{Form as ScopeForm, Level, Plain, ResourceScope, Rights, Scope, Scopes};

@@ -19,8 +19,7 @@ impl Item {
         let labels = &self.labels;
         let mut codes = vec![labels.level.as_str()];
         codes.extend(labels.sensitivities.iter().map(|one| one.as_str()));
-        let special =
-            [labels.part2, labels.under_review, labels.machine_drafted, labels.unknown];
+        let special = [labels.part2, labels.under_review, labels.machine_drafted, labels.unknown];
         codes.extend(SPECIAL.iter().zip(special).filter_map(|(code, on)| on.then_some(*code)));
         let withheld = self.withheld.map_or_else(String::new, |withheld| {
             let until = withheld.until.map(|until| format!("@{}", until.as_microsecond()));

@@ -1,5 +1,8 @@
 //! Who has been allowed something, and what for, as the rows name them.
 
+use jiff::Timestamp;
+
+use super::principal::{FhirUser, UserType};
 use super::purpose::Purpose;
 use crate::domain::FhirId;
 
@@ -38,5 +41,34 @@ impl Grantee {
     /// What for.
     pub fn purpose(&self) -> Purpose {
         self.purpose
+    }
+}
+
+/// Under which grants somebody looks at records; the practice itself looks under none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Under {
+    /// Whose grants.
+    pub grantee: String,
+    /// The only patient whom they may be about, if there is one.
+    pub patient: Option<FhirId>,
+    /// When; nothing is granted at no time.
+    pub at: Option<Timestamp>,
+}
+
+impl Under {
+    /// Under which grants a person looks; staff of the practice under none.
+    pub fn of_person(user: &FhirUser) -> Option<Self> {
+        let (grantee, patient) = match user.kind {
+            UserType::Practitioner => return None,
+            UserType::Patient => (Grantee::of_patient(), Some(user.id.clone())),
+            UserType::RelatedPerson => (Grantee::of_proxy(&user.id), None),
+        };
+        Some(Self { grantee: grantee.name, patient, at: None })
+    }
+
+    /// Under which grants a client looks by itself; without a purpose it is granted nothing.
+    pub fn of_client(client_id: &str, purpose: Option<Purpose>) -> Self {
+        let grantee = purpose.map(|purpose| Grantee::of_recipient(client_id, purpose).name);
+        Self { grantee: grantee.unwrap_or_default(), patient: None, at: None }
     }
 }

@@ -5,6 +5,7 @@
 //! result it starts. The condition that a page is read along is the one with the fewest matches,
 //! found by counting a few; the others are tested on each candidate.
 
+mod allowed;
 mod condition;
 mod everything;
 mod include;
@@ -12,6 +13,7 @@ mod operand;
 mod page;
 mod path;
 mod sort;
+mod visible;
 
 use crate::error::Result;
 use crate::fhir::search::SortValue;
@@ -19,6 +21,7 @@ use crate::store::StoredResource;
 
 pub(super) use self::everything::everything;
 pub(super) use self::page::page;
+pub(super) use self::visible::{admitted, current};
 
 /// What differs between the databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("app", 8),
     ("http", 7),
     ("exchange", 6),
+    ("smart", 6),
     ("audit", 5),
     ("limits", 5),
     ("store", 4),

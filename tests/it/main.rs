@@ -6,10 +6,12 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod auth_refusals;
 mod cache;
 mod cases;
 mod changes;
 mod clients;
+mod consents;
 mod crash;
 mod demo;
 mod errors;
@@ -45,6 +47,12 @@ mod redis_topology;
 mod replicas;
 mod routes;
 mod sentinel;
+mod smart_authorize;
+mod smart_clients;
+mod smart_keys;
+mod smart_scopes;
+mod smart_token;
 mod store;
+mod store_authority;
 mod store_search;
 mod support;

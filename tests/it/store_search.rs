@@ -9,7 +9,9 @@ use throughline::fhir::search::param::search_type;
 use throughline::fhir::search::parse::{self, Setting};
 use throughline::fhir::search::{Query, index};
 use throughline::policy::{Action, Permit, Principal};
-use throughline::store::{Everything, Guard, NewResource, Page, SqliteStore, Store, StoredResource};
+use throughline::store::{
+    Everything, Guard, NewResource, Page, SqliteStore, Store, StoredResource,
+};
 
 use crate::support::postgres;
 
@@ -87,11 +89,7 @@ fn put(store: &dyn Store, tenant: &str, resource: &Value, number: usize) {
 }
 
 fn permit(action: Action, resource_type: &'static str, scopes: &[&str]) -> Permit {
-    let principal = Principal {
-        tenant: "hv".parse().unwrap(),
-        subject: "test".into(),
-        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-    };
+    let principal = Principal::new("hv".parse().unwrap(), "test", &scopes.join(" "));
     Permit::decide(&Arc::new(principal), action, resource_type).unwrap()
 }
 

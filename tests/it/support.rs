@@ -7,3 +7,5 @@ pub(crate) mod postgres;
 pub(crate) mod readers;
 pub(crate) mod redis;
 pub(crate) mod server;
+pub(crate) mod signer;
+pub(crate) mod smart;

@@ -79,8 +79,7 @@ fn example(app: &App) -> anyhow::Result<String> {
     use crate::fhir::search::Query;
     use crate::policy::{Action, Permit, Principal};
     let tenant = DEMO_TENANT.parse().map_err(|()| anyhow::anyhow!("the demo has no tenant"))?;
-    let scopes = vec!["system/*.s".into()];
-    let principal = Arc::new(Principal { tenant, subject: "demo".into(), scopes });
+    let principal = Arc::new(Principal::new(tenant, "demo", "system/*.s"));
     for resource_type in ["Encounter", "Organization"] {
         let permit = Permit::decide(&principal, Action::Search, resource_type)?;
         let page = app.store().search(&permit, &Query { count: 1, ..Query::default() })?;

@@ -13,7 +13,8 @@ pub(super) fn note_classes(
     tenant: &TenantId,
     classes: &BTreeSet<(FhirId, String)>,
 ) -> rusqlite::Result<BTreeSet<FhirId>> {
-    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO class VALUES (?1, ?2, ?3)")?;
+    let mut insert =
+        connection.prepare_cached("INSERT OR IGNORE INTO class VALUES (?1, ?2, ?3)")?;
     let mut new = BTreeSet::new();
     for (patient, class) in classes {
         if insert.execute([tenant.as_str(), patient.as_str(), class])? > 0 {
@@ -30,7 +31,9 @@ pub(super) fn classes(
     patient: &FhirId,
 ) -> rusqlite::Result<Vec<String>> {
     connection
-        .prepare_cached("SELECT class FROM class WHERE tenant = ?1 AND patient = ?2 ORDER BY class")?
+        .prepare_cached(
+            "SELECT class FROM class WHERE tenant = ?1 AND patient = ?2 ORDER BY class",
+        )?
         .query_map([tenant.as_str(), patient.as_str()], |row| row.get(0))?
         .collect()
 }

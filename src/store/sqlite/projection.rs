@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::fhir::search::IndexRow;
-use crate::store::{Guard, NewResource};
 use crate::store::record::Key;
+use crate::store::{Guard, NewResource};
 
 /// The tables of the search index.
 const INDEX: [&str; 6] = [

@@ -34,6 +34,12 @@ const MIGRATIONS: &[Migration] = &[
         loses: None,
     },
     Migration {
+        number: 5,
+        name: "authorization",
+        sql: include_str!("migrations/0005_authorization.sql"),
+        loses: None,
+    },
+    Migration {
         number: 6,
         name: "allowed",
         sql: include_str!("migrations/0006_allowed.sql"),

@@ -205,7 +205,8 @@ fn labels(scope: &Value, name: &str) -> (LabelSet, bool) {
     for word in words(scope, name) {
         if let Ok(level) = word.parse::<Confidentiality>() {
             let lower = name == "exclude_labels";
-            let pick = |known: Confidentiality| if lower { known.min(level) } else { known.max(level) };
+            let pick =
+                |known: Confidentiality| if lower { known.min(level) } else { known.max(level) };
             set.level = Some(set.level.map_or(level, pick));
         } else if let Ok(sensitivity) = word.parse::<Sensitivity>() {
             set.sensitivities.insert(sensitivity);

@@ -23,8 +23,7 @@ pub(crate) fn guard(record: &Record, labels: &[Coding], zone: &TimeZone) -> Guar
     }
     let visibility = data.get("visibility").unwrap_or(&Value::Null);
     item.withheld = withheld(visibility, zone);
-    item.withheld_from_proxies =
-        text(visibility, "proxies").is_some_and(|word| word != "inherit");
+    item.withheld_from_proxies = text(visibility, "proxies").is_some_and(|word| word != "inherit");
     item.of_record = data.get("clinical").and_then(Value::as_bool) != Some(false);
     item.redacted = has_others(data);
     item.for_emergencies = record.kind == Kind::Diagnosis
@@ -43,9 +42,7 @@ fn status(record: &Record) -> Status {
         (Op::Void | Op::Merge, ..)
         | (_, Kind::SessionNote | Kind::Message, Some("retracted"))
         | (_, Kind::Appointment, Some("entered_in_error")) => Status::Void,
-        (_, Kind::SessionNote, Some("signed" | "locked" | "amended" | "addendum")) => {
-            Status::Final
-        }
+        (_, Kind::SessionNote, Some("signed" | "locked" | "amended" | "addendum")) => Status::Final,
         (_, Kind::SessionNote, Some("draft" | "cosign_pending"))
         | (_, Kind::Message, Some("draft" | "queued" | "scheduled" | "failed"))
         | (_, Kind::TreatmentPlan, Some("draft")) => Status::Draft,

@@ -62,10 +62,8 @@ pub(super) fn put(
     rows: &[Allowed],
 ) -> Tried<()> {
     let (tenant, patient) = (tenant.as_str(), patient.as_str());
-    session.execute(
-        "DELETE FROM allowed WHERE tenant = $1 AND patient = $2",
-        &[&tenant, &patient],
-    )?;
+    session
+        .execute("DELETE FROM allowed WHERE tenant = $1 AND patient = $2", &[&tenant, &patient])?;
     if rows.is_empty() {
         return Ok(());
     }

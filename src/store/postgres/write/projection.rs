@@ -9,11 +9,11 @@ use tokio_postgres::types::Type;
 use super::marks;
 use super::memory::Name;
 use super::numbers::Numbers;
-use crate::store::{Guard, NewResource};
 use crate::store::postgres::fault::Tried;
 use crate::store::postgres::index::{self, Entry};
 use crate::store::postgres::row::get;
 use crate::store::postgres::session::{Param, Session};
+use crate::store::{Guard, NewResource};
 
 /// What was made from records and is not written yet.
 #[derive(Default)]
@@ -332,7 +332,13 @@ impl<'a> New<'a> {
             id: resource.id.as_str(),
             rows: index,
         };
-        Self { entry, version_id: &resource.version_id, origin: [kind, id], body: &resource.body, guard }
+        Self {
+            entry,
+            version_id: &resource.version_id,
+            origin: [kind, id],
+            body: &resource.body,
+            guard,
+        }
     }
 }
 
