@@ -13,6 +13,7 @@ mod operand;
 mod page;
 mod path;
 mod sort;
+mod trim;
 mod visible;
 
 use crate::error::Result;

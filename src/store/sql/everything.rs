@@ -5,6 +5,7 @@
 //! outside, by type and id. A cursor of the second part has no instant.
 
 use super::page::cursor;
+use super::trim::trim;
 use super::visible::visible;
 use super::{COLUMNS, Found, Snapshot, Sql};
 use crate::error::Result;
@@ -30,7 +31,8 @@ pub(in crate::store) fn everything(
     let more = matches.len() > scope.count;
     matches.truncate(scope.count);
     let next = matches.last().filter(|_| more).map(cursor);
-    let matches = matches.into_iter().map(|found| found.resource).collect();
+    let mut matches: Vec<_> = matches.into_iter().map(|found| found.resource).collect();
+    trim(snapshot, permit, matches.iter_mut())?;
     Ok(Page { matches, included: Vec::new(), next, total: None })
 }
 

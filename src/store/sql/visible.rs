@@ -4,6 +4,7 @@
 //! has these tests, so that what is withheld is not there.
 
 use super::operand::NEVER;
+use super::trim::trim;
 use super::{Snapshot, Sql};
 use super::{allowed, condition};
 use crate::domain::FhirId;
@@ -121,7 +122,10 @@ pub(in crate::store) fn current(
     }
     let conditions = sql.conditions();
     let text = format!("SELECT {} FROM resource r WHERE {conditions}", super::COLUMNS);
-    Ok(snapshot.found(&sql.finish(text))?.pop().map(|found| found.resource))
+    let found = snapshot.found(&sql.finish(text))?.pop();
+    let mut resource = found.map(|found| found.resource);
+    trim(snapshot, permit, resource.iter_mut())?;
+    Ok(resource)
 }
 
 /// The versions among these that the caller, who may see the current one, may see.
@@ -132,6 +136,13 @@ pub(in crate::store) fn admitted(
 ) -> Result<Vec<StoredResource>> {
     let mut admitted = Vec::with_capacity(versions.len());
     for version in versions {
+        if permit.under().is_some() {
+            // An earlier version may hold what has been withheld since.
+            if version.version_id == current.version_id {
+                admitted.push(current.clone());
+            }
+            continue;
+        }
         if permit.admits(&version.id, &current.body, &version.body)? {
             admitted.push(version);
         }
