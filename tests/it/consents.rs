@@ -175,7 +175,7 @@ impl Server {
         self.app.tokens().issue(&principal, Duration::from_mins(5), None).unwrap().0
     }
 
-    async fn ask(&self, token: &str, path: &str) -> Answer {
+    async fn asked(&self, token: &str, path: &str) -> Answer {
         self.send(self.request(Method::GET, path).bearer_auth(token)).await
     }
 
@@ -183,7 +183,7 @@ impl Server {
     async fn found(&self, token: &str) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();
         for name in param::served().filter(|name| param::search_type(name).is_some()) {
-            let answer = self.ask(token, &format!("{name}?_count=1000")).await;
+            let answer = self.asked(token, &format!("{name}?_count=1000")).await;
             for entry in answer.json()["entry"].as_array().into_iter().flatten() {
                 let resource = &entry["resource"];
                 let id = resource["id"].as_str().unwrap();
@@ -226,12 +226,12 @@ async fn a_revocation_holds_for_the_next_request() {
     let token = server.of_ehr();
     let found = server.found(&token).await;
     let condition = found.keys().find(|key| key.starts_with("Condition/")).unwrap().clone();
-    assert_eq!(server.ask(&token, &condition).await.status, 200);
+    assert_eq!(server.asked(&token, &condition).await.status, 200);
     let mut revoked = release("cl_1", "con_1", 2, &["diagnosis"]);
     revoked["data"]["status"] = json!("revoked");
     revoked["data"]["revocations"] = json!([{"at": "2026-03-01T00:00:00Z", "scope": "all"}]);
     take_in(&server, &[revoked]);
-    assert_eq!(server.ask(&token, &condition).await.status, 404);
+    assert_eq!(server.asked(&token, &condition).await.status, 404);
     let left = server.found(&token).await;
     assert_eq!(
         types(&left),
@@ -394,8 +394,8 @@ async fn what_is_withheld_answers_as_what_never_was_by_every_way() {
         let (name, id) = key.split_once('/').unwrap();
         for way in ways(name) {
             let path = |id: &str| way.replace("{type}", name).replace("{id}", id);
-            let answer = server.ask(&token, &path(id)).await;
-            let never = server.ask(&token, &path(NOBODY)).await;
+            let answer = server.asked(&token, &path(id)).await;
+            let never = server.asked(&token, &path(NOBODY)).await;
             assert_eq!(bare(&answer, id), bare(&never, NOBODY), "{way} of {key}");
             checked += 1;
         }
@@ -424,7 +424,7 @@ async fn what_is_withheld_is_counted_nowhere() {
         ("Condition?code:missing=false&_total=accurate", 1),
         ("Patient?birthdate=1980-03-08&_total=accurate", 1),
     ] {
-        let answer = server.ask(&token, path).await;
+        let answer = server.asked(&token, path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         assert_eq!(answer.json()["total"], expected, "{path}");
     }
@@ -441,12 +441,12 @@ async fn no_earlier_version_is_shown_to_a_recipient() {
     changed["version"] = json!(2);
     changed["updated_at"] = json!("2026-11-02T17:03:11.004Z");
     take_in(&server, &[changed]);
-    assert_eq!(server.ask(&token, key).await.status, 200);
-    assert_eq!(server.ask(&token, &format!("{key}/_history/{first}")).await.status, 404);
-    let history = server.ask(&token, &format!("{key}/_history")).await.json();
+    assert_eq!(server.asked(&token, key).await.status, 200);
+    assert_eq!(server.asked(&token, &format!("{key}/_history/{first}")).await.status, 404);
+    let history = server.asked(&token, &format!("{key}/_history")).await.json();
     assert_eq!(history["entry"].as_array().unwrap().len(), 1);
     let own = server.of_practice();
-    assert_eq!(server.ask(&own, &format!("{key}/_history/{first}")).await.status, 200);
+    assert_eq!(server.asked(&own, &format!("{key}/_history/{first}")).await.status, 200);
 }
 
 #[test]
