@@ -158,6 +158,15 @@ impl Store for SqliteStore {
         self.readers.take()?.snapshot(|reading| sql::everything(&Reading(reading), permit, scope))
     }
 
+    fn edition(&self, permit: &Permit, scope: &Everything) -> Result<Option<String>> {
+        if permit.under().is_some() {
+            // What is allowed changes with the time, and is not counted.
+            return Ok(None);
+        }
+        let reader = self.readers.take()?;
+        sql::edition(&Reading(reader.connection()?), permit, scope).map(Some)
+    }
+
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
         if !permit.is_open() {
             return Ok(self.visible(permit, id)?.map(Head::from));

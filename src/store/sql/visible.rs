@@ -5,8 +5,8 @@
 
 use super::operand::NEVER;
 use super::trim::trim;
-use super::{allowed, condition};
 use super::{Snapshot, Sql, also};
+use super::{allowed, condition};
 use crate::domain::FhirId;
 use crate::error::Result;
 use crate::fhir::search::index::{MEMBER, SECURITY_CONTEXT};

@@ -35,14 +35,20 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 5,
-        name: "authorization",
-        sql: include_str!("migrations/0005_authorization.sql"),
+        name: "compartment",
+        sql: include_str!("migrations/0005_compartment.sql"),
         loses: None,
     },
     Migration {
         number: 6,
+        name: "authorization",
+        sql: include_str!("migrations/0006_authorization.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 7,
         name: "allowed",
-        sql: include_str!("migrations/0006_allowed.sql"),
+        sql: include_str!("migrations/0007_allowed.sql"),
         loses: None,
     },
 ];
