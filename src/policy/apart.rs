@@ -6,6 +6,7 @@ use super::conflict::InForce;
 use super::decide::{Means, Question, Regime, ids};
 use super::decision::{Decision, Obligations};
 use super::directive::{Directive, Form};
+use super::item::NoteClass;
 use super::purpose::Purpose;
 use super::rule::{self, Rule};
 
@@ -29,6 +30,10 @@ fn psychotherapy(q: &Question<'_>, purpose: Purpose, in_force: &InForce<'_>) -> 
         Actor::Patient { .. } | Actor::Proxy(_) if !by_job => Decision::deny(rule::C1_2),
         _ if !by_job => Decision::deny(rule::P3_PSYCHOTHERAPY),
         Actor::Custodian => Decision::deny(rule::P3_PSYCHOTHERAPY),
+        // Labelled as one, and not kept apart as one: nobody can say what it is.
+        _ if q.item.note != Some(NoteClass::Psychotherapy) => {
+            Decision::deny(rule::P3_PSYCHOTHERAPY)
+        }
         Actor::Patient { verified: true } if purpose == Purpose::PatientRequest => patient(q),
         Actor::Patient { .. } | Actor::Proxy(_) => Decision::deny(rule::C1_2),
         Actor::Staff(member) => match member.role {
