@@ -97,7 +97,9 @@ impl<'a> Projector<'a> {
             let clients: BTreeMap<FhirId, String> = seen.clients.iter().map(named).collect();
             let mut due: BTreeSet<FhirId> =
                 seen.decisive.iter().map(|client| ids.id(Kind::Client, client)).collect();
-            due.extend(write.note_classes(&tenant, &seen.classes)?);
+            if !seen.classes.is_empty() {
+                due.extend(write.note_classes(&tenant, &seen.classes)?);
+            }
             let due: Vec<FhirId> = due.into_iter().filter(|id| clients.contains_key(id)).collect();
             if due.is_empty() {
                 continue;
