@@ -237,7 +237,7 @@ impl Server {
     /// Stores the resources that are made from one record, all in the same version.
     pub(crate) fn store(&self, tenant: &str, record: &str, resources: &[Value]) {
         let tenant: TenantId = tenant.parse().unwrap();
-        let resources = resources.iter().map(new_resource).collect();
+        let resources: Vec<NewResource> = resources.iter().map(new_resource).collect();
         let people: BTreeSet<_> =
             resources.iter().filter_map(|new: &NewResource| new.patient.clone()).collect();
         let mut write = self.app.store().write().unwrap();
