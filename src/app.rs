@@ -2,17 +2,14 @@
 
 mod keys;
 mod reload;
+mod serve;
 mod sources;
 mod storage;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::middleware::from_fn;
-use actix_web::{App as Service, HttpServer, web};
 use arc_swap::ArcSwap;
 use prometheus_client::registry::Registry;
 
@@ -22,7 +19,8 @@ use crate::cache::{
 };
 use crate::clock::Clock;
 use crate::config::{
-    AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, Sources, StoreSettings,
+    AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, ServerSettings, Settings,
+    Sources, StoreSettings, TlsSettings,
 };
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
@@ -30,19 +28,18 @@ use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
-use crate::http::{self, Ports, State};
+use crate::http::{self, RequestMeter};
 use crate::limits::Limits;
 use crate::smart::{Authority, LogWitness, Parts};
 use crate::store::Store;
 
 pub use self::reload::{Goldens, Reload, Watch};
+pub use self::serve::Listeners;
 pub use self::sources::SourceState;
 pub use self::storage::{migrate, open_store};
 
 /// What the store remembers: the hash of the maps by which the records are mapped.
 const MAPPED_BY: &str = "mapped-by";
-/// How long open requests may take once the server is told to stop, in seconds.
-const GRACE_S: u64 = 10;
 
 /// What the composition needs to know.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +62,29 @@ pub struct Config {
     pub auth: AuthSettings,
     /// The clients that nobody has to add by a command.
     pub clients: Vec<ClientSettings>,
+    /// How it serves.
+    pub server: ServerSettings,
+    /// The certificate it shows; without one it serves plain HTTP.
+    pub tls: Option<TlsSettings>,
+}
+
+impl Config {
+    /// What the settings say.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            data: settings.data.clone(),
+            store: settings.store.clone(),
+            mappings: settings.mappings.clone(),
+            cache: settings.cache.clone(),
+            limits: settings.limits.clone(),
+            cors: settings.cors.clone(),
+            sources: settings.sources.clone(),
+            server: settings.server.clone(),
+            tls: settings.tls.clone(),
+            auth: settings.auth.clone(),
+            clients: settings.clients.clone(),
+        }
+    }
 }
 
 /// The product, put together.
@@ -88,6 +108,9 @@ pub struct App {
     sources: Sources,
     ids: IdKey,
     mappings: PathBuf,
+    server: ServerSettings,
+    tls: Option<TlsSettings>,
+    requests: RequestMeter,
 }
 
 impl App {
@@ -149,6 +172,9 @@ impl App {
             authority,
             changes,
             mappings: config.mappings.clone(),
+            server: config.server.clone(),
+            tls: config.tls.clone(),
+            requests: RequestMeter::default(),
         })
     }
 
@@ -202,6 +228,7 @@ impl App {
 
     /// Names what this product counts to a registry.
     pub fn register(&self, registry: &mut Registry) {
+        self.requests.register(registry);
         self.meter.register(registry);
         if let Some(redis) = &self.redis {
             redis.register(registry);
@@ -225,44 +252,5 @@ impl App {
             Arc::new(RedisCache::new(link, &secret, keep, meter.clone())) as Arc<dyn Cache>
         });
         ReadThrough::new(MemoryCache::new(self.cache.memory(), keep), shared, meter.clone())
-    }
-
-    /// Serves until `stop` is done, and then until the open requests are answered.
-    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
-        let base = Self::base(&listener)?;
-        self.authority.open_at(&base);
-        let ports = Ports {
-            store: Arc::clone(&self.store),
-            cache: self.cache(),
-            limits: self.limits.clone(),
-            authority: Arc::clone(&self.authority),
-            rules: Arc::clone(&self.rules),
-            cors: self.cors.clone(),
-            pushes: Arc::clone(&self.pushes),
-        };
-        let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
-        let factory = move || {
-            Service::new().wrap(from_fn(http::gate)).configure(http::configure(state.clone()))
-        };
-        let server = HttpServer::new(factory)
-            .keep_alive(Duration::from_secs(75))
-            .shutdown_timeout(GRACE_S)
-            .disable_signals()
-            .listen(listener)
-            .map_err(Error::internal)?
-            .run();
-        let handle = server.handle();
-        let attending = self.attend();
-        let mut running = pin!(server);
-        let served = tokio::select! {
-            served = &mut running => served,
-            () = stop => {
-                let (served, ()) = tokio::join!(running, handle.stop(true));
-                served
-            }
-        };
-        drop(attending);
-        self.retire()?;
-        served.map_err(Error::internal)
     }
 }

@@ -31,7 +31,7 @@ const LAYERS: &[(&str, u8)] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/"]),
     ("redis::", &["cache.rs", "cache/redis.rs", "cache/redis/", "limits/shared.rs"]),
-    ("actix_web", &["http.rs", "http/", "app.rs"]),
+    ("actix_web", &["http.rs", "http/", "app/serve.rs"]),
     ("fhir_codec", &["fhir.rs", "fhir/"]),
     ("fhir_sdk", &["fhir.rs", "fhir/"]),
     ("fml_model", &["mapping.rs", "mapping/"]),

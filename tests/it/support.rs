@@ -7,6 +7,7 @@ pub(crate) mod platform;
 pub(crate) mod postgres;
 pub(crate) mod readers;
 pub(crate) mod redis;
+pub(crate) mod served;
 pub(crate) mod server;
 pub(crate) mod signer;
 pub(crate) mod smart;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use throughline::auth::SecretHash;
 use throughline::config::ClientSettings;
 use throughline::policy::Scopes;
-use throughline::smart::{Approval, Begun, Launch};
+use throughline::smart::{Approval, Authority, Begun, Launch};
 use url::Url;
 
 use super::server::{Answer, Server};
@@ -37,7 +37,8 @@ pub(crate) fn client(id: &str, auth: &str, others: &Value) -> ClientSettings {
         "purpose": "TREAT"
     });
     for (name, value) in others.as_object().unwrap() {
-        settings[name] = value.clone();
+        // A key set is text.
+        settings[name] = if name == "jwks" { json!(value.to_string()) } else { value.clone() };
     }
     serde_json::from_value(settings).unwrap()
 }
@@ -128,11 +129,33 @@ impl Server {
         Begun { id, browser }
     }
 
+    /// Asks the authorization server, on a thread that may block.
+    pub(crate) async fn authority<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Authority) -> T + Send + 'static,
+    ) -> T {
+        let authority = self.app.authority().clone();
+        tokio::task::spawn_blocking(move || question(&authority)).await.unwrap()
+    }
+
+    /// Takes the grants of the person back.
+    pub(crate) async fn revoke(&self) {
+        let revoke = |authority: &Authority| {
+            let tenant = "hv".parse().unwrap();
+            for grant in authority.grants_of(&tenant, "person-1", None).unwrap() {
+                assert!(authority.revoke_grant(&tenant, &grant.id).unwrap());
+            }
+        };
+        self.authority(revoke).await;
+    }
+
     /// Approves a request; answers where the app's browser is sent.
     pub(crate) async fn approve(&self, begun: &Begun, approval: Approval) -> String {
-        let (authority, begun) = (self.app.authority().clone(), begun.clone());
-        let approve = move || authority.approve(&begun.id, &begun.browser, &approval).unwrap();
-        tokio::task::spawn_blocking(approve).await.unwrap()
+        let begun = begun.clone();
+        self.authority(move |authority| {
+            authority.approve(&begun.id, &begun.browser, &approval).unwrap()
+        })
+        .await
     }
 
     /// A code for a client and scopes, from a person who approves all of it.
@@ -175,8 +198,7 @@ impl Server {
 
     /// A launch that the platform makes.
     pub(crate) async fn launch(&self, launch: Launch) -> String {
-        let authority = self.app.authority().clone();
-        tokio::task::spawn_blocking(move || authority.make_launch(&launch).unwrap()).await.unwrap()
+        self.authority(move |authority| authority.make_launch(&launch).unwrap()).await
     }
 }
 
