@@ -1,5 +1,6 @@
 //! What the rules turn on, of a record's resources.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
@@ -32,7 +33,7 @@ pub(crate) fn guard(record: &Record, labels: &[Coding], zone: &TimeZone) -> Guar
     Guard {
         class: item.class(),
         related: related(record),
-        dated: dated.map_or(Guard::UNDATED, |dated| dated.as_microsecond()),
+        dated: dated.map_or(Guard::UNDATED, Timestamp::as_microsecond),
     }
 }
 
