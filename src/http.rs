@@ -6,6 +6,7 @@
 mod admin;
 mod answer;
 mod asking;
+mod audit;
 pub mod authorize;
 mod batch;
 mod binary;
@@ -16,6 +17,7 @@ mod conditions;
 mod content;
 mod cors;
 mod cursor;
+mod disclosure;
 mod discovery;
 mod door;
 mod everything;
@@ -42,6 +44,7 @@ mod shape;
 mod sheet;
 pub mod tls;
 mod weights;
+mod witness;
 
 use std::sync::Arc;
 
@@ -49,6 +52,7 @@ use actix_web::web::{self, Bytes};
 use arc_swap::ArcSwap;
 
 use self::cursor::Cursors;
+use crate::audit::Audit;
 use crate::auth::Keys;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
@@ -81,6 +85,8 @@ pub struct State {
     authority: Arc<Authority>,
     rules: Arc<ArcSwap<Rules>>,
     pushes: Arc<Pushes>,
+    audit: Arc<Audit>,
+    clock: Arc<dyn Clock>,
     cursors: Cursors,
     base: String,
     metadata: Bytes,
@@ -108,6 +114,10 @@ pub struct Ports {
     pub cors: Cors,
     /// Which platforms may push, and where their records go.
     pub pushes: Arc<Pushes>,
+    /// Where it is written down what was done.
+    pub audit: Arc<Audit>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
     /// What is let in at all.
     pub door: Door,
     /// What counts the requests.
@@ -116,8 +126,8 @@ pub struct Ports {
 
 impl State {
     /// The state of a server whose FHIR base is `base`, an absolute URL without a trailing slash.
-    pub fn new(ports: Ports, keys: &Keys, clock: &dyn Clock, base: String) -> Result<Self> {
-        let since = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    pub fn new(ports: Ports, keys: &Keys, base: String) -> Result<Self> {
+        let since = ports.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let instance = routes::interactions(routes::Level::Instance);
         let searched = routes::interactions(routes::Level::Type);
         let site = Site::new(&base);
@@ -144,6 +154,8 @@ impl State {
             authority: ports.authority,
             rules: ports.rules,
             pushes: ports.pushes,
+            audit: ports.audit,
+            clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,
             base,
             metadata,

@@ -17,7 +17,7 @@ use crate::Error;
 use crate::app::{App, Config, Goldens, Reload, Watch};
 use crate::auth::Keys;
 use crate::cli::token::DEMO_TENANT;
-use crate::config::{CacheSettings, Serving, Sources};
+use crate::config::{Auditing, CacheSettings, Serving, Sources};
 use crate::platform::Secret;
 
 /// Folders of `fixtures/` that are for tests alone: broken input, and single cases.
@@ -38,6 +38,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Demo {
     #[command(flatten)]
     serving: Serving,
+    #[command(flatten)]
+    auditing: Auditing,
     /// Folder of the source records
     #[arg(long, value_name = "DIR", default_value = "fixtures")]
     fixtures: PathBuf,
@@ -58,6 +60,7 @@ impl Demo {
             mappings: context.folders.mappings.clone(),
             cache: CacheSettings::with_redis(self.serving.redis_url),
             sources: sender,
+            audit: self.auditing.audit,
             ..Config::default()
         };
         writeln!(context.err, "taking in {} …", self.fixtures.display())?;

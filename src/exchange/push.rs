@@ -64,6 +64,18 @@ pub struct Signed {
     digest: [u8; 32],
 }
 
+impl Signed {
+    /// Who sent it.
+    pub fn source(&self) -> &SourceId {
+        &self.desk.sender.id
+    }
+
+    /// The sender's id of it.
+    pub fn delivery(&self) -> &str {
+        &self.delivery
+    }
+}
+
 /// A place among those that are taken in at once; free again when dropped.
 pub struct Place {
     _of_source: OwnedSemaphorePermit,

@@ -19,8 +19,14 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 2,
+        name: "audit",
+        sql: include_str!("migrations/0002_audit.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 3,
         name: "authorization",
-        sql: include_str!("migrations/0002_authorization.sql"),
+        sql: include_str!("migrations/0003_authorization.sql"),
         loses: None,
     },
     Migration {
