@@ -30,9 +30,9 @@ const MIGRATIONS: &[Migration] = &[
         loses: None,
     },
     Migration {
-        number: 3,
+        number: 4,
         name: "allowed",
-        sql: include_str!("migrations/0003_allowed.sql"),
+        sql: include_str!("migrations/0004_allowed.sql"),
         loses: None,
     },
 ];
