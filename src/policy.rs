@@ -8,12 +8,14 @@ pub mod accounting;
 mod actor;
 mod apart;
 mod audit;
+mod class;
 mod clause;
 mod conflict;
 mod decide;
 mod decision;
 mod directive;
 mod emergency;
+mod grantee;
 mod item;
 mod label;
 mod law;
@@ -42,6 +44,7 @@ pub use directive::{
     Signer, State,
 };
 pub use emergency::Emergency;
+pub use grantee::{Grantee, Under};
 pub use item::{Ground, Item, NoteClass, Status, Withheld};
 pub use label::{Confidentiality, Labels, Sensitivity};
 pub use law::{Jurisdiction, Law, Parents};

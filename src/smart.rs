@@ -183,6 +183,11 @@ impl Authority {
         &*self.parts.store
     }
 
+    /// The clock that it goes by.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.parts.clock
+    }
+
     fn now(&self) -> Timestamp {
         self.parts.clock.now()
     }

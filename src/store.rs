@@ -3,6 +3,7 @@
 //! The methods block, and are short: a read takes microseconds, a batch is one transaction. Every
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
+mod allowed;
 mod feeds;
 mod grants;
 mod handles;
@@ -15,6 +16,7 @@ mod sqlite;
 mod upgrade;
 mod versions;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,6 +26,7 @@ use crate::error::Result;
 use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
 
+pub use self::allowed::{Allowed, Guard};
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};
@@ -71,6 +74,8 @@ pub struct NewResource {
     pub patient: Option<FhirId>,
     /// What a search finds it by.
     pub index: Vec<IndexRow>,
+    /// What is looked up to see whether somebody may see it.
+    pub guard: Guard,
 }
 
 /// What became of a record version that was offered.
@@ -250,6 +255,19 @@ pub trait Write {
         id: &str,
         resources: Vec<NewResource>,
     ) -> Result<()>;
+    /// From here on nobody else changes what of these patients is allowed, and what is read is not
+    /// older than that.
+    fn hold_patients(&mut self, tenant: &TenantId, patients: &[FhirId]) -> Result<()>;
+    /// Notes of which classes patients have records; answers those who had none of one before.
+    fn note_classes(
+        &mut self,
+        tenant: &TenantId,
+        classes: &BTreeSet<(FhirId, String)>,
+    ) -> Result<BTreeSet<FhirId>>;
+    /// The classes of which a patient has or had records, in order.
+    fn classes(&self, tenant: &TenantId, patient: &FhirId) -> Result<Vec<String>>;
+    /// Replaces what of a patient is allowed.
+    fn put_allowed(&mut self, tenant: &TenantId, patient: &FhirId, rows: &[Allowed]) -> Result<()>;
     /// Puts something into quarantine, once per (origin-independent) content and reason.
     fn quarantine(&mut self, entry: &Quarantined) -> Result<()>;
     /// Takes the entries out of quarantine that say why no resource could be made from a record

@@ -7,7 +7,7 @@ use serde_json::json;
 use throughline::domain::{FhirId, Kind, TenantId};
 use throughline::fhir::search::{IndexRow, index};
 use throughline::policy::{Action, Permit, Principal};
-use throughline::store::{NewResource, Store, StoredResource};
+use throughline::store::{Guard, NewResource, Store, StoredResource};
 
 /// Encounters of each patient.
 pub(crate) const EACH: usize = 50;
@@ -67,7 +67,7 @@ fn plain(resource_type: &str, id: &FhirId) -> NewResource {
         last_updated,
         body: Arc::from(body),
     };
-    NewResource { resource, patient, index }
+    NewResource { resource, patient, index, guard: Guard::default() }
 }
 
 /// One Encounter with its index rows.
@@ -128,7 +128,7 @@ pub(crate) fn encounter(number: usize) -> NewResource {
         last_updated: start,
         body: Arc::from(body),
     };
-    NewResource { resource, patient, index }
+    NewResource { resource, patient, index, guard: Guard::default() }
 }
 
 /// Puts a patient with that many Encounters, and who treats them, into the store.

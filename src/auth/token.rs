@@ -18,7 +18,7 @@ use super::{Keys, secret};
 use crate::clock::Clock;
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
-use crate::policy::{Principal, Scopes};
+use crate::policy::{Principal, Scopes, Under};
 
 /// How many verdicts are remembered.
 const REMEMBERED: u64 = 10_000;
@@ -60,6 +60,19 @@ struct Claims {
     encounter: Option<String>,
     #[serde(default, rename = "fhirUser", skip_serializing_if = "Option::is_none")]
     fhir_user: Option<String>,
+    /// Whose grants it looks under; a token of the practice itself says so.
+    under: Claim,
+}
+
+/// Under which grants a token looks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Claim {
+    /// Whether under none: the practice's own.
+    own: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    grantee: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    patient: Option<String>,
 }
 
 /// A token that is well signed and of our making.
@@ -145,6 +158,7 @@ impl Tokens {
             patient: principal.patient.as_ref().map(ToString::to_string),
             encounter: principal.encounter.as_ref().map(ToString::to_string),
             fhir_user: principal.fhir_user.as_ref().map(ToString::to_string),
+            under: Claim::of(principal.under.as_ref()),
         };
         Ok((self.sign(Signing::ES384, TYPE, &claims)?, jti))
     }
@@ -210,6 +224,7 @@ impl Tokens {
             patient: part(claims.patient).ok()?,
             encounter: part(claims.encounter).ok()?,
             fhir_user: claims.fhir_user.map(|user| user.parse()).transpose().ok()?,
+            under: claims.under.read().ok()?,
         };
         Some(Verified {
             principal: Arc::new(principal),
@@ -223,6 +238,24 @@ impl Tokens {
 
     fn now(&self) -> i64 {
         self.clock.now().as_second()
+    }
+}
+
+impl Claim {
+    fn of(under: Option<&Under>) -> Self {
+        Self {
+            own: under.is_none(),
+            grantee: under.map_or_else(String::new, |under| under.grantee.clone()),
+            patient: under.and_then(|under| under.patient.as_ref()).map(ToString::to_string),
+        }
+    }
+
+    fn read(self) -> std::result::Result<Option<Under>, ()> {
+        if self.own {
+            return Ok(None);
+        }
+        let patient = self.patient.map(|patient| patient.parse()).transpose()?;
+        Ok(Some(Under { grantee: self.grantee, patient, at: None }))
     }
 }
 

@@ -97,6 +97,12 @@ struct Add {
     /// What its `id_token`s are signed with
     #[arg(long, default_value = "RS256")]
     id_token_alg: String,
+    /// What it wants records for when it acts by itself: TREAT, HPAYMT, HOPERAT, CAREMGT, HRESCH
+    #[arg(long)]
+    purpose: Option<String>,
+    /// It is the practice's own system, which needs no consent
+    #[arg(long)]
+    own: bool,
 }
 
 impl Clients {
@@ -154,6 +160,8 @@ impl Add {
             jwks: key_set(self.jwks)?,
             jwks_url: self.jwks_url,
             id_token_alg: self.id_token_alg,
+            purpose: self.purpose,
+            own: self.own,
             disabled: false,
         };
         match register.add(settings)? {

@@ -47,6 +47,13 @@ pub struct ClientSettings {
     /// What its `id_token`s are signed with: `RS256` or `ES384`
     #[serde(default = "rs256")]
     pub id_token_alg: String,
+    /// What it wants records for when it acts by itself: `TREAT`, `HPAYMT`, `HOPERAT`, `CAREMGT` or
+    /// `HRESCH`; without one it is shown nothing
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// Whether it is the practice's own system, which needs no consent
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
     /// Whether it may do nothing any more
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,

@@ -7,6 +7,7 @@
 //! does not show in the output.
 
 mod accept;
+mod allow;
 mod canonical;
 mod check;
 pub mod derive;

@@ -131,7 +131,7 @@ async fn authenticate(request: &ServiceRequest) -> Result<Arc<Principal>, Error>
     let state = request.app_data::<web::Data<State>>().ok_or(Error::Unauthenticated)?;
     let token = bearer(request.headers()).ok_or(Error::Unauthenticated)?;
     let verified = state.authority.admit(token).await?;
-    Ok(Arc::clone(&verified.principal))
+    Ok(verified.principal.asking_at(state.authority.clock().now()))
 }
 
 /// The token of the one `Authorization` header.

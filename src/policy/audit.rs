@@ -28,11 +28,14 @@ impl AuditPermit {
     /// types is about records, and says nothing of who has looked at them.
     pub fn decide(principal: &Principal, action: Action) -> Result<Self> {
         let tenant = principal.tenant.clone();
-        if principal.is_auditor(Level::System, action) {
+        let under = principal.under.as_ref();
+        if under.is_none() && principal.is_auditor(Level::System, action) {
             return Ok(Self { tenant, reach: Reach::Tenant });
         }
         let own = principal.patient.clone();
         let own = own.filter(|_| principal.is_auditor(Level::Patient, action));
+        // Who acts for a patient is no more the patient than an outside recipient is the practice.
+        let own = own.filter(|own| under.is_none_or(|under| under.patient.as_ref() == Some(own)));
         own.map(|patient| Self { tenant, reach: Reach::Patient(patient) }).ok_or(Error::Denied)
     }
 

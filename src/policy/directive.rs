@@ -329,6 +329,11 @@ impl Directive {
         self.parties.iter().any(|party| party.is(who, law) && (!passes_on(party) || others()))
     }
 
+    /// The `client_id`s that it names.
+    pub fn clients(&self) -> impl Iterator<Item = &str> {
+        self.parties.iter().flat_map(|party| party.clients.iter().map(String::as_str))
+    }
+
     /// Whether it goes to somebody who passes on.
     pub(super) fn is_passed_on(&self) -> bool {
         self.parties.iter().any(|party| party.kind == PartyKind::Intermediary)

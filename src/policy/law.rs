@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 /// The table.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Law {
     /// The first day on which a Part 2 consent needs the statements of 2024.

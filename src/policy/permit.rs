@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::clause::{Clause, OUTSIDE, Reach, Version};
-use super::{AUDIT_EVENT, Level, Plain, Principal, ResourceScope, Rights, UserType};
+use super::{AUDIT_EVENT, Level, Plain, Principal, ResourceScope, Rights, Under, UserType};
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
 use crate::fhir::search::{Condition, index};
@@ -78,6 +78,16 @@ impl Permit {
     /// What is let through, by any of them; everything where it is `None`.
     pub fn clauses(&self) -> Option<&[Clause]> {
         self.clauses.as_deref()
+    }
+
+    /// Whether everything of the type is let through, whosever it is.
+    pub fn is_open(&self) -> bool {
+        self.clauses.is_none() && self.principal.under.is_none()
+    }
+
+    /// Under which grants what is let through has to be; under none where it is `None`.
+    pub fn under(&self) -> Option<&Under> {
+        self.principal.under.as_ref()
     }
 
     /// The one patient whose resources alone are let through, if it is one.

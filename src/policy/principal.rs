@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use super::Scopes;
+use jiff::Timestamp;
+
+use super::{Scopes, Under};
 use crate::domain::{FhirId, TenantId};
 
 /// Who calls: the person or system, the client that acts for them, and what it may do.
@@ -23,6 +26,8 @@ pub struct Principal {
     pub encounter: Option<FhirId>,
     /// Who the person is, whom `user/` scopes are about.
     pub fhir_user: Option<FhirUser>,
+    /// Under which grants it looks; the practice itself looks under none.
+    pub under: Option<Under>,
 }
 
 impl Principal {
@@ -37,6 +42,18 @@ impl Principal {
             patient: None,
             encounter: None,
             fhir_user: None,
+            under: None,
+        }
+    }
+
+    /// The same, asking at an instant.
+    pub fn asking_at(self: &Arc<Self>, at: Timestamp) -> Arc<Self> {
+        match &self.under {
+            None => Arc::clone(self),
+            Some(under) => {
+                let under = Under { at: Some(at), ..under.clone() };
+                Arc::new(Self { under: Some(under), ..Self::clone(self) })
+            }
         }
     }
 }

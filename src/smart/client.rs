@@ -9,7 +9,7 @@ use crate::auth::{SecretHash, Signing};
 use crate::config::{ClientAuth, ClientSettings};
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
-use crate::policy::{Level, Scopes};
+use crate::policy::{Level, Purpose, Scopes};
 
 /// A registered client.
 #[derive(Debug, Clone)]
@@ -30,6 +30,10 @@ pub struct Client {
     pub scopes: Scopes,
     /// What its `id_token`s are signed with.
     pub id_token_alg: Signing,
+    /// What it asks for when it acts by itself.
+    pub purpose: Option<Purpose>,
+    /// Whether it is the practice's own, so that it needs no consent.
+    pub is_own: bool,
     /// Whether it may do nothing any more.
     pub is_disabled: bool,
 }
@@ -81,6 +85,10 @@ impl Client {
             "ES384" => Signing::ES384,
             _ => return Err(wrong("`id_token_alg` is RS256 or ES384")),
         };
+        let purpose = settings.purpose.as_deref().map(str::parse).transpose();
+        let purpose = purpose.map_err(|()| {
+            wrong("`purpose` is one of TREAT, HPAYMT, HOPERAT, CAREMGT and HRESCH")
+        })?;
         Ok(Self {
             id: id.clone(),
             tenant,
@@ -90,6 +98,8 @@ impl Client {
             launch_url: settings.launch_url.clone(),
             scopes,
             id_token_alg,
+            purpose,
+            is_own: settings.own,
             is_disabled: settings.disabled,
         })
     }

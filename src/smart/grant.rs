@@ -8,7 +8,7 @@ use super::decision::{Decision, Event};
 use super::launch::Told;
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
-use crate::policy::{Principal, Scopes};
+use crate::policy::{FhirUser, Principal, Scopes, Under};
 use crate::store::GrantRow;
 
 /// What was given, as it is kept.
@@ -33,12 +33,14 @@ impl Given {
     pub(super) fn principal(&self, grant: &GrantRow, scopes: Scopes) -> Result<Principal> {
         let broken = || Error::broken("a grant cannot be read");
         let id = |id: &str| id.parse::<FhirId>().map_err(|()| broken());
+        let user: FhirUser = self.fhir_user.parse().map_err(|()| broken())?;
         Ok(Principal {
             client: grant.client.clone(),
             scopes,
             patient: (!grant.patient.is_empty()).then(|| id(&grant.patient)).transpose()?,
             encounter: self.encounter.as_deref().map(id).transpose()?,
-            fhir_user: Some(self.fhir_user.parse().map_err(|()| broken())?),
+            under: Under::of_person(&user),
+            fhir_user: Some(user),
             ..Principal::new(grant.tenant.clone(), grant.subject.clone(), "")
         })
     }

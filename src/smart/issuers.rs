@@ -13,7 +13,7 @@ use crate::auth::{KeySets, Verified, digest};
 use crate::config::IssuerSettings;
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
-use crate::policy::{FhirUser, Principal, Scopes};
+use crate::policy::{FhirUser, Principal, Scopes, Under};
 
 /// What tokens may be signed with.
 const ALGORITHMS: [Algorithm; 4] =
@@ -172,13 +172,17 @@ impl Issuer {
         let client = claims.client_id.or(claims.azp).unwrap_or_else(|| claims.sub.clone());
         // So that nobody is taken for a client of ours.
         let client = format!("{} {client}", self.name);
+        let fhir_user = match claims.fhir_user {
+            Some(text) => Some(user(text)?),
+            None => None,
+        };
+        // Of a client of another issuer nobody knows what it asks for.
+        let by_itself = || Some(Under::of_client(&client, None));
         let principal = Principal {
             patient: part(claims.patient).ok()?,
             encounter: part(claims.encounter).ok()?,
-            fhir_user: match claims.fhir_user {
-                Some(text) => Some(user(text)?),
-                None => None,
-            },
+            under: fhir_user.as_ref().map_or_else(by_itself, Under::of_person),
+            fhir_user,
             scopes: Scopes::parse(&claims.scope).offered().within(&self.scopes),
             client,
             ..Principal::new(self.tenant.clone(), claims.sub, "")

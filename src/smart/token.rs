@@ -17,7 +17,7 @@ use super::proof::Credentials;
 use super::{Authority, identity};
 use crate::auth;
 use crate::error::{Error, Result};
-use crate::policy::{Level, Plain, Principal, Scope, Scopes};
+use crate::policy::{Level, Plain, Principal, Scope, Scopes, Under};
 use crate::store::{GrantRow, RefreshRow, Rotation};
 
 /// What a client asks the token endpoint for.
@@ -208,8 +208,12 @@ impl Authority {
             let hint = "ask for system scopes that the client is registered with";
             return Err(Fault::new(Code::InvalidScope, hint).into());
         }
-        let principal =
-            Principal { scopes, ..Principal::new(client.tenant.clone(), client.id.clone(), "") };
+        let under = (!client.is_own).then(|| Under::of_client(&client.id, client.purpose));
+        let principal = Principal {
+            scopes,
+            under,
+            ..Principal::new(client.tenant.clone(), client.id.clone(), "")
+        };
         let (access_token, _) = self.parts.tokens.issue(&principal, self.terms.access, None)?;
         let answer = TokenAnswer {
             access_token,

@@ -119,7 +119,7 @@ impl Store for PostgresStore {
     }
 
     fn read(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>> {
-        if permit.clauses().is_some() {
+        if !permit.is_open() {
             return self.visible(permit, id);
         }
         Ok(self.readers.run(|session| read::current(session, permit, id))?)
@@ -132,7 +132,7 @@ impl Store for PostgresStore {
         version_id: &str,
     ) -> Result<Option<StoredResource>> {
         let version = || self.readers.run(|session| read::version(session, permit, id, version_id));
-        if permit.clauses().is_none() {
+        if permit.is_open() {
             return Ok(version()?);
         }
         let Some(current) = self.visible(permit, id)? else { return Ok(None) };
@@ -141,7 +141,7 @@ impl Store for PostgresStore {
 
     fn history(&self, permit: &Permit, id: &FhirId) -> Result<Vec<StoredResource>> {
         let history = || self.readers.run(|session| read::history(session, permit, id));
-        if permit.clauses().is_none() {
+        if permit.is_open() {
             return Ok(history()?);
         }
         let Some(current) = self.visible(permit, id)? else { return Ok(Vec::new()) };
@@ -165,7 +165,7 @@ impl Store for PostgresStore {
     }
 
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
-        if permit.clauses().is_some() {
+        if !permit.is_open() {
             return Ok(self.visible(permit, id)?.map(Head::from));
         }
         Ok(self.readers.run(|session| read::head(session, permit, id))?)

@@ -5,6 +5,7 @@
 //! result it starts. The condition that a page is read along is the one with the fewest matches,
 //! found by counting a few; the others are tested on each candidate.
 
+mod allowed;
 mod condition;
 mod everything;
 mod include;
@@ -12,6 +13,7 @@ mod operand;
 mod page;
 mod path;
 mod sort;
+mod trim;
 mod visible;
 
 use crate::error::Result;

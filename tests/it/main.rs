@@ -15,6 +15,7 @@ mod cache;
 mod cases;
 mod changes;
 mod clients;
+mod consents;
 mod crash;
 mod demo;
 mod disk_full;

@@ -12,8 +12,8 @@ use throughline::fhir::search::{
 };
 use throughline::policy::{Action, Permit, Principal};
 use throughline::store::{
-    Accepted, Delivery, Durability, Feed, Lease, NewResource, Page, Quarantined, SqliteStore,
-    Store, StoredResource,
+    Accepted, Delivery, Durability, Feed, Guard, Lease, NewResource, Page, Quarantined,
+    SqliteStore, Store, StoredResource,
 };
 use throughline::{Error, Result};
 
@@ -95,6 +95,7 @@ fn encounter(id: &str, version_id: &str, updated: i64) -> NewResource {
             IndexRow::Reference { param: number("patient"), target: "Patient/amara".into() },
             token("status", "http://hl7.org/fhir/encounter-status", "finished"),
         ],
+        guard: Guard::default(),
     }
 }
 

@@ -9,7 +9,9 @@ use throughline::fhir::search::param::search_type;
 use throughline::fhir::search::parse::{self, Setting};
 use throughline::fhir::search::{Query, index};
 use throughline::policy::{Action, Permit, Principal};
-use throughline::store::{Everything, NewResource, Page, SqliteStore, Store, StoredResource};
+use throughline::store::{
+    Everything, Guard, NewResource, Page, SqliteStore, Store, StoredResource,
+};
 
 use crate::support::postgres;
 
@@ -80,7 +82,7 @@ fn put(store: &dyn Store, tenant: &str, resource: &Value, number: usize) {
         body: body.into(),
     };
     let origin = format!("{}-{}", resource.resource_type, resource.id);
-    let new = NewResource { resource, patient, index };
+    let new = NewResource { resource, patient, index, guard: Guard::default() };
     let mut write = store.write().unwrap();
     write.put_projection(&tenant.parse().unwrap(), Kind::Client, &origin, vec![new]).unwrap();
     write.commit().unwrap();

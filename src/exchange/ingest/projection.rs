@@ -1,20 +1,22 @@
 //! Makes resources of the records that are due: pre-steps, maps, version, index, store.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+use jiff::tz::TimeZone;
 
 use super::derive::{self, Derivation, View};
 use super::neighbours::{Around, Memory};
 use super::report::Report;
 use super::rules::Rules;
-use super::{accept, canonical};
+use super::{accept, allow, canonical};
 use crate::clock::Clock;
-use crate::domain::{FhirId, IdKey, Kind, Record, TenantId, TenantIds};
+use crate::domain::{Coding, FhirId, IdKey, Kind, Record, TenantId, TenantIds};
 use crate::error::Result;
-use crate::fhir::search::index;
+use crate::fhir::search::{IndexRow, index, param};
 use crate::mapping::{Refusal, Scratch};
-use crate::store::{NewResource, Quarantined, StoredResource, Write};
+use crate::store::{Allowed, Guard, NewResource, Quarantined, StoredResource, Write};
 
 /// The reason of a record of which a resource could not be made.
 pub(crate) const UNMAPPED: &str = "unmapped_required";
@@ -62,10 +64,12 @@ impl<'a> Projector<'a> {
         report: &mut Report,
     ) -> Result<()> {
         let memory = RefCell::default();
+        let mut seen = Seen::default();
         for (tenant, kind, id) in records {
             let record = write.record(tenant, *kind, id)?;
             let mut made = Made::default();
             if let Some(record) = &record {
+                seen.note(record);
                 self.project(write, record, &memory, &mut made, report)?;
             }
             write.release_refused(tenant, *kind, id, UNMAPPED)?;
@@ -78,9 +82,57 @@ impl<'a> Projector<'a> {
                 *report.resources.entry(name).or_default() += 1;
             }
             report.mapped += 1;
+            seen.note_made(tenant, &made.resources);
             write.put_projection(tenant, *kind, id, made.resources)?;
         }
+        self.allow(write, seen)
+    }
+
+    /// Works out anew what is allowed of the patients whom these records concern.
+    fn allow(&mut self, write: &mut dyn Write, seen: Seen) -> Result<()> {
+        for (tenant, seen) in seen.0 {
+            let ids = self.tenants.entry(tenant.clone());
+            let ids = &*ids.or_insert_with(|| self.ids.tenant(&tenant));
+            let named = |client: &String| (ids.id(Kind::Client, client), client.clone());
+            let clients: BTreeMap<FhirId, String> = seen.clients.iter().map(named).collect();
+            let mut due: BTreeSet<FhirId> =
+                seen.decisive.iter().map(|client| ids.id(Kind::Client, client)).collect();
+            if !seen.classes.is_empty() {
+                due.extend(write.note_classes(&tenant, &seen.classes)?);
+            }
+            let due: Vec<FhirId> = due.into_iter().filter(|id| clients.contains_key(id)).collect();
+            if due.is_empty() {
+                continue;
+            }
+            write.hold_patients(&tenant, &due)?;
+            for patient in &due {
+                let Some(client) = clients.get(patient) else { continue };
+                let rows = self.allowed(write, &tenant, client, patient)?;
+                write.put_allowed(&tenant, patient, &rows)?;
+            }
+        }
         Ok(())
+    }
+
+    fn allowed(
+        &self,
+        write: &dyn Write,
+        tenant: &TenantId,
+        client: &str,
+        patient: &FhirId,
+    ) -> Result<Vec<Allowed>> {
+        let Some(record) = write.record(tenant, Kind::Client, client)? else {
+            return Ok(Vec::new());
+        };
+        let memory = RefCell::default();
+        let neighbours = Around::new(write, tenant, &memory);
+        let classes = write.classes(tenant, patient)?;
+        let ids = self.ids.tenant(tenant);
+        let (law, now) = (&self.rules.tables.law, self.clock.now());
+        let around = allow::Around { neighbours: &neighbours, ids: &ids, law, now };
+        let rows = allow::allowed(&record, &classes, &around);
+        neighbours.failure()?;
+        Ok(rows)
     }
 
     fn project(
@@ -100,9 +152,11 @@ impl<'a> Projector<'a> {
         for warning in warnings {
             report.warning(record.kind.as_str(), &warning.pointer, warning.code);
         }
+        let zone = allow::zone(derivation.neighbours.organization().as_deref());
         let mut run = Run {
             rules: self.rules,
             record,
+            zone: &zone,
             scratch: &mut self.scratch,
             out: &mut self.out,
             report,
@@ -112,7 +166,7 @@ impl<'a> Projector<'a> {
             let (kind, version_id) = (&done.resource_type, &done.version_id);
             let about = derive::provenance(record, &derivation, view, kind, version_id);
             if let Some(about) = about {
-                run.make(&about, done.patient, made, self.clock)?;
+                run.make(&about, Some((done.patient, done.guard)), made, self.clock)?;
             }
         }
         around.failure()
@@ -131,12 +185,61 @@ struct Done {
     resource_type: String,
     version_id: String,
     patient: Option<FhirId>,
+    guard: Guard,
+}
+
+/// What a batch of records concerns, by tenant.
+#[derive(Default)]
+struct Seen(BTreeMap<TenantId, Concerned>);
+
+/// Whom a batch of records concerns.
+#[derive(Default)]
+struct Concerned {
+    /// The clients.
+    clients: BTreeSet<String>,
+    /// Those of them about whom something was said that decides.
+    decisive: BTreeSet<String>,
+    /// The classes of the records that were made, by patient.
+    classes: BTreeSet<(FhirId, String)>,
+}
+
+impl Seen {
+    fn note(&mut self, record: &Record) {
+        let concerned = self.0.entry(record.tenant.clone()).or_default();
+        let own = (record.kind == Kind::Client).then_some(&record.id);
+        let survivor = record.data.get("merged_into").and_then(|id| id.as_str()).map(str::to_owned);
+        let clients = record.client_ids.iter().chain(own).cloned().chain(survivor);
+        for client in clients {
+            if decides(record.kind) {
+                concerned.decisive.insert(client.clone());
+            }
+            concerned.clients.insert(client);
+        }
+    }
+
+    fn note_made(&mut self, tenant: &TenantId, made: &[NewResource]) {
+        let concerned = self.0.entry(tenant.clone()).or_default();
+        for new in made {
+            if let Some(patient) = &new.patient {
+                concerned.classes.insert((patient.clone(), new.guard.class.clone()));
+            }
+        }
+    }
+}
+
+/// Whether records of a kind say who may see others.
+fn decides(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Client | Kind::RelatedParty | Kind::Consent | Kind::Episode | Kind::Attachment
+    )
 }
 
 /// The maps at work on one record.
 struct Run<'a> {
     rules: &'a Rules,
     record: &'a Record,
+    zone: &'a TimeZone,
     scratch: &'a mut Scratch,
     out: &'a mut Vec<u8>,
     report: &'a mut Report,
@@ -144,21 +247,25 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Makes one resource, or an entry of quarantine. It is in the compartment of the patient that
-    /// it names, or else of the patient that is given.
+    /// it names, or else of the patient that is given; what is given is guarded alike.
     fn make(
         &mut self,
         view: &View,
-        patient: Option<FhirId>,
+        like: Option<(Option<FhirId>, Guard)>,
         made: &mut Made,
         clock: &dyn Clock,
     ) -> Result<Option<Done>> {
         match self.resource(view)? {
             Ok(mut resource) => {
-                resource.patient = resource.patient.or(patient);
+                if let Some((patient, guard)) = like {
+                    resource.patient = resource.patient.or(patient);
+                    resource.guard = guard;
+                }
                 let done = Done {
                     resource_type: resource.resource.resource_type.clone(),
                     version_id: resource.resource.version_id.clone(),
                     patient: resource.patient.clone(),
+                    guard: resource.guard.clone(),
                 };
                 made.resources.push(resource);
                 Ok(Some(done))
@@ -192,8 +299,22 @@ impl Run<'_> {
             last_updated: view.last_updated,
             body: Arc::from(body),
         };
-        Ok(Ok(NewResource { resource, patient, index }))
+        let labels = labels(&resource.resource_type, &index);
+        let guard = allow::guard(self.record, &labels, self.zone);
+        Ok(Ok(NewResource { resource, patient, index, guard }))
     }
+}
+
+/// The labels of a resource, from what it is found by.
+fn labels(resource_type: &str, rows: &[IndexRow]) -> Vec<Coding> {
+    let security = param::search_type(resource_type).and_then(|kind| kind.param("_security"));
+    let is_label = |row: &IndexRow| match (row, security) {
+        (IndexRow::Token { param, system, code }, Some((number, _))) if *param == number => {
+            Some(Coding { system: system.clone(), code: code.clone() })
+        }
+        _ => None,
+    };
+    rows.iter().filter_map(is_label).collect()
 }
 
 /// The refusal of a map that wrote nothing that could be served.

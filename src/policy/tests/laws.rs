@@ -242,6 +242,14 @@ proptest! {
     }
 
     #[test]
+    fn a_class_tells_all_that_decides((case, _) in some_case()) {
+        let class = case.item.class();
+        let again = Item { dated: case.item.dated, ..Item::of_class(&class).unwrap() };
+        prop_assert_eq!(&again, &case.item);
+        prop_assert_eq!(Case { item: again, ..case.clone() }.decide(), case.decide());
+    }
+
+    #[test]
     fn psychotherapy_notes_exist_for_no_general_path((case, _) in some_case(), export in any::<bool>()) {
         let means = if export { Means::Export } else { Means::Query };
         for class in [NoteClass::Psychotherapy, NoteClass::SudCounseling, NoteClass::Supervision] {

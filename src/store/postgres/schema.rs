@@ -29,6 +29,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0003_authorization.sql"),
         loses: None,
     },
+    Migration {
+        number: 4,
+        name: "allowed",
+        sql: include_str!("migrations/0004_allowed.sql"),
+        loses: None,
+    },
 ];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;

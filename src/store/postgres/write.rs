@@ -10,6 +10,7 @@
 //! a newer one. Locks are taken in one order (intake, marks, quarantine), so that nobody waits in
 //! a circle.
 
+mod allowed;
 mod marks;
 mod memory;
 mod numbers;
@@ -17,6 +18,7 @@ mod projection;
 mod records;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use self::marks::Marks;
@@ -28,10 +30,10 @@ use super::fault::Tried;
 use super::pool::{Pool, Pooled};
 use super::session::Session;
 use super::{quarantine, schema};
-use crate::domain::{Kind, Record, TenantId};
+use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
 use crate::store::record::Key;
-use crate::store::{Accepted, NewResource, Quarantined, Write};
+use crate::store::{Accepted, Allowed, NewResource, Quarantined, Write};
 
 /// Held by whoever offers or marks records.
 const INTAKE: &str = "SELECT pg_advisory_xact_lock(7526692001)";
@@ -227,6 +229,32 @@ impl Write for Transaction<'_> {
         }
         open.projections.put(name, resources);
         Ok(())
+    }
+
+    fn hold_patients(&mut self, tenant: &TenantId, patients: &[FhirId]) -> Result<()> {
+        let open = self.0.get_mut();
+        open.flush_intake()?;
+        open.flush_projections()?;
+        allowed::hold(open.session()?, tenant, patients)?;
+        // What was read before may be older than what the one before us did.
+        open.memory.clear();
+        Ok(())
+    }
+
+    fn note_classes(
+        &mut self,
+        tenant: &TenantId,
+        classes: &BTreeSet<(FhirId, String)>,
+    ) -> Result<BTreeSet<FhirId>> {
+        Ok(allowed::note_classes(self.0.get_mut().session()?, tenant, classes)?)
+    }
+
+    fn classes(&self, tenant: &TenantId, patient: &FhirId) -> Result<Vec<String>> {
+        Ok(allowed::classes(self.0.borrow_mut().session()?, tenant, patient)?)
+    }
+
+    fn put_allowed(&mut self, tenant: &TenantId, patient: &FhirId, rows: &[Allowed]) -> Result<()> {
+        Ok(allowed::put(self.0.get_mut().session()?, tenant, patient, rows)?)
     }
 
     fn quarantine(&mut self, entry: &Quarantined) -> Result<()> {

@@ -7,6 +7,7 @@
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::page::cursor;
+use super::trim::trim;
 use super::visible::visible;
 use super::{COLUMNS, Snapshot, Sql, Statement, Value, also};
 use crate::error::Result;
@@ -34,7 +35,8 @@ pub(in crate::store) fn everything(
     let more = matches.len() > scope.count;
     matches.truncate(scope.count);
     let next = matches.last().filter(|_| more).map(cursor);
-    let matches = matches.into_iter().map(|found| found.resource).collect();
+    let mut matches: Vec<_> = matches.into_iter().map(|found| found.resource).collect();
+    trim(snapshot, permit, matches.iter_mut())?;
     Ok(Page { matches, included: Vec::new(), next, total: None })
 }
 

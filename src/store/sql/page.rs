@@ -6,6 +6,7 @@ use super::condition;
 use super::include::included;
 use super::path::{Path, choose};
 use super::sort::{self, Order};
+use super::trim::trim;
 use super::visible::visible_key;
 use super::{COLUMNS, Found, Snapshot, Sql, Statement};
 use crate::error::Result;
@@ -34,8 +35,9 @@ pub(in crate::store) fn page(
         total(snapshot, permit, query, &path)?
     };
     let next = matches.last().filter(|_| more).map(cursor);
-    let included = included(snapshot, permit, query, &matches)?;
-    let matches = matches.into_iter().map(|found| found.resource).collect();
+    let mut included = included(snapshot, permit, query, &matches)?;
+    let mut matches: Vec<_> = matches.into_iter().map(|found| found.resource).collect();
+    trim(snapshot, permit, matches.iter_mut().chain(&mut included))?;
     Ok(Page { matches, included, next, total })
 }
 

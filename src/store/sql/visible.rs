@@ -3,9 +3,10 @@
 //! Every statement that finds resources for a caller, counts them, or follows a reference to them
 //! has these tests, so that what is withheld is not there.
 
-use super::condition;
 use super::operand::NEVER;
+use super::trim::trim;
 use super::{Snapshot, Sql, also};
+use super::{allowed, condition};
 use crate::domain::FhirId;
 use crate::error::Result;
 use crate::fhir::search::index::{MEMBER, SECURITY_CONTEXT};
@@ -20,10 +21,20 @@ const DOCUMENT: &str = "DocumentReference";
 /// The tests that the row of table `resource` under this alias has to meet; none where the permit
 /// lets everything of its type through.
 pub(super) fn visible(sql: &mut Sql, permit: &Permit, row: &str) -> Vec<String> {
-    let Some(clauses) = permit.clauses() else { return Vec::new() };
+    if permit.is_open() {
+        return Vec::new();
+    }
     if permit.resource_type() == "Binary" {
         return vec![document(sql, permit, row)];
     }
+    let mut tests = scoped(sql, permit, row);
+    tests.extend(allowed::test(sql, permit, row));
+    tests
+}
+
+/// What the scopes let through.
+fn scoped(sql: &mut Sql, permit: &Permit, row: &str) -> Vec<String> {
+    let Some(clauses) = permit.clauses() else { return Vec::new() };
     let any: Vec<String> = clauses.iter().map(|clause| one(sql, permit, row, clause)).collect();
     vec![format!("({})", any.join(" OR "))]
 }
@@ -107,7 +118,10 @@ pub(in crate::store) fn current(
     }
     let conditions = sql.conditions();
     let text = format!("SELECT {} FROM resource r WHERE {conditions}", super::COLUMNS);
-    Ok(snapshot.found(&sql.finish(text))?.pop().map(|found| found.resource))
+    let found = snapshot.found(&sql.finish(text))?.pop();
+    let mut resource = found.map(|found| found.resource);
+    trim(snapshot, permit, resource.iter_mut())?;
+    Ok(resource)
 }
 
 /// The versions among these that the caller, who may see the current one, may see.
@@ -118,6 +132,13 @@ pub(in crate::store) fn admitted(
 ) -> Result<Vec<StoredResource>> {
     let mut admitted = Vec::with_capacity(versions.len());
     for version in versions {
+        if permit.under().is_some() {
+            // An earlier version may hold what has been withheld since.
+            if version.version_id == current.version_id {
+                admitted.push(current.clone());
+            }
+            continue;
+        }
         if permit.admits(&version.id, &current.body, &version.body)? {
             admitted.push(version);
         }

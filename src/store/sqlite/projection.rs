@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::fhir::search::IndexRow;
-use crate::store::NewResource;
 use crate::store::record::Key;
+use crate::store::{Guard, NewResource};
 
 /// The tables of the search index.
 const INDEX: [&str; 6] = [
@@ -57,7 +57,9 @@ pub(super) fn put(
             None => made_from_another(connection, key, new)?,
         };
         match current {
-            Some(current) if current.version_id == resource.version_id => {}
+            Some(current) if current.version_id == resource.version_id => {
+                guard(connection, current.rid, &new.guard)?;
+            }
             Some(current) => {
                 archive(connection, current.rid)?;
                 take_away(connection, key, current.rid)?;
@@ -166,8 +168,9 @@ fn insert(connection: &Connection, key: Key<'_>, new: &NewResource) -> rusqlite:
     let rid = connection
         .prepare_cached(
             "INSERT INTO resource
-               (tenant, type, id, version_id, updated, patient, origin_kind, origin_id, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+               (tenant, type, id, version_id, updated, patient, origin_kind, origin_id, body,
+                class, related, dated)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .insert(params![
             tenant,
@@ -178,10 +181,24 @@ fn insert(connection: &Connection, key: Key<'_>, new: &NewResource) -> rusqlite:
             patient,
             origin_kind,
             origin_id,
-            &resource.body[..]
+            &resource.body[..],
+            new.guard.class,
+            new.guard.related,
+            new.guard.dated
         ])?;
     let found = Found { tenant, rid, resource_type, patient, updated, id };
     new.index.iter().try_for_each(|row| found.index(connection, row))
+}
+
+/// Notes what decides about a resource whose version stays.
+fn guard(connection: &Connection, rid: i64, guard: &Guard) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE resource SET class = ?2, related = ?3, dated = ?4
+             WHERE rid = ?1 AND (class <> ?2 OR related <> ?3 OR dated <> ?4)",
+        )?
+        .execute(params![rid, guard.class, guard.related, guard.dated])?;
+    Ok(())
 }
 
 /// What index rows repeat of their resource.

@@ -68,6 +68,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0006_authorization.sql"),
         loses: None,
     },
+    Migration {
+        number: 7,
+        name: "allowed",
+        sql: include_str!("migrations/0007_allowed.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

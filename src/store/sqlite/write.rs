@@ -1,18 +1,18 @@
 //! The one writer, and its transaction.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, MutexGuard};
 
 use rusqlite::Connection;
 
 use super::connection::broken;
 use super::source::Known;
-use super::{isolated, projection, quarantine, reindex, schema, source};
-use crate::domain::{Kind, Record, TenantId};
+use super::{allowed, isolated, projection, quarantine, reindex, schema, source};
+use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::store::record::Key;
-use crate::store::{Accepted, NewResource, Quarantined, Write};
+use crate::store::{Accepted, Allowed, NewResource, Quarantined, Write};
 
 /// Records kept in memory; clients, staff and threads are asked for by all that hangs on them.
 const KEPT: usize = 4_096;
@@ -190,6 +190,27 @@ impl Write for Transaction<'_> {
         projection::put(self.connection(), key, &resources)
             .and_then(|()| source::unmark(self.connection(), key))
             .map_err(broken)
+    }
+
+    fn hold_patients(&mut self, _tenant: &TenantId, _patients: &[FhirId]) -> Result<()> {
+        // There is one writer.
+        Ok(())
+    }
+
+    fn note_classes(
+        &mut self,
+        tenant: &TenantId,
+        classes: &BTreeSet<(FhirId, String)>,
+    ) -> Result<BTreeSet<FhirId>> {
+        allowed::note_classes(self.connection(), tenant, classes).map_err(broken)
+    }
+
+    fn classes(&self, tenant: &TenantId, patient: &FhirId) -> Result<Vec<String>> {
+        allowed::classes(self.connection(), tenant, patient).map_err(broken)
+    }
+
+    fn put_allowed(&mut self, tenant: &TenantId, patient: &FhirId, rows: &[Allowed]) -> Result<()> {
+        allowed::put(self.connection(), tenant, patient, rows).map_err(broken)
     }
 
     fn quarantine(&mut self, entry: &Quarantined) -> Result<()> {

@@ -1,5 +1,6 @@
 //! A server of its own for every test: a free port, a fresh data folder, a few resources.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -21,7 +22,8 @@ use throughline::clock::SystemClock;
 use throughline::config::{CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
-use throughline::store::{NewResource, StoredResource};
+use throughline::policy::{Grantee, Purpose};
+use throughline::store::{Allowed, Guard, NewResource, StoredResource};
 use tokio::sync::oneshot;
 
 /// The tenant of the test data.
@@ -235,12 +237,36 @@ impl Server {
     /// Stores the resources that are made from one record, all in the same version.
     pub(crate) fn store(&self, tenant: &str, record: &str, resources: &[Value]) {
         let tenant: TenantId = tenant.parse().unwrap();
-        let resources = resources.iter().map(new_resource).collect();
+        let resources: Vec<NewResource> = resources.iter().map(new_resource).collect();
+        let people: BTreeSet<_> =
+            resources.iter().filter_map(|new: &NewResource| new.patient.clone()).collect();
         let mut write = self.app.store().write().unwrap();
         write.put_projection(&tenant, Kind::Client, record, resources).unwrap();
+        for person in &people {
+            write.put_allowed(&tenant, person, &everything()).unwrap();
+        }
         write.commit().unwrap();
     }
 }
+
+/// All that is stored here, for the patient and for the practice `ehr`.
+fn everything() -> Vec<Allowed> {
+    let grantees = [Grantee::of_patient(), Grantee::of_recipient("ehr", Purpose::Treatment)];
+    let all = |grantee: Grantee| Allowed {
+        grantee: grantee.as_str().to_owned(),
+        class: ANY.to_owned(),
+        related: "*".to_owned(),
+        except: String::new(),
+        since: i64::MIN,
+        until: i64::MAX,
+        dated_since: i64::MIN,
+        dated_until: i64::MAX,
+    };
+    grantees.into_iter().map(all).collect()
+}
+
+/// The class of all that is stored here.
+const ANY: &str = "any";
 
 fn new_resource(resource: &Value) -> NewResource {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -254,7 +280,12 @@ fn new_resource(resource: &Value) -> NewResource {
         resource_type,
         body: body.into(),
     };
-    NewResource { resource, patient, index }
+    NewResource {
+        resource,
+        patient,
+        index,
+        guard: Guard { class: ANY.to_owned(), ..Guard::default() },
+    }
 }
 
 impl Drop for Server {

@@ -33,7 +33,8 @@ pub(crate) fn challenge(verifier: &str) -> String {
 pub(crate) fn client(id: &str, auth: &str, others: &Value) -> ClientSettings {
     let mut settings = json!({
         "id": id, "tenant": "hv", "name": format!("App {id}"), "auth": auth,
-        "redirect_uris": [BACK, "http://127.0.0.1:4567/redirect"], "scopes": SCOPES
+        "redirect_uris": [BACK, "http://127.0.0.1:4567/redirect"], "scopes": SCOPES,
+        "purpose": "TREAT"
     });
     for (name, value) in others.as_object().unwrap() {
         // A key set is text.

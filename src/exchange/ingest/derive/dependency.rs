@@ -66,6 +66,8 @@ pub const DEPENDENCIES: &[Dependency] = {
         forward(Client, Client, Presence),
         reverse(Client, Assignment),
         reverse(Client, RelatedParty),
+        reverse(Client, Consent),
+        reverse(Client, Episode),
         forward(RelatedParty, Client, Presence),
         forward(Episode, Client, Facts),
         forward(Episode, Organization, Facts),

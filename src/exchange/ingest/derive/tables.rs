@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
+use crate::policy::Law;
 
 /// The tables that the pre-steps read.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,8 @@ pub struct Tables {
     pub(super) notes: NoteClasses,
     pub(super) instruments: Instruments,
     pub(super) consents: ConsentTypes,
+    /// `jurisdictions.toml`: what the law says that differs by place.
+    pub law: Law,
 }
 
 /// `session-types.toml`: sessions in words, and how long they may take.
@@ -162,6 +165,7 @@ impl Tables {
             notes: table(&folder, "note-classes.toml")?,
             instruments: table(&folder, "instruments.toml")?,
             consents: table(&folder, "consent-types.toml")?,
+            law: table(&folder, "jurisdictions.toml")?,
         })
     }
 }

@@ -9,11 +9,11 @@ use tokio_postgres::types::Type;
 use super::marks;
 use super::memory::Name;
 use super::numbers::Numbers;
-use crate::store::NewResource;
 use crate::store::postgres::fault::Tried;
 use crate::store::postgres::index::{self, Entry};
 use crate::store::postgres::row::get;
 use crate::store::postgres::session::{Param, Session};
+use crate::store::{Guard, NewResource};
 
 /// What was made from records and is not written yet.
 #[derive(Default)]
@@ -85,6 +85,7 @@ impl Projections {
         }
         let current = Current::read(session, &pending)?;
         let change = Change::between(current, &pending);
+        change.guard(session)?;
         change.take_away(session)?;
         change.insert(session, numbers)?;
         for (name, _) in &pending {
@@ -161,6 +162,8 @@ struct Change<'a> {
     /// Resources that are replaced or gone, with their tenants.
     gone: (Vec<String>, Vec<i64>),
     new: Vec<(&'a Name, &'a NewResource)>,
+    /// What decides about resources whose version stays.
+    kept: Vec<(i64, &'a Guard)>,
     names: Vec<&'a Name>,
 }
 
@@ -170,6 +173,7 @@ impl<'a> Change<'a> {
         let mut change = Self {
             gone: Default::default(),
             new: Vec::new(),
+            kept: Vec::new(),
             names: pending.iter().map(|(name, _)| name).collect(),
         };
         for (name, resources) in pending {
@@ -177,6 +181,7 @@ impl<'a> Change<'a> {
                 let place = place(name, new);
                 if let Some(standing) = current.by_place.remove(&place) {
                     if standing.origin == *name && standing.version_id == new.resource.version_id {
+                        change.kept.push((standing.rid, &new.guard));
                         continue;
                     }
                     change.remove(standing);
@@ -196,6 +201,27 @@ impl<'a> Change<'a> {
     fn remove(&mut self, standing: Standing) {
         self.gone.0.push(standing.tenant);
         self.gone.1.push(standing.rid);
+    }
+
+    /// Notes what decides about resources whose version stays.
+    fn guard(&self, session: &mut Session) -> Tried<()> {
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let rids: Vec<i64> = self.kept.iter().map(|(rid, _)| *rid).collect();
+        let classes: Vec<&str> = self.kept.iter().map(|(_, guard)| guard.class.as_str()).collect();
+        let related: Vec<&str> =
+            self.kept.iter().map(|(_, guard)| guard.related.as_str()).collect();
+        let dated: Vec<i64> = self.kept.iter().map(|(_, guard)| guard.dated).collect();
+        session.execute(
+            "UPDATE resource r SET class = n.class, related = n.related, dated = n.dated
+             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[])
+               AS n (rid, class, related, dated)
+             WHERE r.rid = n.rid
+               AND (r.class <> n.class OR r.related <> n.related OR r.dated <> n.dated)",
+            &[&rids, &classes, &related, &dated],
+        )?;
+        Ok(())
     }
 
     /// Keeps what is replaced or gone as earlier versions, and unmarks the records.
@@ -232,12 +258,41 @@ impl<'a> Change<'a> {
         forget(session, &rows)?;
         session.copy(
             "COPY resource (rid, tenant, type, id, version_id, updated, patient, origin_kind,
-               origin_id, body) FROM STDIN BINARY",
-            &[Type::INT8, TEXT, TEXT, TEXT, TEXT, Type::INT8, TEXT, TEXT, TEXT, Type::BYTEA],
-            rows.iter().map(|row| -> [Param<'_>; 10] {
-                let New { entry, version_id, origin: [kind, id], body } = row;
+               origin_id, body, class, related, dated) FROM STDIN BINARY",
+            &[
+                Type::INT8,
+                TEXT,
+                TEXT,
+                TEXT,
+                TEXT,
+                Type::INT8,
+                TEXT,
+                TEXT,
+                TEXT,
+                Type::BYTEA,
+                TEXT,
+                TEXT,
+                Type::INT8,
+            ],
+            rows.iter().map(|row| -> [Param<'_>; 13] {
+                let New { entry, version_id, origin: [kind, origin], body, guard } = row;
                 let Entry { rid, tenant, resource_type, patient, updated, id: own, .. } = entry;
-                [rid, tenant, resource_type, own, version_id, updated, patient, kind, id, body]
+                let Guard { class, related, dated } = guard;
+                [
+                    rid,
+                    tenant,
+                    resource_type,
+                    own,
+                    version_id,
+                    updated,
+                    patient,
+                    kind,
+                    origin,
+                    body,
+                    class,
+                    related,
+                    dated,
+                ]
             }),
         )?;
         let entries: Vec<&Entry<'_>> = rows.iter().map(|row| &row.entry).collect();
@@ -261,12 +316,13 @@ struct New<'a> {
     version_id: &'a str,
     origin: [&'a str; 2],
     body: &'a [u8],
+    guard: &'a Guard,
 }
 
 impl<'a> New<'a> {
     fn of(name: &'a Name, new: &'a NewResource, rid: i64) -> Self {
         let [tenant, kind, id] = name.text();
-        let NewResource { resource, patient, index } = new;
+        let NewResource { resource, patient, index, guard } = new;
         let entry = Entry {
             tenant,
             rid,
@@ -276,7 +332,13 @@ impl<'a> New<'a> {
             id: resource.id.as_str(),
             rows: index,
         };
-        Self { entry, version_id: &resource.version_id, origin: [kind, id], body: &resource.body }
+        Self {
+            entry,
+            version_id: &resource.version_id,
+            origin: [kind, id],
+            body: &resource.body,
+            guard,
+        }
     }
 }
 

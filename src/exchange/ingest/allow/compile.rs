@@ -1,0 +1,306 @@
+//! Asks the rules ahead of time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::consent::{self, Setting};
+use super::people;
+use crate::domain::{Kind, Op, Record, TenantIds};
+use crate::exchange::ingest::derive::Neighbours;
+use crate::policy::{
+    Actor, Decision, Directive, Grantee, Item, Law, Means, Obligations, Patient, Proxy, Purpose,
+    Question, Recipient, Regime, Standing, decide,
+};
+use crate::store::{Allowed, Guard};
+
+/// What outside recipients may ask for.
+const OUTSIDE: [Purpose; 5] = [
+    Purpose::Treatment,
+    Purpose::Payment,
+    Purpose::Operations,
+    Purpose::CareManagement,
+    Purpose::Research,
+];
+
+/// What the FHIR API can do about the conditions of a release. What it cannot meet stays closed.
+const ABLE: Obligations = Obligations::REDACT;
+
+/// What is around a client.
+pub(crate) struct Around<'a> {
+    /// The other records.
+    pub(crate) neighbours: &'a dyn Neighbours,
+    /// The maker of ids.
+    pub(crate) ids: &'a TenantIds,
+    /// The law.
+    pub(crate) law: &'a Law,
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
+/// The rows of a client, who has records of these classes.
+pub(crate) fn allowed(client: &Record, classes: &[String], around: &Around<'_>) -> Vec<Allowed> {
+    if client.op != Op::Upsert || !client.data.is_object() || classes.is_empty() {
+        return Vec::new();
+    }
+    let practice = around.neighbours.organization();
+    let patient = people::patient(client, practice.as_deref());
+    let directives = directives(client, &patient.zone, around);
+    let proxies = proxies(client, &patient.zone, around);
+    let items: Vec<_> =
+        classes.iter().filter_map(|class| Some((class, Item::of_class(class)?))).collect();
+    let chart = Chart {
+        times: times(&patient, &directives, &proxies, &items, around),
+        dates: dates(&directives),
+        places: places(&directives),
+        regime: regime(&patient),
+        patient,
+        directives,
+        items,
+        law: around.law,
+    };
+    let mut rows = chart.rows(&Grantee::of_patient(), &Actor::Patient { verified: true });
+    for (id, proxy) in proxies {
+        let grantee = Grantee::of_proxy(&around.ids.id(Kind::RelatedParty, &id));
+        rows.extend(chart.rows(&grantee, &Actor::Proxy(proxy)));
+    }
+    let clients: BTreeSet<&str> = chart.directives.iter().flat_map(Directive::clients).collect();
+    for client_id in clients {
+        let recipient = Actor::Recipient(Recipient {
+            client_id: client_id.to_owned(),
+            name: String::new(),
+            npi: None,
+            standing: Standing::Other,
+        });
+        for purpose in OUTSIDE {
+            rows.extend(chart.rows(&Grantee::of_recipient(client_id, purpose), &recipient));
+        }
+    }
+    rows
+}
+
+fn directives(client: &Record, zone: &TimeZone, around: &Around<'_>) -> Vec<Directive> {
+    let setting =
+        Setting { neighbours: around.neighbours, law: around.law, zone, client: &client.id };
+    // Consents of a record that was merged into this one: a no still counts, a yes has to be
+    // given anew.
+    let merged = around.neighbours.referring(Kind::Client, Kind::Client, &client.id);
+    let merged = merged.iter().filter(|other| {
+        other.data.get("merged_into").and_then(|id| id.as_str()) == Some(client.id.as_str())
+    });
+    let ids = std::iter::once(client.id.as_str()).chain(merged.map(|other| other.id.as_str()));
+    let records: BTreeMap<String, _> = ids
+        .flat_map(|id| around.neighbours.referring(Kind::Consent, Kind::Client, id))
+        .map(|record| (record.id.clone(), record))
+        .collect();
+    records.values().filter_map(|record| consent::directive(record, &setting)).collect()
+}
+
+fn proxies(client: &Record, zone: &TimeZone, around: &Around<'_>) -> Vec<(String, Proxy)> {
+    let parties = around.neighbours.referring(Kind::RelatedParty, Kind::Client, &client.id);
+    let own = parties.iter().filter(|party| {
+        party.data.get("client_id").and_then(|id| id.as_str()) == Some(client.id.as_str())
+    });
+    own.filter_map(|party| Some((party.id.clone(), people::proxy(party, zone)?))).collect()
+}
+
+fn regime(patient: &Patient) -> Regime {
+    let us = patient.jurisdiction.split('-').next() == Some("US");
+    if us { Regime::OptIn } else { Regime::Gdpr }
+}
+
+/// The instants from now on at which an answer may change, the first of which is long ago.
+fn times(
+    patient: &Patient,
+    directives: &[Directive],
+    proxies: &[(String, Proxy)],
+    items: &[(&String, Item)],
+    around: &Around<'_>,
+) -> Vec<Timestamp> {
+    let law = around.law.of(&patient.jurisdiction);
+    let ages = [Some(law.majority), law.consents_alone_from, law.substance_use_alone_from];
+    let birthdays = ages.into_iter().flatten().filter_map(|age| patient.birthday(age));
+    let mut times: BTreeSet<Timestamp> =
+        birthdays.flat_map(|(first, last)| [first, last]).collect();
+    for one in directives {
+        times.extend(one.term.ends());
+        times.extend(one.revocations.iter().map(|revocation| revocation.at));
+    }
+    for (_, proxy) in proxies {
+        times.extend(proxy.authorities.iter().flat_map(|one| one.term.ends()));
+        times.extend(proxy.restrictions.iter().flat_map(|one| one.term.ends()));
+    }
+    times.extend(items.iter().filter_map(|(_, item)| item.withheld?.until));
+    // Fifty years after death is not so far that nobody will ever be asked.
+    if let Some(died) = patient.died {
+        let day = died.to_zoned(patient.zone.clone()).date();
+        let year = day.year().saturating_add(around.law.years_after_death);
+        let new_year = jiff::civil::Date::new(year, 1, 1).ok();
+        times.extend(new_year.and_then(|day| super::midnight(day, &patient.zone)));
+    }
+    times.retain(|at| *at > around.now);
+    std::iter::once(around.now).chain(times).collect()
+}
+
+/// The dates at which the answer about a record may change.
+fn dates(directives: &[Directive]) -> Vec<Timestamp> {
+    let all: BTreeSet<_> = directives.iter().flat_map(|one| one.scope.dated.ends()).collect();
+    all.into_iter().collect()
+}
+
+/// The sessions and plans that are named, and the consents themselves with their forms.
+fn places(directives: &[Directive]) -> Vec<String> {
+    let own = |one: &Directive| {
+        let form = one.evidence.as_ref().map(|id| format!("{}/{id}", Kind::Attachment));
+        std::iter::once(format!("{}/{}", Kind::Consent, one.id)).chain(form)
+    };
+    let all = directives.iter().flat_map(|one| one.scope.related.iter().cloned().chain(own(one)));
+    all.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// A client's record, to be asked about.
+struct Chart<'a> {
+    patient: Patient,
+    directives: Vec<Directive>,
+    items: Vec<(&'a String, Item)>,
+    times: Vec<Timestamp>,
+    dates: Vec<Timestamp>,
+    places: Vec<String>,
+    regime: Regime,
+    law: &'a Law,
+}
+
+impl Chart<'_> {
+    /// What a grantee may see.
+    fn rows(&self, grantee: &Grantee, actor: &Actor) -> Vec<Allowed> {
+        let mut rows = Vec::new();
+        for (class, item) in &self.items {
+            let anywhere = Item { related: String::new(), ..item.clone() };
+            let except = self.except();
+            self.dated_rows(grantee, actor, &anywhere, &mut |window| {
+                rows.push(window.row(grantee, class, "*", &except));
+            });
+            for place in self.places.iter().filter(|place| fits(item, place)) {
+                let there = Item { related: place.clone(), ..item.clone() };
+                self.dated_rows(grantee, actor, &there, &mut |window| {
+                    rows.push(window.row(grantee, class, place, ""));
+                });
+            }
+        }
+        rows
+    }
+
+    /// The places that have rows of their own.
+    fn except(&self) -> String {
+        if self.places.is_empty() {
+            return String::new();
+        }
+        format!("|{}|", self.places.join("|"))
+    }
+
+    /// The windows of time and date in which an item may be seen, each as long as it can be.
+    fn dated_rows(
+        &self,
+        grantee: &Grantee,
+        actor: &Actor,
+        item: &Item,
+        found: &mut dyn FnMut(Window),
+    ) {
+        let mut open: Vec<Window> = Vec::new();
+        for (i, at) in self.times.iter().enumerate() {
+            let since = if i == 0 { i64::MIN } else { at.as_microsecond() };
+            let until = self.times.get(i + 1).map_or(i64::MAX, |at| at.as_microsecond());
+            let dates = self.open_dates(grantee, actor, item, *at);
+            let (kept, closed): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|one| dates.contains(&one.dates));
+            closed.into_iter().for_each(&mut *found);
+            open = kept;
+            for dates in dates {
+                match open.iter_mut().find(|one| one.dates == dates) {
+                    Some(window) => window.until = until,
+                    None => open.push(Window { since, until, dates }),
+                }
+            }
+        }
+        open.into_iter().for_each(found);
+    }
+
+    /// The stretches of dates that may be seen at an instant; the first is of what has none.
+    fn open_dates(
+        &self,
+        grantee: &Grantee,
+        actor: &Actor,
+        item: &Item,
+        at: Timestamp,
+    ) -> Vec<(i64, i64)> {
+        let first = (Guard::UNDATED, Guard::UNDATED + 1, None);
+        let starts = std::iter::once(Timestamp::MIN).chain(self.dates.iter().copied());
+        let ends = self.dates.iter().map(|end| end.as_microsecond()).chain([i64::MAX]);
+        let dated = starts.zip(ends).enumerate().map(|(i, (start, end))| {
+            let low = if i == 0 { Guard::UNDATED + 1 } else { start.as_microsecond() };
+            (low, end, Some(start))
+        });
+        let mut open: Vec<(i64, i64)> = Vec::new();
+        for (low, high, dated) in std::iter::once(first).chain(dated) {
+            let item = Item { dated, ..item.clone() };
+            if !self.ask(grantee, actor, &item, at).permits {
+                continue;
+            }
+            match open.last_mut() {
+                Some(last) if last.1 == low => last.1 = high,
+                _ => open.push((low, high)),
+            }
+        }
+        open
+    }
+
+    fn ask(&self, grantee: &Grantee, actor: &Actor, item: &Item, at: Timestamp) -> Decision {
+        decide(&Question {
+            actor,
+            purpose: Some(grantee.purpose()),
+            means: Means::Query,
+            // Scopes, registration and tenant are tested beside, by the permit.
+            covered: true,
+            patient: &self.patient,
+            item,
+            directives: Some(&self.directives),
+            regime: self.regime,
+            emergency: None,
+            able: ABLE,
+            at,
+            law: self.law,
+        })
+    }
+}
+
+/// Whether a record of this kind can be at a place.
+fn fits(item: &Item, place: &str) -> bool {
+    let kind = place.split('/').next().unwrap_or_default();
+    match item.kind {
+        Kind::Consent | Kind::Attachment | Kind::TreatmentPlan => kind == item.kind.as_str(),
+        _ => kind == Kind::SessionLog.as_str(),
+    }
+}
+
+/// A window in which something may be seen.
+struct Window {
+    since: i64,
+    until: i64,
+    dates: (i64, i64),
+}
+
+impl Window {
+    fn row(&self, grantee: &Grantee, class: &str, related: &str, except: &str) -> Allowed {
+        Allowed {
+            grantee: grantee.as_str().to_owned(),
+            class: class.to_owned(),
+            related: related.to_owned(),
+            except: except.to_owned(),
+            since: self.since,
+            until: self.until,
+            dated_since: self.dates.0,
+            dated_until: self.dates.1,
+        }
+    }
+}

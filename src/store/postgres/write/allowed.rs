@@ -1,0 +1,93 @@
+//! What consents allow, in tables.
+//!
+//! Whoever works it out for a patient holds a lock of that patient until the end of the
+//! transaction, taken after everything else has been written and in the order of its numbers.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{FhirId, TenantId};
+use crate::store::Allowed;
+use crate::store::postgres::fault::Tried;
+use crate::store::postgres::row::{get, parsed};
+use crate::store::postgres::session::Session;
+
+/// Waits until nobody else works for these patients.
+pub(super) fn hold(session: &mut Session, tenant: &TenantId, patients: &[FhirId]) -> Tried<()> {
+    let ids: Vec<&str> = patients.iter().map(FhirId::as_str).collect();
+    session.query(
+        "SELECT pg_advisory_xact_lock(n.key) FROM (
+           SELECT DISTINCT hashtextextended($1::text || '/' || id, 7526692006) AS key
+           FROM unnest($2::text[]) AS i (id) ORDER BY key OFFSET 0) n",
+        &[&tenant.as_str(), &ids],
+    )?;
+    Ok(())
+}
+
+/// Notes of which classes patients have records; answers those who had none of one before.
+pub(super) fn note_classes(
+    session: &mut Session,
+    tenant: &TenantId,
+    classes: &BTreeSet<(FhirId, String)>,
+) -> Tried<BTreeSet<FhirId>> {
+    let patients: Vec<&str> = classes.iter().map(|(patient, _)| patient.as_str()).collect();
+    let names: Vec<&str> = classes.iter().map(|(_, class)| class.as_str()).collect();
+    let rows = session.query(
+        "INSERT INTO class (tenant, patient, class)
+         SELECT $1::text, n.patient, n.class FROM unnest($2::text[], $3::text[])
+           AS n (patient, class) ORDER BY n.patient, n.class
+         ON CONFLICT DO NOTHING RETURNING patient",
+        &[&tenant.as_str(), &patients, &names],
+    )?;
+    rows.iter().map(|row| parsed(row, 0)).collect()
+}
+
+/// The classes of which a patient has or had records.
+pub(super) fn classes(
+    session: &mut Session,
+    tenant: &TenantId,
+    patient: &FhirId,
+) -> Tried<Vec<String>> {
+    let rows = session.query(
+        "SELECT class FROM class WHERE tenant = $1 AND patient = $2 ORDER BY class",
+        &[&tenant.as_str(), &patient.as_str()],
+    )?;
+    rows.iter().map(|row| get(row, 0)).collect()
+}
+
+/// Replaces what of a patient is allowed.
+pub(super) fn put(
+    session: &mut Session,
+    tenant: &TenantId,
+    patient: &FhirId,
+    rows: &[Allowed],
+) -> Tried<()> {
+    let (tenant, patient) = (tenant.as_str(), patient.as_str());
+    session
+        .execute("DELETE FROM allowed WHERE tenant = $1 AND patient = $2", &[&tenant, &patient])?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let text = |of: fn(&Allowed) -> &str| rows.iter().map(of).collect::<Vec<_>>();
+    let number = |of: fn(&Allowed) -> i64| rows.iter().map(of).collect::<Vec<_>>();
+    session.execute(
+        "INSERT INTO allowed
+           (tenant, patient, grantee, class, related, except_of, since, until, dated_since,
+            dated_until)
+         SELECT $1::text, $2::text, n.* FROM unnest($3::text[], $4::text[], $5::text[], $6::text[],
+           $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]) AS n
+         ON CONFLICT DO NOTHING",
+        &[
+            &tenant,
+            &patient,
+            &text(|row| &row.grantee),
+            &text(|row| &row.class),
+            &text(|row| &row.related),
+            &text(|row| &row.except),
+            &number(|row| row.since),
+            &number(|row| row.until),
+            &number(|row| row.dated_since),
+            &number(|row| row.dated_until),
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! What consents allow, in tables.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, params};
+
+use crate::domain::{FhirId, TenantId};
+use crate::store::Allowed;
+
+/// Notes of which classes patients have records; answers those who had none of one before.
+pub(super) fn note_classes(
+    connection: &Connection,
+    tenant: &TenantId,
+    classes: &BTreeSet<(FhirId, String)>,
+) -> rusqlite::Result<BTreeSet<FhirId>> {
+    let mut insert =
+        connection.prepare_cached("INSERT OR IGNORE INTO class VALUES (?1, ?2, ?3)")?;
+    let mut new = BTreeSet::new();
+    for (patient, class) in classes {
+        if insert.execute([tenant.as_str(), patient.as_str(), class])? > 0 {
+            new.insert(patient.clone());
+        }
+    }
+    Ok(new)
+}
+
+/// The classes of which a patient has or had records.
+pub(super) fn classes(
+    connection: &Connection,
+    tenant: &TenantId,
+    patient: &FhirId,
+) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT class FROM class WHERE tenant = ?1 AND patient = ?2 ORDER BY class",
+        )?
+        .query_map([tenant.as_str(), patient.as_str()], |row| row.get(0))?
+        .collect()
+}
+
+/// Replaces what of a patient is allowed.
+pub(super) fn put(
+    connection: &Connection,
+    tenant: &TenantId,
+    patient: &FhirId,
+    rows: &[Allowed],
+) -> rusqlite::Result<()> {
+    let (tenant, patient) = (tenant.as_str(), patient.as_str());
+    connection
+        .prepare_cached("DELETE FROM allowed WHERE tenant = ?1 AND patient = ?2")?
+        .execute([tenant, patient])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO allowed
+           (tenant, patient, grantee, class, related, except_of, since, until, dated_since,
+            dated_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    for row in rows {
+        insert.execute(params![
+            tenant,
+            patient,
+            row.grantee,
+            row.class,
+            row.related,
+            row.except,
+            row.since,
+            row.until,
+            row.dated_since,
+            row.dated_until
+        ])?;
+    }
+    Ok(())
+}
