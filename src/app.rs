@@ -15,18 +15,20 @@ use actix_web::{App as Service, HttpServer, web};
 use arc_swap::ArcSwap;
 use prometheus_client::registry::Registry;
 
-use crate::auth::{Keys, Tokens};
+use crate::auth::{Keys, Provider, Tokens};
 use crate::cache::{
     Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
-use crate::config::{CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
+use crate::config::{CacheSettings, Cors, LimitSettings, LoginSettings, Sources, StoreSettings};
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
+use crate::exchange::people::People;
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
+use crate::exchange::sign_in::SignIn;
 use crate::http::{self, Ports, State};
 use crate::limits::Limits;
 use crate::store::Store;
@@ -55,6 +57,8 @@ pub struct Config {
     pub limits: LimitSettings,
     /// Which web pages may call the API.
     pub cors: Cors,
+    /// How people sign in, if they can.
+    pub login: Option<LoginSettings>,
     /// The platforms that records come from while it serves.
     pub sources: Sources,
 }
@@ -69,6 +73,7 @@ pub struct App {
     meter: CacheMeter,
     limits: Option<Arc<Limits>>,
     cors: Cors,
+    login: Option<LoginSettings>,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
     reception: Arc<Reception>,
@@ -87,6 +92,7 @@ impl App {
     /// `Setup`, with what to put right.
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
         config.cors.check()?;
+        config.login.as_ref().map_or(Ok(()), LoginSettings::check)?;
         let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
         let store = open_store(&config.data, &config.store, &keys.id_key())?;
@@ -117,6 +123,7 @@ impl App {
             redis,
             limits: limits.map(Arc::new),
             cors: config.cors.clone(),
+            login: config.login.clone(),
             cache: config.cache.clone(),
             meter: CacheMeter::default(),
             rules,
@@ -199,6 +206,24 @@ impl App {
         ReadThrough::new(MemoryCache::new(self.cache.memory(), keep), shared, meter.clone())
     }
 
+    /// How people sign in at a server with this base.
+    fn sign_in(&self, base: &str) -> Result<Option<Arc<SignIn>>> {
+        let Some(login) = &self.login else { return Ok(None) };
+        let wrong = |()| Error::Setup("login.tenant: it is no name of a tenant".to_owned());
+        let tenant = login.tenant.parse().map_err(wrong)?;
+        let (store, clock, claims) = (&self.store, &self.clock, &login.claims);
+        let needed = [&claims.client, &claims.proxy, &claims.staff];
+        let needed = needed.into_iter().filter(|claim| !claim.is_empty()).cloned().collect();
+        let back = http::sign_in_url(base);
+        let provider = login.provider.as_ref().map(|provider| {
+            Provider::open(provider, needed, &back, Arc::clone(clock))
+        });
+        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+        let people =
+            People::new(Arc::clone(&store), tenant, claims.clone(), &self.keys, Arc::clone(&clock));
+        Ok(Some(Arc::new(SignIn::new(store, people, provider.transpose()?, login, clock))))
+    }
+
     /// Serves until `stop` is done, and then until the open requests are answered.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
         let base = Self::base(&listener)?;
@@ -210,6 +235,8 @@ impl App {
             rules: Arc::clone(&self.rules),
             cors: self.cors.clone(),
             pushes: Arc::clone(&self.pushes),
+            sign_in: self.sign_in(&base)?,
+            practice: self.login.as_ref().and_then(|login| login.practice.clone()),
         };
         let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
         let factory = move || {

@@ -3,6 +3,7 @@
 mod cache;
 mod cors;
 mod limits;
+mod login;
 mod redis_url;
 mod sources;
 mod store;
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 pub use self::cache::{CacheSettings, RedisSettings};
 pub use self::cors::Cors;
 pub use self::limits::{Costs, LimitSettings};
+pub use self::login::{ClaimSettings, DemoAccount, LoginSettings, Part, ProviderSettings};
 pub use self::redis_url::{RedisAddress, RedisUrl, Topology};
 pub use self::sources::{FolderSettings, PullSettings, PushSettings, SourceSettings, Sources};
 pub use self::store::{Database, DatabaseUrl, StoreSettings};

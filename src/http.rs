@@ -16,6 +16,7 @@ mod cursor;
 mod everything;
 mod gate;
 mod history;
+mod html;
 mod limit;
 mod metadata;
 mod negotiate;
@@ -31,14 +32,17 @@ pub mod routes;
 mod search;
 mod searchset;
 mod shape;
+mod site;
 mod weights;
 
 use std::sync::Arc;
 
 use actix_web::web::{self, Bytes};
 use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
 
 use self::cursor::Cursors;
+use self::html::{Cookies, Languages};
 use crate::auth::{Keys, Tokens};
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
@@ -46,6 +50,7 @@ use crate::config::Cors;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::push::Pushes;
+use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
@@ -70,6 +75,12 @@ pub struct State {
     metadata: Bytes,
     elements: Elements,
     cors: Cors,
+    sign_in: Option<Arc<SignIn>>,
+    practice: Option<String>,
+    languages: Languages,
+    cookies: Cookies,
+    /// The key of what tells our forms from those of others.
+    forms: hmac::Key,
 }
 
 /// What the handlers need from the rest of the product.
@@ -88,6 +99,10 @@ pub struct Ports {
     pub cors: Cors,
     /// Which platforms may push, and where their records go.
     pub pushes: Arc<Pushes>,
+    /// Who people are, where anybody can sign in.
+    pub sign_in: Option<Arc<SignIn>>,
+    /// What the pages call the practice.
+    pub practice: Option<String>,
 }
 
 impl State {
@@ -111,12 +126,27 @@ impl State {
             rules: ports.rules,
             pushes: ports.pushes,
             cursors: Cursors::new(keys.cursor_key())?,
+            sign_in: ports.sign_in,
+            practice: ports.practice,
+            languages: Languages::load()?,
+            cookies: Cookies::at(&base),
+            forms: keys.forms(),
             base,
             metadata,
             elements: Elements::new(),
             cors: ports.cors,
         })
     }
+
+    /// Where the server is: the base without its path.
+    fn origin(&self) -> &str {
+        self.base.strip_suffix(FHIR).unwrap_or(&self.base)
+    }
+}
+
+/// Where the provider sends people back to, at a server with this base.
+pub fn sign_in_url(base: &str) -> String {
+    format!("{}{}", base.strip_suffix(FHIR).unwrap_or(base), site::CALLBACK)
 }
 
 /// Registers the routes of the table and what answers everything else.

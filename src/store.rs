@@ -3,6 +3,7 @@
 //! The methods block, and are short: a read takes microseconds, a batch is one transaction. Every
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
+mod directory;
 mod feeds;
 mod postgres;
 mod quarantined;
@@ -21,6 +22,7 @@ use crate::error::Result;
 use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
 
+pub use self::directory::Directory;
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::postgres::PostgresStore;
 pub use self::sqlite::{Durability, SqliteStore};
@@ -139,7 +141,7 @@ pub struct Everything {
 }
 
 /// What HTTP asks of a store.
-pub trait Store: Feeds + Send + Sync {
+pub trait Store: Directory + Feeds + Send + Sync {
     /// Whether a read takes microseconds and waits for nothing, so that it may run where others
     /// wait for it. A store across a network has to be asked from a thread that may block.
     fn is_embedded(&self) -> bool;

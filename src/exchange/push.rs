@@ -18,7 +18,7 @@ pub use self::answer::Answer;
 use super::ingest::Layout;
 use super::reception::{Parcel, Reception};
 use crate::clock::Clock;
-use crate::domain::{SourceId, SourceName};
+use crate::domain::{SourceId, SourceName, TenantId};
 use crate::error::{Error, Result};
 use crate::platform::{Body, Coding, Limits, Message, SKEW, Secret, Spool};
 use crate::store::{Delivery, Store};
@@ -62,6 +62,18 @@ pub struct Signed {
     delivery: String,
     coding: Coding,
     digest: [u8; 32],
+}
+
+impl Signed {
+    /// Whose records the source may speak of.
+    pub fn tenant(&self) -> &TenantId {
+        &self.desk.sender.id.tenant
+    }
+
+    /// SHA-256 of the body, as it is signed.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
 }
 
 /// A place among those that are taken in at once; free again when dropped.

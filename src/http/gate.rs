@@ -57,7 +57,9 @@ pub async fn gate(
     if let Some(verdict) = verdict {
         limit::tell(verdict, headers);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding, Prefer"));
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -84,7 +86,7 @@ fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> 
     }
     trim(request);
     match routes::access(request.path()) {
-        Access::Public => {}
+        Access::Public | Access::Page => {}
         Access::Bearer => {
             let principal = authenticate(request)?;
             request.extensions_mut().insert(principal);

@@ -4,7 +4,7 @@ use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
-use super::{Refusal, batch, binary, everything, history, metadata, push, read, search};
+use super::{Refusal, batch, binary, everything, history, html, metadata, push, read, search, site};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Access {
     Bearer,
     /// A source that signs the request.
     Signed,
+    /// Anybody; the page itself sees who is signed in.
+    Page,
 }
 
 /// What a route is about (<https://hl7.org/fhir/R4/http.html#summary>).
@@ -90,6 +92,21 @@ macro_rules! posted {
     };
 }
 
+/// A row of a page for people.
+macro_rules! page {
+    ($method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
+        Endpoint {
+            method: $method,
+            pattern: $pattern,
+            access: Access::Page,
+            level: Level::Platform,
+            interaction: $interaction,
+            handler: || web::to($handler),
+            entry: None,
+        }
+    };
+}
+
 /// The table. Of two patterns that match, the first counts.
 pub const ROUTES: &[Endpoint] = &[
     Endpoint {
@@ -130,6 +147,26 @@ pub const ROUTES: &[Endpoint] = &[
     },
     question!("/fhir/{type}/{id}", Instance, "read", read::read),
     question!("/fhir/{type}", Type, "search-type", search::search),
+    page!("GET", html::STYLE, "style", html::style),
+    page!("GET", site::LOGIN, "sign-in", site::login),
+    page!("POST", site::LOGIN, "sign-in", site::choose),
+    page!("GET", site::CALLBACK, "sign-in", site::arrive),
+    page!("GET", site::CONSENT, "consent", site::consent),
+    page!("POST", site::CONSENT, "consent", site::decided),
+    page!("POST", site::PICK, "pick", site::pick),
+    page!("GET", site::APPS, "apps", site::apps),
+    page!("POST", site::APPS, "apps", site::stop),
+    Endpoint {
+        method: "POST",
+        pattern: site::LAUNCH,
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "launch",
+        handler: || web::to(site::launch),
+        entry: None,
+    },
+    page!("GET", site::LOGOUT, "sign-out", site::signed_out),
+    page!("POST", site::LOGOUT, "sign-out", site::logout),
     Endpoint {
         method: "POST",
         pattern: "/platform/records",

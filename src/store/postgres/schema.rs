@@ -10,12 +10,20 @@ use crate::error::{Error, Result};
 use crate::store::upgrade::{Applied, Migration, Upgrade, Upgraded, check_losses, due};
 
 /// Every migration, oldest first.
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "store",
-    sql: include_str!("migrations/0001_store.sql"),
-    loses: None,
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "store",
+        sql: include_str!("migrations/0001_store.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 2,
+        name: "logins",
+        sql: include_str!("migrations/0002_logins.sql"),
+        loses: None,
+    },
+];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;
 /// Held while the schema or the meaning of the index changes; writers share it.
