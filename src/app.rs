@@ -1,5 +1,6 @@
 //! The composition: the one place that names concrete adapters, for the command and for the tests.
 
+mod keys;
 mod reload;
 mod sources;
 mod storage;
@@ -17,10 +18,13 @@ use prometheus_client::registry::Registry;
 
 use crate::auth::{Keys, Provider, Tokens};
 use crate::cache::{
-    Cache, CacheMeter, CacheSecret, MemoryCache, ReadThrough, RedisCache, RedisLink,
+    Cache, CacheMeter, CacheSecret, Changes, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
-use crate::config::{CacheSettings, Cors, LimitSettings, LoginSettings, Sources, StoreSettings};
+use crate::config::{
+    AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings, Sources,
+    StoreSettings,
+};
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
@@ -31,6 +35,7 @@ use crate::exchange::reception::Reception;
 use crate::exchange::sign_in::SignIn;
 use crate::http::{self, Ports, State};
 use crate::limits::Limits;
+use crate::smart::{Authority, LogWitness, Parts};
 use crate::store::Store;
 
 pub use self::reload::{Goldens, Reload, Watch};
@@ -61,10 +66,15 @@ pub struct Config {
     pub login: Option<LoginSettings>,
     /// The platforms that records come from while it serves.
     pub sources: Sources,
+    /// How long what is granted holds.
+    pub auth: AuthSettings,
+    /// The clients that nobody has to add by a command.
+    pub clients: Vec<ClientSettings>,
 }
 
 /// The product, put together.
 pub struct App {
+    data: PathBuf,
     keys: Keys,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
@@ -76,6 +86,8 @@ pub struct App {
     login: Option<LoginSettings>,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
+    authority: Arc<Authority>,
+    changes: Changes,
     reception: Arc<Reception>,
     pushes: Arc<Pushes>,
     pulls: Vec<Pull>,
@@ -97,9 +109,18 @@ impl App {
         let keys = Keys::open(&config.data)?;
         let store = open_store(&config.data, &config.store, &keys.id_key())?;
         let rules = Arc::new(ArcSwap::from_pointee(rules));
-        let tokens = Tokens::new(&keys, Arc::clone(&clock))?;
+        let tokens = Arc::new(Tokens::new(&keys, Arc::clone(&clock))?);
         let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
         let secret = CacheSecret::new(*keys.cache_key());
+        let changes = Changes::new(redis.clone(), &secret)?;
+        let parts = Parts {
+            store: Arc::clone(&store),
+            tokens: Arc::clone(&tokens),
+            changes: changes.clone(),
+            clock: Arc::clone(&clock),
+            witness: Arc::new(LogWitness),
+        };
+        let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let reception = Arc::new(Reception::new(
             Arc::clone(&store),
@@ -116,6 +137,7 @@ impl App {
         };
         let (pushes, pulls) = sources::open(&config.sources, &around)?;
         Ok(Self {
+            data: config.data.clone(),
             ids: keys.id_key(),
             keys,
             clock,
@@ -131,7 +153,9 @@ impl App {
             pushes: Arc::new(pushes),
             pulls,
             sources: config.sources.clone(),
-            tokens: Arc::new(tokens),
+            tokens,
+            authority,
+            changes,
             mappings: config.mappings.clone(),
         })
     }
@@ -177,6 +201,11 @@ impl App {
     /// Mints and verifies tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// The authorization server.
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.authority
     }
 
     /// Names what this product counts to a registry.
@@ -227,11 +256,12 @@ impl App {
     /// Serves until `stop` is done, and then until the open requests are answered.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
         let base = Self::base(&listener)?;
+        self.authority.open_at(&base);
         let ports = Ports {
             store: Arc::clone(&self.store),
             cache: self.cache(),
             limits: self.limits.clone(),
-            tokens: Arc::clone(&self.tokens),
+            authority: Arc::clone(&self.authority),
             rules: Arc::clone(&self.rules),
             cors: self.cors.clone(),
             pushes: Arc::clone(&self.pushes),

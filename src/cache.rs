@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use self::changes::{Changes, Epoch, Scope};
-pub use self::fresh::Fresh;
+pub use self::fresh::{Fresh, Making};
 pub use self::key::CacheKey;
 pub use self::memory::MemoryCache;
 pub use self::meter::{CacheMeter, Layer, Lookup};

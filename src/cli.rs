@@ -1,7 +1,9 @@
 //! The command line: one file per subcommand, one way to print, one way to fail.
 
+pub mod clients;
 pub mod demo;
 pub mod ingest;
+pub mod keys;
 pub mod map;
 pub mod migrate;
 pub mod quarantine;
@@ -39,6 +41,8 @@ pub struct Cli {
 enum Command {
     Demo(demo::Demo),
     Token(token::Token),
+    Clients(clients::Clients),
+    Keys(keys::Keys),
     Ingest(ingest::Ingest),
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
@@ -106,6 +110,8 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
     let outcome = match cli.command {
         Command::Demo(demo) => demo.run(&mut context),
         Command::Token(token) => token.run(&mut context),
+        Command::Clients(clients) => clients.run(&mut context),
+        Command::Keys(keys) => keys.run(&mut context),
         Command::Ingest(ingest) => ingest.run(&mut context),
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
         Command::Map(map) => map.run(&mut context),

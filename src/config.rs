@@ -1,6 +1,8 @@
 //! Settings, from flags and from `THROUGHLINE_*` variables; nothing else reads the environment.
 
+mod authority;
 mod cache;
+mod clients;
 mod cors;
 mod limits;
 mod login;
@@ -15,7 +17,9 @@ use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
 
+pub use self::authority::{AuthSettings, IssuerSettings};
 pub use self::cache::{CacheSettings, RedisSettings};
+pub use self::clients::{ClientAuth, ClientSettings};
 pub use self::cors::Cors;
 pub use self::limits::{Costs, LimitSettings};
 pub use self::login::{ClaimSettings, DemoAccount, LoginSettings, Part, ProviderSettings};

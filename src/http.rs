@@ -5,6 +5,7 @@
 
 mod answer;
 mod asking;
+pub mod authorize;
 mod batch;
 mod binary;
 mod body;
@@ -13,6 +14,7 @@ mod compress;
 mod conditions;
 mod cors;
 mod cursor;
+mod discovery;
 mod everything;
 mod gate;
 mod history;
@@ -20,6 +22,7 @@ mod html;
 mod limit;
 mod metadata;
 mod negotiate;
+mod oauth;
 mod pages;
 mod parameters;
 mod path;
@@ -43,7 +46,7 @@ use aws_lc_rs::hmac;
 
 use self::cursor::Cursors;
 use self::html::{Cookies, Languages};
-use crate::auth::{Keys, Tokens};
+use crate::auth::Keys;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
 use crate::config::Cors;
@@ -54,8 +57,10 @@ use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
+use crate::smart::Authority;
 use crate::store::Store;
 
+pub use self::authorize::CONSENT;
 pub use self::gate::gate;
 pub use self::refusal::Refusal;
 
@@ -67,7 +72,7 @@ pub struct State {
     store: Arc<dyn Store>,
     cache: ReadThrough,
     limits: Option<Arc<Limits>>,
-    tokens: Arc<Tokens>,
+    authority: Arc<Authority>,
     rules: Arc<ArcSwap<Rules>>,
     pushes: Arc<Pushes>,
     cursors: Cursors,
@@ -81,6 +86,8 @@ pub struct State {
     cookies: Cookies,
     /// The key of what tells our forms from those of others.
     forms: hmac::Key,
+    /// The same where any page may call.
+    open: Cors,
 }
 
 /// What the handlers need from the rest of the product.
@@ -92,7 +99,7 @@ pub struct Ports {
     /// How much they may ask for, where that is limited.
     pub limits: Option<Arc<Limits>>,
     /// Who may call.
-    pub tokens: Arc<Tokens>,
+    pub authority: Arc<Authority>,
     /// The maps that made the resources; part of the cache's keys.
     pub rules: Arc<ArcSwap<Rules>>,
     /// Which web pages may call.
@@ -122,7 +129,7 @@ impl State {
             store: ports.store,
             cache: ports.cache,
             limits: ports.limits,
-            tokens: ports.tokens,
+            authority: ports.authority,
             rules: ports.rules,
             pushes: ports.pushes,
             cursors: Cursors::new(keys.cursor_key())?,
@@ -135,6 +142,7 @@ impl State {
             metadata,
             elements: Elements::new(),
             cors: ports.cors,
+            open: Cors { origins: vec!["*".to_owned()] },
         })
     }
 

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod mapping;
 pub mod platform;
 pub mod policy;
+pub mod smart;
 pub mod store;
 pub mod telemetry;
 

@@ -5,6 +5,8 @@
 
 mod directory;
 mod feeds;
+mod grants;
+mod handles;
 mod postgres;
 mod quarantined;
 mod record;
@@ -24,6 +26,8 @@ use crate::policy::Permit;
 
 pub use self::directory::Directory;
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
+pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
+pub use self::handles::{Handle, Handles, Taken};
 pub use self::postgres::PostgresStore;
 pub use self::sqlite::{Durability, SqliteStore};
 pub use self::upgrade::{Upgrade, Upgraded};
@@ -50,6 +54,12 @@ pub struct Head {
     pub version_id: String,
     /// `meta.lastUpdated`.
     pub last_updated: Timestamp,
+}
+
+impl From<StoredResource> for Head {
+    fn from(stored: StoredResource) -> Self {
+        Self { version_id: stored.version_id, last_updated: stored.last_updated }
+    }
 }
 
 /// A resource version to be stored, with what is needed to find it.
@@ -141,7 +151,7 @@ pub struct Everything {
 }
 
 /// What HTTP asks of a store.
-pub trait Store: Directory + Feeds + Send + Sync {
+pub trait Store: Directory + Feeds + Grants + Handles + Send + Sync {
     /// Whether a read takes microseconds and waits for nothing, so that it may run where others
     /// wait for it. A store across a network has to be asked from a thread that may block.
     fn is_embedded(&self) -> bool;

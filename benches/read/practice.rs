@@ -20,7 +20,7 @@ pub(crate) fn tenant() -> TenantId {
 
 pub(crate) fn permit(action: Action) -> Permit {
     let principal =
-        Principal { tenant: tenant(), subject: "bench".into(), scopes: vec!["system/*.rs".into()] };
+        Principal::new(tenant(), "bench", "system/*.rs");
     Permit::decide(&Arc::new(principal), action, "Encounter").unwrap()
 }
 

@@ -10,7 +10,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use super::App;
+use super::{App, keys};
 use crate::clock::Clock;
 use crate::config::{PullSettings, PushSettings, SourceSettings, Sources};
 use crate::domain::SourceId;
@@ -204,6 +204,9 @@ impl App {
     pub(super) fn attend(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&self.reception).map_due());
+        let changes = self.changes.clone();
+        tasks.spawn(async move { changes.listen().await });
+        tasks.spawn(keys::renew(self.data.clone(), Arc::clone(&self.tokens)));
         for pull in &self.pulls {
             tasks.spawn(Puller::new(pull.clone()).run());
         }

@@ -1,31 +1,33 @@
-//! Bearer tokens: short-lived JWTs (RFC 9068 in shape), signed ES384 with the installation's key.
+//! Access tokens: short-lived JWTs (RFC 9068 in shape), signed ES384 with a key of the installation.
 //!
 //! Verifying a signature costs far more than a read, so the verdict is remembered until the token
-//! expires. Remembered is the token's digest, never the token.
+//! expires. Remembered is the token's digest, never the token. Whether it has been revoked since is
+//! not this module's question.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use arc_swap::ArcSwap;
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, Header, Validation};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
-use super::Keys;
+use super::ring::{Ring, Signing};
+use super::{Keys, secret};
 use crate::clock::Clock;
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
-use crate::policy::Principal;
-
-/// Who issues the tokens until there is an authorization server.
-const ISSUER: &str = "urn:throughline:demo";
+use crate::policy::{Principal, Scopes};
 
 /// How many verdicts are remembered.
 const REMEMBERED: u64 = 10_000;
+/// The longest token that is looked at, in bytes.
+const LONGEST: usize = 8 * 1024;
+/// The type of an access token (RFC 9068, 2.1), so that no other token of ours passes for one.
+const TYPE: &str = "at+jwt";
 
-/// What a new token is to allow.
+/// What a new token of the installation's own is to allow.
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// The tenant whose records it is for.
@@ -38,181 +40,191 @@ pub struct Grant {
     pub lifetime: Duration,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What an access token says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Claims {
     iss: String,
     aud: String,
     sub: String,
     tenant: String,
+    client_id: String,
     scope: String,
     iat: i64,
     exp: i64,
     jti: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    patient: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encounter: Option<String>,
+    #[serde(default, rename = "fhirUser", skip_serializing_if = "Option::is_none")]
+    fhir_user: Option<String>,
 }
 
-/// A token that was verified before.
-#[derive(Clone)]
-struct Verdict {
-    principal: Arc<Principal>,
-    expires: i64,
+/// A token that is well signed and of our making.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// Who presents it.
+    pub principal: Arc<Principal>,
+    /// Its name.
+    pub jti: String,
+    /// The grant that it was made from, if a person or a refresh token stands behind it.
+    pub grant: Option<String>,
+    /// When it was made, in seconds since 1970.
+    pub issued: i64,
+    /// When it ends.
+    pub expires: i64,
+    /// SHA-256 of the token.
+    pub digest: [u8; 32],
 }
 
 /// Signs and verifies tokens.
 pub struct Tokens {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
+    ring: ArcSwap<Ring>,
     validation: Validation,
-    audience: String,
+    issuer: String,
     clock: Arc<dyn Clock>,
-    verdicts: Cache<[u8; 32], Verdict>,
+    verdicts: Cache<[u8; 32], Arc<Verified>>,
 }
 
 impl Tokens {
-    /// Signs and verifies with the installation's key.
+    /// Signs and verifies with the installation's keys.
     pub fn new(keys: &Keys, clock: Arc<dyn Clock>) -> Result<Self> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, keys.signing())
-            .map_err(|cause| Error::broken(format_args!("the signing key: {cause}")))?;
-        let audience = format!("urn:throughline:{}", keys.installation());
+        let issuer = format!("urn:throughline:{}", keys.installation());
         let mut validation = Validation::new(Algorithm::ES384);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[&audience]);
+        validation.set_issuer(&[&issuer]);
+        validation.set_audience(&[&issuer]);
         validation.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
         // The expiry is checked against the clock that was passed in, here as for a remembered one.
         validation.validate_exp = false;
-        Ok(Self {
-            encoding: EncodingKey::from_ec_der(keys.signing()),
-            decoding: DecodingKey::from_ec_der(pair.public_key().as_ref()),
-            validation,
-            audience,
-            clock,
-            verdicts: Cache::new(REMEMBERED),
-        })
+        let ring = ArcSwap::from_pointee(keys.ring()?);
+        Ok(Self { ring, validation, issuer, clock, verdicts: Cache::new(REMEMBERED) })
     }
 
-    /// A new token.
+    /// Goes on with the keys that are in the file now.
+    pub fn renew(&self, keys: &Keys) -> Result<()> {
+        self.ring.store(Arc::new(keys.ring()?));
+        Ok(())
+    }
+
+    /// The public halves of the keys (RFC 7517).
+    pub fn key_set(&self) -> JwkSet {
+        let now = self.now();
+        JwkSet { keys: self.ring.load().published(now).map(|key| key.jwk.clone()).collect() }
+    }
+
+    /// A token that the installation makes for itself.
     pub fn mint(&self, grant: &Grant) -> Result<String> {
-        let mut id = [0; 16];
-        SystemRandom::new().fill(&mut id).map_err(Error::internal)?;
-        let now = self.clock.now().as_second();
-        let lifetime = i64::try_from(grant.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let scopes = grant.scopes.join(" ");
+        let principal = Principal::new(grant.tenant.clone(), grant.subject.clone(), &scopes);
+        Ok(self.issue(&principal, grant.lifetime, None)?.0)
+    }
+
+    /// A token for a principal, from a grant if there is one; and its name.
+    pub fn issue(
+        &self,
+        principal: &Principal,
+        lifetime: Duration,
+        grant: Option<&str>,
+    ) -> Result<(String, String)> {
+        let jti = secret::name()?;
+        let now = self.now();
+        let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
         let claims = Claims {
-            iss: ISSUER.into(),
-            aud: self.audience.clone(),
-            sub: grant.subject.clone(),
-            tenant: grant.tenant.as_str().into(),
-            scope: grant.scopes.join(" "),
+            iss: self.issuer.clone(),
+            aud: self.issuer.clone(),
+            sub: principal.subject.clone(),
+            tenant: principal.tenant.as_str().into(),
+            client_id: principal.client.clone(),
+            scope: principal.scopes.to_string(),
             iat: now,
             exp: now.saturating_add(lifetime),
-            jti: hex::encode(id),
+            jti: jti.clone(),
+            grant: grant.map(str::to_owned),
+            patient: principal.patient.as_ref().map(ToString::to_string),
+            encounter: principal.encounter.as_ref().map(ToString::to_string),
+            fhir_user: principal.fhir_user.as_ref().map(ToString::to_string),
         };
-        let header = Header { typ: Some("at+jwt".into()), ..Header::new(Algorithm::ES384) };
-        jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(Error::internal)
+        Ok((self.sign(Signing::ES384, TYPE, &claims)?, jti))
     }
 
-    /// Who presents `token`.
+    /// Signs claims as a JWT of a type.
+    pub fn sign(&self, alg: Signing, typ: &str, claims: &impl Serialize) -> Result<String> {
+        let ring = self.ring.load();
+        let key = ring.signing(alg, self.now())?;
+        let mut header = Header::new(alg.algorithm());
+        header.typ = Some(typ.to_owned());
+        header.kid = Some(key.kid.clone());
+        jsonwebtoken::encode(&header, claims, &key.encoding).map_err(Error::internal)
+    }
+
+    /// What `token` says.
     ///
     /// # Errors
     ///
     /// `Unauthenticated`, whatever is wrong with it.
-    pub fn verify(&self, token: &str) -> Result<Arc<Principal>> {
-        let now = self.clock.now().as_second();
-        let hash = digest::digest(&digest::SHA256, token.as_bytes());
-        let key: [u8; 32] = hash.as_ref().try_into().map_err(|_unsaid| Error::Unauthenticated)?;
-        let verdict = match self.verdicts.get(&key) {
-            Some(verdict) => verdict,
-            None => self.judge(token)?,
+    pub fn verify(&self, token: &str) -> Result<Arc<Verified>> {
+        let digest = secret::digest(token);
+        let known = self.verdicts.get(&digest);
+        let verified = match &known {
+            Some(verified) => Arc::clone(verified),
+            None => Arc::new(self.judge(token, digest)?),
         };
-        if verdict.expires <= now {
-            self.verdicts.invalidate(&key);
+        if verified.expires <= self.now() {
+            self.verdicts.invalidate(&digest);
             return Err(Error::Unauthenticated);
         }
-        let principal = Arc::clone(&verdict.principal);
-        if !self.verdicts.contains_key(&key) {
-            self.verdicts.insert(key, verdict);
+        if known.is_none() {
+            self.verdicts.insert(digest, Arc::clone(&verified));
         }
-        Ok(principal)
+        Ok(verified)
     }
 
-    fn judge(&self, token: &str) -> Result<Verdict> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
-            .map_err(|_unsaid| Error::Unauthenticated)?
+    fn judge(&self, token: &str, digest: [u8; 32]) -> Result<Verified> {
+        let refused = || Error::Unauthenticated;
+        if token.len() > LONGEST {
+            return Err(refused());
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|_unsaid| refused())?;
+        let is_ours = header.alg == Algorithm::ES384
+            && header.typ.as_deref() == Some(TYPE)
+            && header.crit.is_none();
+        let kid = header.kid.filter(|_| is_ours).ok_or_else(refused)?;
+        let ring = self.ring.load();
+        let key = ring.find(Signing::ES384, &kid, self.now()).ok_or_else(refused)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation)
+            .map_err(|_unsaid| refused())?
             .claims;
+        Self::read(claims, digest).ok_or_else(refused)
+    }
+
+    fn read(claims: Claims, digest: [u8; 32]) -> Option<Verified> {
+        // What is there has to be understood: a patient that is not would widen what is shown.
+        let part = |text: Option<String>| text.map(|text| text.parse()).transpose();
         let principal = Principal {
-            tenant: claims.tenant.parse().map_err(|()| Error::Unauthenticated)?,
+            tenant: claims.tenant.parse().ok()?,
             subject: claims.sub,
-            scopes: claims.scope.split_whitespace().map(Into::into).collect(),
+            client: claims.client_id,
+            scopes: Scopes::parse(&claims.scope),
+            patient: part(claims.patient).ok()?,
+            encounter: part(claims.encounter).ok()?,
+            fhir_user: claims.fhir_user.map(|user| user.parse()).transpose().ok()?,
         };
-        Ok(Verdict { principal: Arc::new(principal), expires: claims.exp })
+        Some(Verified {
+            principal: Arc::new(principal),
+            jti: claims.jti,
+            grant: claims.grant,
+            issued: claims.iat,
+            expires: claims.exp,
+            digest,
+        })
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now().as_second()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jiff::Timestamp;
-
-    use super::*;
-
-    struct Hand(AtomicI64);
-
-    impl Clock for Hand {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_second(self.0.load(Ordering::Relaxed)).unwrap()
-        }
-    }
-
-    fn tokens() -> (tempfile::TempDir, Arc<Hand>, Tokens) {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(Hand(AtomicI64::new(1_700_000_000)));
-        let tokens = Tokens::new(&Keys::open(folder.path()).unwrap(), clock.clone()).unwrap();
-        (folder, clock, tokens)
-    }
-
-    fn grant() -> Grant {
-        Grant {
-            tenant: "hv".parse().unwrap(),
-            subject: "demo".into(),
-            scopes: vec!["system/*.rs".into()],
-            lifetime: Duration::from_mins(1),
-        }
-    }
-
-    #[test]
-    fn a_token_says_who_calls_until_it_expires() {
-        let (_folder, clock, tokens) = tokens();
-        let token = tokens.mint(&grant()).unwrap();
-        let principal = tokens.verify(&token).unwrap();
-        assert_eq!(principal.tenant.as_str(), "hv");
-        assert_eq!(principal.scopes, ["system/*.rs"]);
-        assert!(tokens.verify(&token).is_ok());
-        clock.0.fetch_add(60, Ordering::Relaxed);
-        assert!(tokens.verify(&token).is_err());
-    }
-
-    #[test]
-    fn a_token_of_another_installation_is_refused() {
-        let (_one, _, tokens_of_one) = tokens();
-        let (_other, _, tokens_of_other) = tokens();
-        let token = tokens_of_one.mint(&grant()).unwrap();
-        assert!(tokens_of_other.verify(&token).is_err());
-    }
-
-    #[test]
-    fn a_changed_token_is_refused() {
-        let (_folder, _, tokens) = tokens();
-        let token = tokens.mint(&grant()).unwrap();
-        let parts: Vec<&str> = token.split('.').collect();
-        let claims = URL_SAFE_NO_PAD.decode(parts[1]).unwrap();
-        let claims = String::from_utf8(claims).unwrap().replace("\"hv\"", "\"xx\"");
-        let forged = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims), parts[2]);
-        assert!(tokens.verify(&forged).is_err());
-        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-        assert!(tokens.verify(&format!("{none}.{}.", parts[1])).is_err());
-        for garbage in ["", ".", "..", "a.b.c", "Bearer"] {
-            assert!(tokens.verify(garbage).is_err(), "{garbage}");
-        }
-    }
-}
+mod tests;

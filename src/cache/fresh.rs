@@ -18,6 +18,12 @@ const AGE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 struct Entry<V> {
     value: V,
+    making: Making,
+}
+
+/// The moment when a value began to be worked out.
+#[derive(Debug, Clone, Copy)]
+pub struct Making {
     epoch: Epoch,
     began: Instant,
 }
@@ -46,14 +52,32 @@ where
         scope: &Scope,
         make: impl FnOnce() -> Result<V, E>,
     ) -> Result<V, E> {
-        let (epoch, began) = (self.changes.epoch(scope), Instant::now());
-        let is_fresh = |entry: &Entry<V>| entry.epoch == epoch && began - entry.began < AGE;
-        if let Some(entry) = self.entries.get(&key).filter(is_fresh) {
-            return Ok(entry.value);
+        if let Some(value) = self.get(&key, scope) {
+            return Ok(value);
         }
+        let making = self.begin(scope);
         let value = make()?;
-        self.entries.insert(key, Entry { value: value.clone(), epoch, began });
+        self.keep(key, making, value.clone());
         Ok(value)
+    }
+
+    /// The value under `key`, if there is one that counts.
+    pub fn get(&self, key: &K, scope: &Scope) -> Option<V> {
+        let now = self.begin(scope);
+        let is_fresh = |entry: &Entry<V>| {
+            entry.making.epoch == now.epoch && now.began - entry.making.began < AGE
+        };
+        self.entries.get(key).filter(is_fresh).map(|entry| entry.value)
+    }
+
+    /// To be called before a value is worked out that is kept later.
+    pub fn begin(&self, scope: &Scope) -> Making {
+        Making { epoch: self.changes.epoch(scope), began: Instant::now() }
+    }
+
+    /// Keeps a value that was worked out from that moment on.
+    pub fn keep(&self, key: K, making: Making, value: V) {
+        self.entries.insert(key, Entry { value, making });
     }
 }
 

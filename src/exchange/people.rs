@@ -74,7 +74,9 @@ impl People {
         for login in identity.values(&self.claims.staff) {
             let found = self.store.sources_of_login(&self.tenant, Kind::Staff, login)?;
             let is_them = |record: &Arc<Record>| field(record, "login_sub") == Some(login);
-            known.staff.extend(found.into_iter().filter(|record| is_staff(record) && is_them(record)));
+            known
+                .staff
+                .extend(found.into_iter().filter(|record| is_staff(record) && is_them(record)));
         }
         for id in identity.values(&self.claims.client) {
             let found = self.store.source(&self.tenant, Kind::Client, id)?;

@@ -143,12 +143,7 @@ impl SignIn {
     }
 
     /// Opens a session under a new cookie.
-    pub fn enter(
-        &self,
-        browser: &str,
-        person: Person,
-        identity: Option<&Identity>,
-    ) -> Result<()> {
+    pub fn enter(&self, browser: &str, person: Person, identity: Option<&Identity>) -> Result<()> {
         let subject = person.subject.clone();
         let session = Session {
             person,

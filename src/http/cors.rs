@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{FHIR, State};
 use crate::config::Cors;
+use crate::smart;
 
 /// What pages may send, besides what they always may.
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
@@ -49,9 +50,16 @@ pub(super) fn expose<B>(response: &mut ServiceResponse<B>) {
     }
 }
 
-/// The settings, where pages may call at all: the FHIR API alone.
+/// Where any page may call: documents for anybody, and what shows its own proof of who asks.
+const OPEN: &[&str] = &[smart::TOKEN, smart::REVOKE, smart::INTROSPECT, smart::JWKS];
+
+/// The settings, where pages may call at all: the FHIR API, and what apps in a browser need of the
+/// authorization server (SMART App Launch 2.2, "browser-based apps").
 fn settings(request: &HttpRequest) -> Option<&Cors> {
     let state = request.app_data::<web::Data<State>>()?;
+    if OPEN.contains(&request.path()) || request.path().contains("/.well-known/") {
+        return Some(&state.open);
+    }
     let is_ours = request
         .path()
         .strip_prefix(FHIR)

@@ -45,7 +45,7 @@ pub async fn gate(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let id = request_id();
-    let admitted = admit(&mut request);
+    let admitted = admit(&mut request).await;
     let (admitted, verdict) = limit::count(&request, admitted).await;
     let response = match admitted {
         Ok(None) => next.call(request).await?.map_into_boxed_body(),
@@ -71,7 +71,7 @@ pub async fn gate(
 }
 
 /// What can be told before the request is routed: a refusal, or the answer to a browser's question.
-fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> {
+async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> {
     let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if length > MAX_URL {
         return Err(Refusal::LongUrl { limit: MAX_URL });
@@ -88,7 +88,7 @@ fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> 
     match routes::access(request.path()) {
         Access::Public | Access::Page => {}
         Access::Bearer => {
-            let principal = authenticate(request)?;
+            let principal = authenticate(request).await?;
             request.extensions_mut().insert(principal);
         }
         Access::Signed => {
@@ -112,14 +112,15 @@ fn trim(request: &mut ServiceRequest) {
     }
 }
 
-fn authenticate(request: &ServiceRequest) -> Result<Arc<Principal>, Error> {
+async fn authenticate(request: &ServiceRequest) -> Result<Arc<Principal>, Error> {
     let state = request.app_data::<web::Data<State>>().ok_or(Error::Unauthenticated)?;
     let token = bearer(request.headers()).ok_or(Error::Unauthenticated)?;
-    state.tokens.verify(token)
+    let verified = state.authority.admit(token).await?;
+    Ok(Arc::clone(&verified.principal))
 }
 
 /// The token of the one `Authorization` header.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut fields = headers.get_all(header::AUTHORIZATION);
     let only = fields.next().filter(|_| fields.next().is_none())?;
     let (scheme, token) = only.to_str().ok()?.split_once(' ')?;

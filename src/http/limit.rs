@@ -57,8 +57,13 @@ fn class(request: &ServiceRequest) -> Class {
     let pattern = request.match_pattern();
     let interaction = pattern.and_then(|pattern| routes::interaction(request.method(), &pattern));
     match interaction {
-        None | Some("capabilities" | "read" | "vread" | "history-instance") => Class::Read,
-        Some("search-type" | "search-system" | "search-compartment") => Class::Search,
+        None | Some("capabilities" | "read" | "vread" | "history-instance" | "jwks" | "discovery") => {
+            Class::Read
+        }
+        Some(
+            "search-type" | "search-system" | "search-compartment" | "authorize" | "token"
+            | "introspect" | "revoke",
+        ) => Class::Search,
         Some(_) => Class::Bulk,
     }
 }

@@ -4,7 +4,10 @@ use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
-use super::{Refusal, batch, binary, everything, history, html, metadata, push, read, search, site};
+use super::{
+    Refusal, authorize, batch, binary, discovery, everything, history, html, metadata, oauth, push, read,
+    search, site,
+};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +110,24 @@ macro_rules! page {
     };
 }
 
+/// Where the authorization server is.
+const AUTH: &str = "/auth/";
+
+/// A row of the authorization server, which anybody may call.
+macro_rules! open {
+    ($method:literal, $pattern:literal, $interaction:literal, $handler:path) => {
+        Endpoint {
+            method: $method,
+            pattern: $pattern,
+            access: Access::Public,
+            level: Level::Platform,
+            interaction: $interaction,
+            handler: || web::to($handler),
+            entry: None,
+        }
+    };
+}
+
 /// The table. Of two patterns that match, the first counts.
 pub const ROUTES: &[Endpoint] = &[
     Endpoint {
@@ -120,6 +141,7 @@ pub const ROUTES: &[Endpoint] = &[
             Box::pin(async move { Ok(metadata::metadata(state, call.form).await) })
         }),
     },
+    open!("GET", "/fhir/.well-known/smart-configuration", "discovery", discovery::smart),
     posted!("/fhir", System, "batch", batch::batch),
     posted!("/fhir/{type}/_search", Type, "search-type", search::search_by_form),
     question!("/fhir/{type}/{id}/_history/{version}", Instance, "vread", read::vread),
@@ -176,6 +198,14 @@ pub const ROUTES: &[Endpoint] = &[
         handler: || web::to(push::push),
         entry: None,
     },
+    open!("GET", "/auth/authorize", "authorize", authorize::authorize),
+    open!("POST", "/auth/authorize", "authorize", authorize::authorize_by_form),
+    open!("POST", "/auth/token", "token", oauth::token),
+    open!("POST", "/auth/introspect", "introspect", oauth::introspect),
+    open!("POST", "/auth/revoke", "revoke", oauth::revoke),
+    open!("GET", "/auth/jwks", "jwks", discovery::jwks),
+    open!("GET", "/.well-known/openid-configuration", "discovery", discovery::openid),
+    open!("GET", "/.well-known/oauth-authorization-server", "discovery", discovery::openid),
 ];
 
 /// The codes of the interactions of one level, each once.
@@ -196,10 +226,12 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
     ROUTES.iter().find(is_it).map(|endpoint| endpoint.interaction)
 }
 
-/// Who may call this path. Whatever is in no row, or has variable segments, is behind a token.
+/// Who may call this path. Whatever is in no row, or has variable segments, is behind a token; but
+/// for the authorization server, which gives them out, and looks at its callers by itself.
 pub(super) fn access(path: &str) -> Access {
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
-    row.map_or(Access::Bearer, |endpoint| endpoint.access)
+    let other = if path.starts_with(AUTH) { Access::Public } else { Access::Bearer };
+    row.map_or(other, |endpoint| endpoint.access)
 }
 
 /// The first row of a question that a path, whose segments are decoded, matches.

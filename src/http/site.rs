@@ -104,9 +104,8 @@ impl Visit {
     fn failed(&self, error: &Error) -> Refused {
         self.refused(match error {
             Error::Unauthenticated => Why::SignIn,
-            Error::Denied => Why::Forbidden,
+            Error::Denied | Error::Invalid { .. } => Why::Forbidden,
             Error::NotFound => Why::Expired,
-            Error::Invalid { .. } => Why::Forbidden,
             other => {
                 if let Error::Internal(cause) | Error::Unavailable(cause) = other {
                     tracing::error!(cause = %cause, "a page failed");

@@ -9,6 +9,8 @@ mod directory;
 mod engine;
 mod fault;
 mod feeds;
+mod grants;
+mod handles;
 mod index;
 mod pool;
 mod quarantine;
@@ -86,6 +88,14 @@ impl PostgresStore {
     }
 }
 
+impl PostgresStore {
+    /// The current version of a resource, where the caller may see only some of its type.
+    fn visible(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>> {
+        self.readers
+            .run(|session| in_snapshot(session, |reading| sql::current(reading, permit, id)))?
+    }
+}
+
 fn address(settings: &StoreSettings) -> Result<Address> {
     settings.check()?;
     let url = settings.url.as_ref();
@@ -107,6 +117,9 @@ impl Store for PostgresStore {
     }
 
     fn read(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>> {
+        if permit.clauses().is_some() {
+            return self.visible(permit, id);
+        }
         Ok(self.readers.run(|session| read::current(session, permit, id))?)
     }
 
@@ -116,11 +129,21 @@ impl Store for PostgresStore {
         id: &FhirId,
         version_id: &str,
     ) -> Result<Option<StoredResource>> {
-        Ok(self.readers.run(|session| read::version(session, permit, id, version_id))?)
+        let version = || self.readers.run(|session| read::version(session, permit, id, version_id));
+        if permit.clauses().is_none() {
+            return Ok(version()?);
+        }
+        let Some(current) = self.visible(permit, id)? else { return Ok(None) };
+        Ok(sql::admitted(permit, &current, version()?.into_iter().collect())?.pop())
     }
 
     fn history(&self, permit: &Permit, id: &FhirId) -> Result<Vec<StoredResource>> {
-        Ok(self.readers.run(|session| read::history(session, permit, id))?)
+        let history = || self.readers.run(|session| read::history(session, permit, id));
+        if permit.clauses().is_none() {
+            return Ok(history()?);
+        }
+        let Some(current) = self.visible(permit, id)? else { return Ok(Vec::new()) };
+        sql::admitted(permit, &current, history()?)
     }
 
     fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
@@ -135,6 +158,9 @@ impl Store for PostgresStore {
     }
 
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
+        if permit.clauses().is_some() {
+            return Ok(self.visible(permit, id)?.map(Head::from));
+        }
         Ok(self.readers.run(|session| read::head(session, permit, id))?)
     }
 

@@ -12,6 +12,7 @@ mod operand;
 mod page;
 mod path;
 mod sort;
+mod visible;
 
 use crate::error::Result;
 use crate::fhir::search::SortValue;
@@ -19,6 +20,7 @@ use crate::store::StoredResource;
 
 pub(super) use self::everything::everything;
 pub(super) use self::page::page;
+pub(super) use self::visible::{admitted, current};
 
 /// What differs between the databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

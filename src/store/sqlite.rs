@@ -3,6 +3,8 @@
 mod connection;
 mod directory;
 mod feeds;
+mod grants;
+mod handles;
 mod isolated;
 mod projection;
 mod quarantine;
@@ -89,6 +91,11 @@ impl SqliteStore {
         Ok(Self { readers: Readers::new(location), writer: Mutex::new(writer) })
     }
 
+    /// The current version of a resource, where the caller may see only some of its type.
+    fn visible(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>> {
+        self.readers.take()?.snapshot(|reading| sql::current(&Reading(reading), permit, id))
+    }
+
     fn writer(&self) -> MutexGuard<'_, Writer> {
         // A writer that panicked has rolled back when its transaction was dropped.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
@@ -113,6 +120,9 @@ impl Store for SqliteStore {
     }
 
     fn read(&self, permit: &Permit, id: &FhirId) -> Result<Option<StoredResource>> {
+        if permit.clauses().is_some() {
+            return self.visible(permit, id);
+        }
         self.readers.take()?.run(|connection| read::current(connection, permit, id))
     }
 
@@ -122,11 +132,22 @@ impl Store for SqliteStore {
         id: &FhirId,
         version_id: &str,
     ) -> Result<Option<StoredResource>> {
-        self.readers.take()?.run(|connection| read::version(connection, permit, id, version_id))
+        let version = |connection: &Connection| read::version(connection, permit, id, version_id);
+        if permit.clauses().is_none() {
+            return self.readers.take()?.run(version);
+        }
+        let Some(current) = self.visible(permit, id)? else { return Ok(None) };
+        let versions = self.readers.take()?.run(version)?.into_iter().collect();
+        Ok(sql::admitted(permit, &current, versions)?.pop())
     }
 
     fn history(&self, permit: &Permit, id: &FhirId) -> Result<Vec<StoredResource>> {
-        self.readers.take()?.run(|connection| read::history(connection, permit, id))
+        let history = |connection: &Connection| read::history(connection, permit, id);
+        if permit.clauses().is_none() {
+            return self.readers.take()?.run(history);
+        }
+        let Some(current) = self.visible(permit, id)? else { return Ok(Vec::new()) };
+        sql::admitted(permit, &current, self.readers.take()?.run(history)?)
     }
 
     fn search(&self, permit: &Permit, query: &Query) -> Result<Page> {
@@ -138,6 +159,9 @@ impl Store for SqliteStore {
     }
 
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
+        if permit.clauses().is_some() {
+            return Ok(self.visible(permit, id)?.map(Head::from));
+        }
         self.readers.take()?.run(|connection| read::head(connection, permit, id))
     }
 

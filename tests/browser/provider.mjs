@@ -1,6 +1,6 @@
 // A real OpenID provider (npm oidc-provider) for the tests: prints `ISSUER http://127.0.0.1:PORT`.
-// Its settings are JSON in PROVIDER: the client's redirect URIs, and accounts with their claims.
-// `rotate` on standard input gives it a new signing key; `quit` ends it.
+// Its settings are JSON in PROVIDER: the gateway as a client, and accounts with their claims. On
+// standard input, `origin URL` says where the gateway is, and `rotate` gives it a new signing key.
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
@@ -15,10 +15,14 @@ const newKey = () => {
 };
 
 let provider;
+let key = newKey();
+let origin = 'http://127.0.0.1:1';
 const build = (issuer) => {
   provider = new Provider(issuer, {
     clients: [{
       ...client,
+      redirect_uris: [`${origin}/auth/login/callback`],
+      post_logout_redirect_uris: [`${origin}/auth/logout`],
       grant_types: ['authorization_code'],
       response_types: ['code'],
       id_token_signed_response_alg: 'RS256',
@@ -28,7 +32,7 @@ const build = (issuer) => {
     conformIdTokenClaims: process.env.CLAIMS_IN !== 'id_token',
     pkce: { required: () => true },
     cookies: { keys: [randomUUID()] },
-    jwks: { keys: [newKey()] },
+    jwks: { keys: [key] },
     features: {
       devInteractions: { enabled: false },
       rpInitiatedLogout: { enabled: true },
@@ -73,8 +77,10 @@ server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   build(issuer);
   createInterface({ input: process.stdin }).on('line', (line) => {
-    if (line === 'rotate') build(issuer);
-    if (line === 'quit') process.exit(0);
+    const [command, argument] = line.split(' ');
+    if (command === 'rotate') key = newKey();
+    if (command === 'origin') origin = argument;
+    build(issuer);
     console.log(`DONE ${line}`);
   }).on('close', () => process.exit(0));
   console.log(`ISSUER ${issuer}`);

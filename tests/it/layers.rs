@@ -10,6 +10,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("app", 8),
     ("http", 7),
     ("exchange", 6),
+    ("smart", 6),
     ("audit", 5),
     ("limits", 5),
     ("store", 4),
@@ -30,6 +31,8 @@ const LAYERS: &[(&str, u8)] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/"]),
     ("redis::", &["cache.rs", "cache/redis.rs", "cache/redis/", "limits/shared.rs"]),
+    ("openidconnect", &["auth/login.rs", "auth/login/"]),
+    ("maud", &["http/html.rs", "http/html/", "http/site.rs", "http/site/"]),
     ("actix_web", &["http.rs", "http/", "app.rs"]),
     ("fhir_codec", &["fhir.rs", "fhir/"]),
     ("fhir_sdk", &["fhir.rs", "fhir/"]),

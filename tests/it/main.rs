@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod auth_refusals;
 mod cache;
 mod cases;
 mod changes;
@@ -37,6 +38,10 @@ mod limits;
 mod mapping;
 mod migrate;
 mod order;
+mod pages;
+mod pages_browser;
+mod pages_launch;
+mod pages_sign_in;
 mod postgres_replicas;
 mod pull;
 mod push;
@@ -45,6 +50,10 @@ mod redis_topology;
 mod replicas;
 mod routes;
 mod sentinel;
+mod smart_authorize;
+mod smart_scopes;
+mod smart_token;
 mod store;
+mod store_authority;
 mod store_search;
 mod support;

@@ -155,11 +155,7 @@ fn a_process_that_is_killed_loses_nothing_and_hinders_nobody() {
 }
 
 fn permit() -> Permit {
-    let principal = Principal {
-        tenant: TENANT.parse().unwrap(),
-        subject: "ehr".into(),
-        scopes: vec!["system/*.rs".into()],
-    };
+    let principal = Principal::new(TENANT.parse().unwrap(), "ehr", "system/*.rs");
     Permit::decide(&std::sync::Arc::new(principal), Action::Read, "Patient").unwrap()
 }
 

@@ -34,11 +34,7 @@ fn tenant(name: &str) -> TenantId {
 }
 
 fn permit_in(practice: &str, resource_type: &str) -> Permit {
-    let principal = Principal {
-        tenant: tenant(practice),
-        subject: "ehr".into(),
-        scopes: vec!["system/*.rs".into()],
-    };
+    let principal = Principal::new(tenant(practice), "ehr", "system/*.rs");
     Permit::decide(&Arc::new(principal), Action::Search, resource_type.to_owned()).unwrap()
 }
 

@@ -87,11 +87,7 @@ fn put(store: &dyn Store, tenant: &str, resource: &Value, number: usize) {
 }
 
 fn permit(action: Action, resource_type: &'static str, scopes: &[&str]) -> Permit {
-    let principal = Principal {
-        tenant: "hv".parse().unwrap(),
-        subject: "test".into(),
-        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-    };
+    let principal = Principal::new("hv".parse().unwrap(), "test", &scopes.join(" "));
     Permit::decide(&Arc::new(principal), action, resource_type).unwrap()
 }
 

@@ -27,10 +27,7 @@ pub(super) enum Trouble {
 
 /// The client.
 pub(super) fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIMEOUT)
-        .build()
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT).build()
 }
 
 /// Sends a request, and reads the answer.

@@ -261,8 +261,9 @@ impl Provider {
             let broken = |_unsaid| ClaimsVerificationError::Other("at_hash".to_owned());
             let algorithm =
                 token.signing_alg().map_err(ClaimsVerificationError::SignatureVerification)?;
-            let key =
-                token.signing_key(&verifier).map_err(ClaimsVerificationError::SignatureVerification)?;
+            let key = token
+                .signing_key(&verifier)
+                .map_err(ClaimsVerificationError::SignatureVerification)?;
             let actual = AccessTokenHash::from_token(tokens.access_token(), algorithm, key);
             if actual.map_err(broken)? != *expected {
                 return Err(ClaimsVerificationError::Other("at_hash".to_owned()));
@@ -315,14 +316,16 @@ impl Provider {
     async fn published(&self, age: SignedDuration) -> Result<Published> {
         let now = self.clock.now();
         let mut published = self.published.lock().await;
-        if let Some(known) = published.as_ref().filter(|known| now.duration_since(known.asked) < age)
+        if let Some(known) =
+            published.as_ref().filter(|known| now.duration_since(known.asked) < age)
         {
             return Ok(known.clone());
         }
         let send = |request| self.send(request);
         let asked = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &send);
-        let metadata =
-            asked.await.map_err(|_unsaid| Error::unavailable("the provider cannot be discovered"))?;
+        let metadata = asked
+            .await
+            .map_err(|_unsaid| Error::unavailable("the provider cannot be discovered"))?;
         let fresh = Published { metadata, asked: now };
         *published = Some(fresh.clone());
         Ok(fresh)

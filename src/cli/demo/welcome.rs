@@ -49,6 +49,8 @@ pub(super) fn write(
         writeln!(out, "  {refused} in quarantine: `throughline quarantine list` says why")?;
     }
     writeln!(out, "\n  FHIR base  {base}")?;
+    let apps = base.replace(crate::http::FHIR, "/auth/apps");
+    writeln!(out, "  pages      {apps} (choose whom to be; there is no password)")?;
     writeln!(out, "  metadata   {base}/metadata (needs no token)")?;
     writeln!(out, "  token      {token}")?;
     writeln!(out, "             holds for 12 hours; curl reads it from {header}")?;
@@ -79,8 +81,7 @@ fn example(app: &App) -> anyhow::Result<String> {
     use crate::fhir::search::Query;
     use crate::policy::{Action, Permit, Principal};
     let tenant = DEMO_TENANT.parse().map_err(|()| anyhow::anyhow!("the demo has no tenant"))?;
-    let scopes = vec!["system/*.s".into()];
-    let principal = Arc::new(Principal { tenant, subject: "demo".into(), scopes });
+    let principal = Arc::new(Principal::new(tenant, "demo", "system/*.s"));
     for resource_type in ["Encounter", "Organization"] {
         let permit = Permit::decide(&principal, Action::Search, resource_type)?;
         let page = app.store().search(&permit, &Query { count: 1, ..Query::default() })?;

@@ -74,9 +74,7 @@ mod tests {
     #[test]
     fn who_may_act_for_whom_is_a_table() {
         let today = date(2026, 11, 27);
-        let right = |kind: &str, scope: &str| {
-            json!({ "type": kind, "scope": scope, "evidence_ref": "att_1", "from": "2009-03-08" })
-        };
+        let right = |kind: &str, scope: &str| json!({ "type": kind, "scope": scope, "evidence_ref": "att_1", "from": "2009-03-08" });
         let born = |birth: &str| json!({ "birth_date": birth });
         let minor = born("2009-03-08");
         let alone = json!({ "birth_date": "2009-03-08", "minor": { "consent_capacity": "self" } });
@@ -90,7 +88,13 @@ mod tests {
         for (name, right, against, client, expected) in [
             ("a parent", right("legal_guardian", "all"), &none, &minor, true),
             ("a parent for care", right("legal_guardian", "clinical"), &none, &minor, true),
-            ("appointments only", right("legal_guardian", "scheduling_billing"), &none, &minor, false),
+            (
+                "appointments only",
+                right("legal_guardian", "scheduling_billing"),
+                &none,
+                &minor,
+                false,
+            ),
             ("without evidence", no_evidence, &none, &minor, false),
             ("no right", right("none", "all"), &none, &minor, false),
             ("an unknown right", right("friend", "all"), &none, &minor, false),

@@ -38,9 +38,9 @@ impl People {
     pub fn user(&self, user: &User) -> Result<Option<String>> {
         let source = |kind, id: &str| self.store.source(&self.tenant, kind, id);
         Ok(match user {
-            User::Staff(id) => {
-                source(Kind::Staff, id)?.filter(|staff| is_staff(staff)).map(|_| self.practitioner(id))
-            }
+            User::Staff(id) => source(Kind::Staff, id)?
+                .filter(|staff| is_staff(staff))
+                .map(|_| self.practitioner(id)),
             User::Client(id) => {
                 let client = source(Kind::Client, id)?.filter(|client| is_client(client));
                 client.map(|_| format!("Patient/{}", self.patient(id)))

@@ -8,13 +8,19 @@ use super::{IndexRow, ParamKind, date, text};
 use crate::domain::FhirId;
 use crate::error::{Error, Result};
 
+/// The number under which the reference of `Binary.securityContext` is in the index. It is no search
+/// parameter.
+pub const SECURITY_CONTEXT: u16 = 0xE000;
+
 /// The patient whose record the resource belongs to, if any, and the rows of the search index.
 ///
 /// # Errors
 ///
 /// The bytes are not a JSON object.
 pub fn rows(resource_type: &str, bytes: &[u8]) -> Result<(Option<FhirId>, Vec<IndexRow>)> {
-    let Some(kind) = param::search_type(resource_type) else { return Ok((None, Vec::new())) };
+    let Some(kind) = param::search_type(resource_type) else {
+        return Ok((None, security_context(bytes)?));
+    };
     let wanted = |name: &str| {
         name == "id"
             || kind.numbered().flat_map(|(_, param)| param.paths).any(|path| first(path) == name)
@@ -35,6 +41,19 @@ pub fn rows(resource_type: &str, bytes: &[u8]) -> Result<(Option<FhirId>, Vec<In
         patient = resource.text_at("id").and_then(|id| id.parse().ok());
     }
     Ok((patient, rows))
+}
+
+/// The one row of a type that is not searched: whose access rules are those of another resource
+/// (<https://hl7.org/fhir/R4/binary-definitions.html#Binary.securityContext>).
+fn security_context(bytes: &[u8]) -> Result<Vec<IndexRow>> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let wanted = |name: &str| name == "securityContext";
+    let resource = Members(wanted).deserialize(&mut reader).map_err(Error::internal)?;
+    let mut rows = Vec::new();
+    visit(&resource, "securityContext", &mut |value| {
+        references(SECURITY_CONTEXT, &[], value, &mut rows);
+    });
+    Ok(rows)
 }
 
 /// The first element name of a path.

@@ -68,7 +68,7 @@ impl<'a> Page<'a> {
                     header.masthead {
                         div.wide {
                             div.brand { (mark()) span { (practice) } }
-                            @if let Some(name) = self.signed_in { (self.who(name, visit)) }
+                            @if let Some(name) = self.signed_in { (who(name, visit)) }
                         }
                     }
                     main #content tabindex="-1" {
@@ -82,17 +82,18 @@ impl<'a> Page<'a> {
             }
         }
     }
+}
 
-    fn who(&self, name: &str, visit: &Visit) -> Markup {
-        let frame = &visit.texts().frame;
-        html! {
-            div.who {
-                span { (fill(&frame.signed_in_as, &[("name", name)])) }
-                a href=(crate::http::site::APPS) { (frame.apps) }
-                form method="post" action=(crate::http::site::LOGOUT) {
-                    (csrf(&visit.csrf(crate::http::site::LOGOUT)))
-                    button.text type="submit" { (frame.sign_out) }
-                }
+/// Who is signed in, and what they can do.
+fn who(name: &str, visit: &Visit) -> Markup {
+    let frame = &visit.texts().frame;
+    html! {
+        div.who {
+            span { (fill(&frame.signed_in_as, &[("name", name)])) }
+            a href=(crate::http::site::APPS) { (frame.apps) }
+            form method="post" action=(crate::http::site::LOGOUT) {
+                (csrf(&visit.csrf(crate::http::site::LOGOUT)))
+                button.text type="submit" { (frame.sign_out) }
             }
         }
     }

@@ -7,8 +7,6 @@ use maud::{Markup, html};
 pub(in crate::http) enum Tone {
     /// Something to know.
     Calm,
-    /// Something to think about.
-    Caution,
     /// Something that went wrong.
     Danger,
 }
@@ -17,7 +15,6 @@ pub(in crate::http) enum Tone {
 pub(in crate::http) fn notice(tone: Tone, title: &str, text: &str) -> Markup {
     let class = match tone {
         Tone::Calm => "notice",
-        Tone::Caution => "notice caution",
         Tone::Danger => "notice danger",
     };
     html! {

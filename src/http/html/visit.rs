@@ -66,8 +66,7 @@ impl Visit {
         let chosen = query.iter().find_map(&mut is_choice);
         query.retain(|(name, _)| name != LANG);
         let kept = || cookies.get(request, LANGUAGE).and_then(|tag| Language::tagged(&tag));
-        let language =
-            chosen.or_else(kept).unwrap_or_else(|| Language::preferred(request));
+        let language = chosen.or_else(kept).unwrap_or_else(|| Language::preferred(request));
         let (path, is_chosen) = (request.path().to_owned(), chosen.is_some());
         Ok(Self { state, id, is_new, language, is_chosen, path, query })
     }
@@ -120,9 +119,8 @@ impl Visit {
     pub(in crate::http) fn cookies(&self) -> Vec<Cookie<'static>> {
         let cookies = self.state.cookies;
         let visit = self.is_new.then(|| cookies.make(VISIT, &self.id, None));
-        let language = self
-            .is_chosen
-            .then(|| cookies.make(LANGUAGE, self.language.tag(), Some(REMEMBERED_S)));
+        let language =
+            self.is_chosen.then(|| cookies.make(LANGUAGE, self.language.tag(), Some(REMEMBERED_S)));
         visit.into_iter().chain(language).collect()
     }
 

@@ -95,9 +95,8 @@ impl Flow {
         let asked = &self.pending.scopes;
         let scopes = kinds::granted(asked, &Chosen { items, parts, stays: stays.is_some() });
         let is_nothing = scopes.resources().next().is_none() && asked.resources().next().is_some();
-        let expires = stays.and_then(|(_, days)| {
-            now.checked_add(SignedDuration::from_hours(24 * days)).ok()
-        });
+        let expires =
+            stays.and_then(|(_, days)| now.checked_add(SignedDuration::from_hours(24 * days)).ok());
         (!is_nothing).then_some((scopes, expires))
     }
 }

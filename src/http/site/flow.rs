@@ -82,8 +82,7 @@ impl Flow {
         }
         let wants_anew =
             pending.prompt.as_deref().is_some_and(|p| p.split(' ').any(|word| word == "login"));
-        if wants_anew && sign_in.now().as_second() - session.authenticated.as_second() > RECENT_S
-        {
+        if wants_anew && sign_in.now().as_second() - session.authenticated.as_second() > RECENT_S {
             if visit.parameter(ANEW).is_some() {
                 return Err(visit.refused(Why::SignIn));
             }
@@ -114,10 +113,9 @@ impl Flow {
         let Some(patient) = launched.clone().or(chosen.patient) else {
             return self.charts(visit).await;
         };
-        let chart = ask(visit, move |sign_in| {
-            sign_in.people().chart(&person, &patient, user.as_deref())
-        })
-        .await?;
+        let chart =
+            ask(visit, move |sign_in| sign_in.people().chart(&person, &patient, user.as_deref()))
+                .await?;
         let chart = chart.ok_or_else(|| visit.refused(Why::Forbidden))?;
         let launched = launch.and_then(|launch| launch.encounter);
         let encounter = launched.or(chosen.encounter);
@@ -175,7 +173,9 @@ impl Flow {
         let step = self.step(visit).await?;
         let choice = match step {
             Step::Chart(_) => {
-                let Some(patient) = patient.and_then(|id| id.parse().ok()) else { return Ok(false) };
+                let Some(patient) = patient.and_then(|id| id.parse().ok()) else {
+                    return Ok(false);
+                };
                 let (person, wanted) = (self.session.person.clone(), patient);
                 let chart = ask(visit, move |sign_in| {
                     let chart = sign_in.people().chart(&person, &wanted, None)?;

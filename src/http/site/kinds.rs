@@ -162,9 +162,7 @@ pub(super) fn granted(scopes: &Scopes, chosen: &Chosen) -> Scopes {
         match scope {
             Scope::Plain(Plain::OfflineAccess) if !chosen.stays => Vec::new(),
             Scope::Plain(_) => vec![scope.clone()],
-            Scope::Resource(asked) => {
-                chosen.of(asked).into_iter().map(Scope::Resource).collect()
-            }
+            Scope::Resource(asked) => chosen.of(asked).into_iter().map(Scope::Resource).collect(),
         }
     };
     scopes.iter().flat_map(grant).collect()
@@ -174,9 +172,8 @@ impl Chosen {
     /// What is left of a scope.
     fn of(&self, scope: &ResourceScope) -> Vec<ResourceScope> {
         let items = asked(scope);
-        let is_whole = |item: &Item| {
-            self.items.contains(&item.key) && self.narrowing(item).is_empty()
-        };
+        let is_whole =
+            |item: &Item| self.items.contains(&item.key) && self.narrowing(item).is_empty();
         if items.iter().all(is_whole) {
             return vec![scope.clone()];
         }
@@ -232,7 +229,13 @@ mod tests {
                 true,
                 "patient/Goal.rs offline_access",
             ),
-            ("patient/*.rs", &["Goal", "Patient"], &[], false, "patient/Goal.rs patient/Patient.rs"),
+            (
+                "patient/*.rs",
+                &["Goal", "Patient"],
+                &[],
+                false,
+                "patient/Goal.rs patient/Patient.rs",
+            ),
             (
                 "patient/Observation.rs",
                 &["Observation"],

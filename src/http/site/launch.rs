@@ -3,7 +3,7 @@
 //! the platform's own records.
 
 use actix_web::web::{self, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,10 @@ impl Asked {
             return Err(Error::Denied);
         }
         let unknown = |field: &str| {
-            Error::invalid(field, "there is no such record: send it to POST /platform/records first")
+            Error::invalid(
+                field,
+                "there is no such record: send it to POST /platform/records first",
+            )
         };
         let known = self.client.as_deref().map(|id| people.patient_of(id)).transpose()?;
         let patient = known.map(|patient| patient.ok_or_else(|| unknown("client"))).transpose()?;

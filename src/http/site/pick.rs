@@ -40,7 +40,7 @@ pub(super) fn charts(visit: &Visit, flow: &Flow, charts: &Charts) -> HttpRespons
         p.lede { (fill(lede, &app)) }
         @if is_long { (search(visit, flow, name)) }
         @if charts.charts.is_empty() { p { (none) } } @else {
-            (list(visit, flow, &texts.title, html! {
+            (list(visit, flow, &texts.title, &html! {
                 @for chart in &charts.charts { (entry(visit, chart)) }
             }))
         }
@@ -58,7 +58,7 @@ pub(super) fn visits(visit: &Visit, flow: &Flow, sessions: &[Session]) -> HttpRe
     let app = [("app", flow.pending.client.name.as_str())];
     let body = html! {
         p.lede { (fill(&texts.visit_lede, &app)) }
-        (list(visit, flow, &texts.visit_title, html! {
+        (list(visit, flow, &texts.visit_title, &html! {
             @for session in sessions {
                 (Choice {
                     kind: "radio",
@@ -93,7 +93,7 @@ fn entry(visit: &Visit, chart: &Chart) -> Markup {
 }
 
 /// The form around a list.
-fn list(visit: &Visit, flow: &Flow, title: &str, entries: Markup) -> Markup {
+fn list(visit: &Visit, flow: &Flow, title: &str, entries: &Markup) -> Markup {
     let texts = &visit.texts().pick;
     html! {
         @if visit.parameter(MISSING).is_some() {

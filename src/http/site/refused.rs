@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use maud::html;
 
 use super::LOGIN;
-use crate::http::html::{Page, Tone, Visit, notice};
+use crate::http::html::{Page, Tone, Visit, fill, notice};
 
 /// Why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(in crate::http) enum Why {
     Unavailable,
     /// This person may not do this.
     Forbidden,
+    /// An app asked for what cannot be answered to it; what is wrong, for those who make it.
+    Request(&'static str),
 }
 
 /// A refusal, as a page.
@@ -39,16 +41,20 @@ impl Refused {
         Self { visit, why }
     }
 
-    fn texts(&self) -> (&str, &str) {
+    fn texts(&self) -> (&str, String) {
         let texts = &self.visit.texts().refused;
-        match self.why {
+        let (title, text) = match self.why {
             Why::Expired => (&texts.title_expired, &texts.expired),
             Why::Forged => (&texts.title_forged, &texts.forged),
             Why::SignIn => (&texts.title_sign_in, &texts.sign_in),
             Why::Unknown => (&texts.title_unknown, &texts.unknown),
             Why::Unavailable => (&texts.title_unavailable, &texts.unavailable),
             Why::Forbidden => (&texts.title_forbidden, &texts.forbidden),
-        }
+            Why::Request(reason) => {
+                return (&texts.title_request, fill(&texts.request, &[("reason", reason)]));
+            }
+        };
+        (title, text.clone())
     }
 }
 
@@ -63,7 +69,7 @@ impl ResponseError for Refused {
         match self.why {
             Why::Expired => StatusCode::GONE,
             Why::Forged | Why::Unknown | Why::Forbidden => StatusCode::FORBIDDEN,
-            Why::SignIn => StatusCode::BAD_REQUEST,
+            Why::SignIn | Why::Request(_) => StatusCode::BAD_REQUEST,
             Why::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -72,7 +78,7 @@ impl ResponseError for Refused {
         let (title, text) = self.texts();
         let texts = self.visit.texts();
         let body = html! {
-            (notice(Tone::Danger, &texts.refused.error, text))
+            (notice(Tone::Danger, &texts.refused.error, &text))
             @if matches!(self.why, Why::SignIn | Why::Unknown) {
                 p { a.button.quiet href=(LOGIN) { (texts.refused.retry) } }
             }

@@ -1,11 +1,10 @@
 //! Live sources: deliveries, leases and cursors. Each is one statement, so one transaction.
 
 use jiff::Timestamp;
-use tokio_postgres::Row;
 
 use super::PostgresStore;
 use super::fault::{Fault, Tried};
-use super::row::{get, hash, instant};
+use super::row::{get, hash, instant, maybe_instant};
 use super::session::Session;
 use crate::domain::SourceId;
 use crate::error::Result;
@@ -165,9 +164,4 @@ fn put_feed(session: &mut Session, source: &SourceId, holder: &str, feed: &Feed)
         ],
     )?;
     Ok(put > 0)
-}
-
-fn maybe_instant(row: &Row, column: usize) -> Tried<Option<Timestamp>> {
-    let micros: Option<i64> = get(row, column)?;
-    micros.map(|micros| Timestamp::from_microsecond(micros).map_err(Fault::broken)).transpose()
 }

@@ -41,6 +41,12 @@ pub(super) fn instant(row: &Row, column: usize) -> Tried<Timestamp> {
     Timestamp::from_microsecond(get(row, column)?).map_err(Fault::broken)
 }
 
+/// A column of microseconds since 1970, or nothing.
+pub(super) fn maybe_instant(row: &Row, column: usize) -> Tried<Option<Timestamp>> {
+    let micros: Option<i64> = get(row, column)?;
+    micros.map(|micros| Timestamp::from_microsecond(micros).map_err(Fault::broken)).transpose()
+}
+
 /// A column of something counted.
 pub(super) fn count(row: &Row, column: usize) -> Tried<u64> {
     get::<i64>(row, column).map(i64::cast_unsigned)

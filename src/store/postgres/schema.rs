@@ -19,8 +19,14 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 2,
+        name: "authorization",
+        sql: include_str!("migrations/0002_authorization.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 3,
         name: "logins",
-        sql: include_str!("migrations/0002_logins.sql"),
+        sql: include_str!("migrations/0003_logins.sql"),
         loses: None,
     },
 ];

@@ -2,6 +2,7 @@
 
 use super::Sql;
 use super::operand::{self, Column, NEVER};
+use super::visible::visible;
 use crate::fhir::search::param::by_number;
 use crate::fhir::search::{Condition, Operand, ParamKind, Test};
 use crate::policy::Permit;
@@ -141,6 +142,8 @@ fn meeting(sql: &mut Sql, permit: &Permit, condition: &Condition) -> String {
         Some(rows) => format!("r.rid IN ({rows})"),
         None => self::test(sql, permit, "r", condition),
     };
+    let seen: String =
+        visible(sql, permit, "r").iter().map(|test| format!(" AND {test}")).collect();
     let unindexed = |column| sql.dialect.unindexed(column);
     let (of_tenant, of_type) = match condition {
         Condition::Id(_) | Condition::Updated(_) => ("r.tenant".to_owned(), "r.type".to_owned()),
@@ -148,7 +151,7 @@ fn meeting(sql: &mut Sql, permit: &Permit, condition: &Condition) -> String {
     };
     format!(
         "(SELECT r.rid, r.tenant, r.id FROM resource r WHERE {of_tenant} = {tenant} \
-         AND {of_type} = {resource_type} AND {test}) c"
+         AND {of_type} = {resource_type} AND {test}{seen}) c"
     )
 }
 

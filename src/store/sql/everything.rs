@@ -5,14 +5,12 @@
 //! outside, by type and id. A cursor of the second part has no instant.
 
 use super::page::cursor;
+use super::visible::visible;
 use super::{COLUMNS, Found, Snapshot, Sql};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, SortValue, param};
-use crate::policy::Permit;
+use crate::policy::{OUTSIDE, Permit};
 use crate::store::{Everything, Page};
-
-/// The types that are in nobody's compartment.
-const OUTSIDE: [&str; 4] = ["Location", "Organization", "Practitioner", "PractitionerRole"];
 
 /// Answers a page.
 pub(in crate::store) fn everything(
@@ -71,6 +69,7 @@ fn inside(
         let types = sql.bind_all(types.iter().copied());
         sql.and(format!("r.type IN ({types})"));
     }
+    each_visible(&mut sql, permit, types, "r");
     since(&mut sql, scope);
     if let Some(Cursor { keys, id }) = &scope.after
         && let [SortValue::Text(name), SortValue::Instant(updated)] = keys.as_slice()
@@ -106,14 +105,19 @@ fn outside(
     let tenant = sql.bind(permit.tenant().as_str());
     let patient = sql.bind(scope.patient.as_str());
     let types = sql.bind_all(reach.outside.iter().copied());
-    let all = param::served().filter(|name| permit.on(name).is_some());
-    let sources = sql.bind_all(all);
+    let all: Vec<_> = param::served().filter(|name| permit.on(name).is_some()).collect();
+    let sources = sql.bind_all(all.iter().copied());
+    let mut inner = Sql { conditions: Vec::new(), ..sql };
+    each_visible(&mut inner, permit, &all, "c");
+    let seen: String = inner.conditions.iter().map(|test| format!(" AND {test}")).collect();
+    let mut sql = Sql { conditions: Vec::new(), ..inner };
     sql.and(format!("r.tenant = {tenant} AND r.type IN ({types})"));
     sql.and(format!(
         "r.type || '/' || r.id IN (SELECT x.target FROM resource c \
          JOIN reference x ON x.tenant = c.tenant AND x.rid = c.rid \
-         WHERE c.tenant = {tenant} AND c.patient = {patient} AND c.type IN ({sources}))"
+         WHERE c.tenant = {tenant} AND c.patient = {patient} AND c.type IN ({sources}){seen})"
     ));
+    each_visible(&mut sql, permit, &reach.outside, "r");
     since(&mut sql, scope);
     if let Some(Cursor { keys, id }) = &scope.after
         && let [SortValue::Text(name)] = keys.as_slice()
@@ -128,6 +132,17 @@ fn outside(
          ORDER BY r.type, r.id LIMIT {limit}"
     );
     snapshot.found(&sql.finish(text))
+}
+
+/// What the permit for each of these types lets through.
+fn each_visible(sql: &mut Sql, permit: &Permit, types: &[&'static str], row: &str) {
+    for name in types {
+        let Some(permit) = permit.on(name) else { continue };
+        for test in visible(sql, &permit, row) {
+            let name = sql.bind(*name);
+            sql.and(format!("({row}.type <> {name} OR {test})"));
+        }
+    }
 }
 
 fn since(sql: &mut Sql, scope: &Everything) {

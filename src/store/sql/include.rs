@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::visible::visible;
 use super::{COLUMNS, Found, Snapshot, Sql};
 use crate::error::{Error, Result};
 use crate::fhir::search::{Direction, Include, Query, param};
@@ -104,9 +105,13 @@ pub(super) fn named(
         let mut sql = Sql::new(snapshot.dialect());
         let (tenant, name) = (sql.bind(permit.tenant().as_str()), sql.bind(name));
         let ids = sql.bind_all(ids.into_iter());
+        sql.and(format!("r.tenant = {tenant} AND r.type = {name} AND r.id IN ({ids})"));
+        for test in visible(&mut sql, &permit, "r") {
+            sql.and(test);
+        }
+        let conditions = sql.conditions();
         let text = format!(
-            "SELECT {COLUMNS} FROM resource r WHERE r.tenant = {tenant} AND r.type = {name} \
-             AND r.id IN ({ids}) ORDER BY r.updated DESC, r.id"
+            "SELECT {COLUMNS} FROM resource r WHERE {conditions} ORDER BY r.updated DESC, r.id"
         );
         all.append(&mut snapshot.found(&sql.finish(text))?);
     }
@@ -126,19 +131,21 @@ fn reverse(
         .filter(counts)
         .map(|found| format!("{}/{}", found.resource.resource_type, found.resource.id))
         .collect();
-    if references.is_empty() || permit.on(include.source).is_none() {
+    let Some(permit) = permit.on(include.source).filter(|_| !references.is_empty()) else {
         return Ok(Vec::new());
-    }
+    };
     let mut sql = Sql::new(snapshot.dialect());
     let (tenant, source) = (sql.bind(permit.tenant().as_str()), sql.bind(include.source));
     let targets = sql.bind_all(references.iter().map(String::as_str));
     let params = sql.bind_all(include.params.iter().copied());
+    let seen: String =
+        visible(&mut sql, &permit, "r").iter().map(|test| format!(" AND {test}")).collect();
     let index = sql.dialect.indexed_by("reference_search");
     // A resource that refers to several matches comes once for each; the caller keeps one.
     let text = format!(
         "SELECT {COLUMNS} FROM reference d {index} {} resource r ON r.rid = d.rid \
          WHERE d.tenant = {tenant} AND d.type = {source} AND d.target IN ({targets}) \
-         AND d.param IN ({params}) ORDER BY r.updated DESC, r.id",
+         AND d.param IN ({params}){seen} ORDER BY r.updated DESC, r.id",
         sql.dialect.join()
     );
     snapshot.found(&sql.finish(text))

@@ -1,12 +1,15 @@
 //! One page of a search: its statement, where it starts, and how many match in all.
 
+use std::borrow::Cow;
+
 use super::condition;
 use super::include::included;
 use super::path::{Path, choose};
 use super::sort::{self, Order};
+use super::visible::visible_key;
 use super::{COLUMNS, Found, Snapshot, Sql, Statement};
 use crate::error::Result;
-use crate::fhir::search::{Cursor, Query, Total};
+use crate::fhir::search::{Condition, Cursor, Query, Total};
 use crate::policy::Permit;
 use crate::store::Page;
 
@@ -19,6 +22,7 @@ pub(in crate::store) fn page(
     permit: &Permit,
     query: &Query,
 ) -> Result<Page> {
+    let query = &confined(permit, query);
     let path = choose(snapshot, permit, query)?;
     let mut matches = snapshot.found(&select(snapshot, permit, query, &path))?;
     let more = matches.len() > query.count;
@@ -35,6 +39,21 @@ pub(in crate::store) fn page(
     Ok(Page { matches, included, next, total })
 }
 
+/// The query with the one patient that the permit is about as a condition, so that the search is
+/// read along that patient's resources.
+fn confined<'q>(permit: &Permit, query: &'q Query) -> Cow<'q, Query> {
+    let Some(patient) = permit.only_patient().filter(|_| permit.resource_type() != "Binary") else {
+        return Cow::Borrowed(query);
+    };
+    let condition = Condition::Patient(patient.clone());
+    if query.conditions.contains(&condition) {
+        return Cow::Borrowed(query);
+    }
+    let mut confined = query.clone();
+    confined.conditions.push(condition);
+    Cow::Owned(confined)
+}
+
 /// Where the page after this match starts.
 pub(super) fn cursor(last: &Found) -> Cursor {
     Cursor { keys: last.keys.clone(), id: last.resource.id.as_str().to_owned() }
@@ -44,6 +63,9 @@ pub(super) fn cursor(last: &Found) -> Cursor {
 fn matching(snapshot: &impl Snapshot, permit: &Permit, query: &Query, path: &Path<'_>) -> Sql {
     let mut sql = Sql::new(snapshot.dialect());
     path.confine(&mut sql, permit);
+    for test in visible_key(&mut sql, permit, path.key()) {
+        sql.and(test);
+    }
     for (position, condition) in query.conditions.iter().enumerate() {
         if path.position() != Some(position) {
             let test = condition::test(&mut sql, permit, path.key(), condition);

@@ -36,9 +36,7 @@ impl Directory for SqliteStore {
         id: &str,
     ) -> Result<Vec<Arc<Record>>> {
         let columns = [tenant.as_str(), to.as_str(), id, kind.as_str()];
-        self.readers
-            .take()?
-            .snapshot(|reading| records(reading, tenant, kind, REFERRING, columns))
+        self.readers.take()?.snapshot(|reading| records(reading, tenant, kind, REFERRING, columns))
     }
 
     fn sources_of_login(

@@ -1,10 +1,10 @@
 //! Live sources: deliveries, leases and cursors.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
-use super::read::instant;
+use super::read::{instant, maybe_instant};
 use crate::domain::SourceId;
 use crate::error::Result;
 use crate::store::{Delivery, Feed, Feeds, Lease};
@@ -195,11 +195,4 @@ fn put_feed(
             feed.trouble
         ])?;
     Ok(put > 0)
-}
-
-fn maybe_instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    match row.get_ref(column)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
-        _ => instant(row, column).map(Some),
-    }
 }

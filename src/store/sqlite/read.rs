@@ -43,6 +43,14 @@ pub(super) fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestam
     })
 }
 
+/// A column of microseconds since 1970, or nothing.
+pub(super) fn maybe_instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => instant(row, column).map(Some),
+    }
+}
+
 /// A column of something counted.
 pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::cast_unsigned)

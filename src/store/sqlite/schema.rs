@@ -35,8 +35,14 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 5,
+        name: "authorization",
+        sql: include_str!("migrations/0005_authorization.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 6,
         name: "logins",
-        sql: include_str!("migrations/0005_logins.sql"),
+        sql: include_str!("migrations/0006_logins.sql"),
         loses: None,
     },
 ];

@@ -1,18 +1,22 @@
 //! A server of its own for every test: a free port, a fresh data folder, a few resources.
 
+use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 use throughline::app::{App, Config};
-use throughline::auth::Grant;
+use throughline::auth::{Grant, Keys};
 use throughline::clock::SystemClock;
 use throughline::config::{CacheSettings, Cors, LimitSettings, Sources};
 use throughline::domain::{Kind, TenantId};
@@ -67,7 +71,13 @@ pub(crate) fn spawn_with(sources: impl FnOnce(&Path) -> Sources) -> Server {
     spawn_as(data, Config { sources, ..Config::default() })
 }
 
-fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
+/// A server of its own with these settings; the folders are ours to choose.
+pub(crate) fn spawn_as_new(config: Config) -> Server {
+    spawn_as(Arc::new(tempfile::tempdir().unwrap()), config)
+}
+
+pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
+    keys(data.path());
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let config = Config { data: data.path().to_owned(), mappings, ..config };
     let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
@@ -83,6 +93,30 @@ fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
     let client = Client::builder().no_gzip().timeout(Duration::from_secs(20)).build().unwrap();
     let token = mint(&app, TENANT, &["system/*.rs"]);
     Server { app, base, token, client, stop: Some(stop), thread: Some(thread), _data: data }
+}
+
+/// Gives a new data folder keys of its own, but for those that take long to make.
+fn keys(data: &Path) {
+    static MADE: OnceLock<Value> = OnceLock::new();
+    let path = data.join("keys.json");
+    if path.exists() {
+        return;
+    }
+    let made = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        Keys::open(folder.path()).unwrap();
+        serde_json::from_slice(&std::fs::read(folder.path().join("keys.json")).unwrap()).unwrap()
+    });
+    let mut own = made.clone();
+    own["installation"] = serde_json::json!(throughline::auth::name().unwrap());
+    for name in ["id", "cache", "cursor"] {
+        let mut bytes = [0; 32];
+        aws_lc_rs::rand::fill(&mut bytes).unwrap();
+        own[name] = serde_json::json!(STANDARD.encode(bytes));
+    }
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).unwrap();
+    file.write_all(own.to_string().as_bytes()).unwrap();
 }
 
 fn mint(app: &App, tenant: &str, scopes: &[&str]) -> String {

@@ -1,0 +1,55 @@
+//! Whether a token that is shown is good, and still good.
+//!
+//! The signature is remembered until the token ends. That nobody took it back is remembered for
+//! half a second, or until a replica says otherwise.
+
+use std::sync::Arc;
+
+use super::Authority;
+use crate::auth::Verified;
+use crate::error::{Error, Result};
+use crate::store::{Store, TokenName};
+
+impl Authority {
+    /// What a token says, if it is good now.
+    ///
+    /// # Errors
+    ///
+    /// `Unauthenticated`, whatever is wrong with it; `Unavailable` where it cannot be told whether it
+    /// was taken back.
+    pub async fn admit(&self, token: &str) -> Result<Arc<Verified>> {
+        let verified = self.parts.tokens.verify(token)?;
+        let scope = self.scope(&verified.principal.tenant, verified.grant.as_deref());
+        let is_live = match self.live.get(&verified.digest, &scope) {
+            Some(is_live) => is_live,
+            None => {
+                let making = self.live.begin(&scope);
+                let is_live = self.ask(&verified).await?;
+                self.live.keep(verified.digest, making, is_live);
+                is_live
+            }
+        };
+        if is_live { Ok(verified) } else { Err(Error::Unauthenticated) }
+    }
+
+    /// Asks the store, where that holds nobody up.
+    async fn ask(&self, verified: &Arc<Verified>) -> Result<bool> {
+        let now = self.now();
+        let question = {
+            let verified = Arc::clone(verified);
+            move |store: &dyn Store| {
+                let token = TokenName {
+                    jti: &verified.jti,
+                    grant: verified.grant.as_deref(),
+                    client: &verified.principal.client,
+                };
+                store.is_live(token, now)
+            }
+        };
+        if self.store().is_embedded() {
+            return question(self.store());
+        }
+        let store = Arc::clone(&self.parts.store);
+        tokio::task::spawn_blocking(move || question(&*store)).await.map_err(Error::internal)?
+    }
+}

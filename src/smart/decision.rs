@@ -1,0 +1,91 @@
+//! What the authorization server decided, for whoever keeps the record of it.
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A person approved an app.
+    Approved,
+    /// A person said no.
+    Denied,
+    /// A token was issued for a code.
+    Issued,
+    /// A token was issued for a refresh token.
+    Refreshed,
+    /// A token was issued to a system.
+    Credited,
+    /// A token was refused.
+    Refused,
+    /// A refresh token came a second time, and its grant was taken back.
+    Reused,
+    /// A grant or a token was taken back.
+    Revoked,
+}
+
+impl Event {
+    /// A stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Issued => "issued",
+            Self::Refreshed => "refreshed",
+            Self::Credited => "credited",
+            Self::Refused => "refused",
+            Self::Reused => "reused",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// A decision. No token, code or secret is in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Decision<'a> {
+    /// What happened.
+    pub event: Event,
+    /// In which tenant, where that is known.
+    pub tenant: Option<&'a str>,
+    /// The client, where that is known.
+    pub client: Option<&'a str>,
+    /// The person or system, by an opaque id.
+    pub subject: Option<&'a str>,
+    /// The grant's name.
+    pub grant: Option<&'a str>,
+    /// The scopes that were given.
+    pub scopes: Option<&'a str>,
+    /// Why it was refused: an error code.
+    pub error: Option<&'static str>,
+}
+
+impl Decision<'_> {
+    /// A decision of which no more is known yet.
+    pub fn of(event: Event) -> Self {
+        Self {
+            event,
+            tenant: None,
+            client: None,
+            subject: None,
+            grant: None,
+            scopes: None,
+            error: None,
+        }
+    }
+}
+
+/// Keeps the record of decisions.
+pub trait Witness: Send + Sync {
+    /// Takes a decision down.
+    fn saw(&self, decision: &Decision<'_>);
+}
+
+/// Takes decisions down in the log: names of things, never of people.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogWitness;
+
+impl Witness for LogWitness {
+    fn saw(&self, decision: &Decision<'_>) {
+        let event = decision.event.as_str();
+        let (tenant, client) = (decision.tenant, decision.client);
+        let (grant, scopes, error) = (decision.grant, decision.scopes, decision.error);
+        tracing::info!(event, tenant, client, grant, scopes, error, "authorization decided");
+    }
+}

@@ -1,0 +1,163 @@
+//! Looking at tokens (RFC 7662), and taking them back (RFC 7009).
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::client::{Client, Proof};
+use super::decision::{Decision, Event};
+use super::fault::Refused;
+use super::grant::Given;
+use super::proof::Credentials;
+use super::Authority;
+use crate::auth::{Verified, digest};
+use crate::error::{Error, Result};
+use crate::policy::Principal;
+
+/// Who asks about a token.
+#[derive(Debug, Clone)]
+pub enum Asker {
+    /// A client that proves that it is itself.
+    Client(Box<Credentials>),
+    /// Whoever shows a good access token.
+    Bearer(String),
+}
+
+/// Whose tokens somebody may look at.
+enum Sight {
+    /// Those of a whole tenant: a client that proved itself.
+    Tenant(Client),
+    /// Those of one client.
+    Own { tenant: String, client: String },
+}
+
+impl Authority {
+    /// What a token is good for; `active` is false for one that is not, or not the asker's to know.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_client` or `Unauthenticated` where it is not known who asks.
+    pub async fn introspect(
+        self: &Arc<Self>,
+        asker: Asker,
+        token: String,
+    ) -> std::result::Result<Value, Refused> {
+        let sight = match asker {
+            Asker::Client(credentials) => {
+                let client = self.prove(*credentials).await?;
+                match client.proof {
+                    Proof::Public => {
+                        Sight::Own { tenant: client.tenant.to_string(), client: client.id }
+                    }
+                    _ => Sight::Tenant(client),
+                }
+            }
+            Asker::Bearer(own) => {
+                let principal = Arc::clone(&self.admit(&own).await?.principal);
+                let (tenant, client) = (principal.tenant.to_string(), principal.client.clone());
+                Sight::Own { tenant, client }
+            }
+        };
+        let inactive = json!({ "active": false });
+        if let Ok(verified) = self.admit(&token).await {
+            let is_seen = sight.sees(&verified.principal);
+            return Ok(if is_seen { self.described(&verified)? } else { inactive });
+        }
+        let authority = Arc::clone(self);
+        let refresh = move || authority.refresh_described(&token);
+        let found = tokio::task::spawn_blocking(refresh).await.map_err(Error::internal)??;
+        let seen = found.filter(|(principal, _)| sight.sees(principal));
+        Ok(seen.map_or(inactive, |(_, described)| described))
+    }
+
+    fn described(&self, verified: &Verified) -> Result<Value> {
+        let mut described = self.about(&verified.principal)?;
+        described["token_type"] = json!("Bearer");
+        described["exp"] = json!(verified.expires);
+        described["iat"] = json!(verified.issued);
+        described["jti"] = json!(verified.jti);
+        Ok(described)
+    }
+
+    fn refresh_described(&self, token: &str) -> Result<Option<(Principal, Value)>> {
+        let found = self.store().refresh(&digest(token), self.now())?;
+        let Some((grant, true)) = found else { return Ok(None) };
+        let given = Given::of(&grant)?;
+        let principal = given.principal(&grant, crate::policy::Scopes::parse(&given.scopes))?;
+        let mut described = self.about(&principal)?;
+        described["exp"] = json!(grant.expires.as_second());
+        Ok(Some((principal, described)))
+    }
+
+    fn about(&self, principal: &Principal) -> Result<Value> {
+        let site = self.site()?;
+        let mut about = json!({
+            "active": true,
+            "iss": site.issuer,
+            "aud": site.base,
+            "sub": principal.subject,
+            "client_id": principal.client,
+            "scope": principal.scopes.to_string(),
+        });
+        for (name, id) in [("patient", &principal.patient), ("encounter", &principal.encounter)] {
+            if let Some(id) = id {
+                about[name] = json!(id.as_str());
+            }
+        }
+        if let Some(user) = &principal.fhir_user {
+            about["fhirUser"] = json!(format!("{}/{user}", site.base));
+        }
+        Ok(about)
+    }
+
+    /// Takes a token back that a client shows: a refresh token with its whole grant, an access token
+    /// by itself. A token that is not good, or another's, is none to be taken back.
+    pub async fn revoke(
+        self: &Arc<Self>,
+        credentials: Credentials,
+        token: String,
+    ) -> std::result::Result<(), Refused> {
+        let client = self.prove(credentials).await?;
+        let authority = Arc::clone(self);
+        let work = move || authority.revoke_shown(&client, &token);
+        Ok(tokio::task::spawn_blocking(work).await.map_err(Error::internal)??)
+    }
+
+    fn revoke_shown(&self, client: &Client, token: &str) -> Result<()> {
+        let now = self.now();
+        if let Some((grant, _)) = self.store().refresh(&digest(token), now)? {
+            if grant.client == client.id {
+                self.revoke_grant(&grant.tenant, &grant.id)?;
+            }
+            return Ok(());
+        }
+        let Ok(verified) = self.parts.tokens.verify(token) else { return Ok(()) };
+        let principal = &verified.principal;
+        if principal.client != client.id || principal.tenant != client.tenant {
+            return Ok(());
+        }
+        let expires = Timestamp::from_second(verified.expires).map_err(Error::internal)?;
+        self.store().revoke_token(&verified.jti, expires, now)?;
+        self.forget(&principal.tenant, verified.grant.as_deref());
+        self.saw(&Decision {
+            tenant: Some(principal.tenant.as_str()),
+            client: Some(&client.id),
+            subject: Some(&principal.subject),
+            grant: verified.grant.as_deref(),
+            ..Decision::of(Event::Revoked)
+        });
+        Ok(())
+    }
+}
+
+impl Sight {
+    fn sees(&self, principal: &Principal) -> bool {
+        match self {
+            Self::Tenant(client) => client.tenant == principal.tenant,
+            Self::Own { tenant, client } => {
+                *tenant == principal.tenant.as_str() && *client == principal.client
+            }
+        }
+    }
+}

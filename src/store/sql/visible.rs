@@ -1,0 +1,132 @@
+//! What a caller may see: the one place where a permit goes into a statement.
+//!
+//! Every statement that finds resources for a caller, counts them, or follows a reference to them
+//! has these tests, so that what is withheld is not there.
+
+use super::condition;
+use super::operand::NEVER;
+use super::{Snapshot, Sql};
+use crate::domain::FhirId;
+use crate::error::Result;
+use crate::fhir::search::index::SECURITY_CONTEXT;
+use crate::fhir::search::param::search_type;
+use crate::fhir::search::{Condition, Operand, Test};
+use crate::policy::{Clause, Permit, Reach};
+use crate::store::StoredResource;
+
+/// The type that says who may see a Binary.
+const DOCUMENT: &str = "DocumentReference";
+
+/// The tests that the row of table `resource` under this alias has to meet; none where the permit
+/// lets everything of its type through.
+pub(super) fn visible(sql: &mut Sql, permit: &Permit, row: &str) -> Vec<String> {
+    let Some(clauses) = permit.clauses() else { return Vec::new() };
+    if permit.resource_type() == "Binary" {
+        return vec![document(sql, permit, row)];
+    }
+    let any: Vec<String> =
+        clauses.iter().map(|clause| one(sql, permit, row, clause)).collect();
+    vec![format!("({})", any.join(" OR "))]
+}
+
+/// The same for a key that names a row of `resource` by its number.
+pub(super) fn visible_key(sql: &mut Sql, permit: &Permit, key: &str) -> Vec<String> {
+    if key == "r" {
+        return visible(sql, permit, key);
+    }
+    let tests = visible(sql, permit, "v");
+    let seen = |test: &String| {
+        format!("EXISTS (SELECT 1 FROM resource v WHERE v.rid = {key}.rid AND {test})")
+    };
+    tests.iter().map(seen).collect()
+}
+
+fn one(sql: &mut Sql, permit: &Permit, row: &str, clause: &Clause) -> String {
+    let mut tests = Vec::new();
+    match &clause.reach {
+        Reach::Everybody => {}
+        Reach::Patient(patient) => {
+            tests.push(format!("{row}.patient = {}", sql.bind(patient.as_str())));
+        }
+        Reach::Caseload(practitioner) => {
+            let patients = caseload(sql, permit, practitioner);
+            tests.push(format!("{row}.patient IN ({patients})"));
+        }
+    }
+    for condition in &clause.conditions {
+        tests.push(condition::test(sql, permit, row, condition));
+    }
+    if tests.is_empty() { "1 = 1".to_owned() } else { format!("({})", tests.join(" AND ")) }
+}
+
+/// The patients whose active care teams a practitioner is in.
+fn caseload(sql: &mut Sql, permit: &Permit, practitioner: &FhirId) -> String {
+    let team = search_type("CareTeam");
+    let param = |name| team.and_then(|team| team.param(name)).map(|(number, _)| number);
+    let (Some(participant), Some(status)) = (param("participant"), param("status")) else {
+        return format!("SELECT '' WHERE {NEVER}");
+    };
+    let tenant = sql.bind(permit.tenant().as_str());
+    let target = sql.bind(format!("Practitioner/{practitioner}").as_str());
+    let participant = sql.bind(participant);
+    let active = Operand::Token { system: None, code: Some("active".to_owned()) };
+    let active = Condition::Param { param: status, test: Test::Any(vec![active]) };
+    let active = condition::test(sql, permit, "t", &active);
+    format!(
+        "SELECT t.patient FROM reference m JOIN resource t ON t.rid = m.rid \
+         WHERE m.tenant = {tenant} AND m.type = 'CareTeam' AND m.param = {participant} \
+         AND m.target = {target} AND t.patient <> '' AND {active}"
+    )
+}
+
+/// A Binary is seen by whoever may see the document that it belongs to.
+fn document(sql: &mut Sql, permit: &Permit, row: &str) -> String {
+    let Some(permit) = permit.on(DOCUMENT) else { return NEVER.to_owned() };
+    let prefix = format!("{DOCUMENT}/");
+    // In characters, from 1, after the slash.
+    let start = prefix.len() + 1;
+    let param = sql.bind(SECURITY_CONTEXT);
+    let (low, high) =
+        (sql.bind(prefix.as_str()), sql.bind(format!("{prefix}\u{10ffff}").as_str()));
+    let seen: String =
+        visible(sql, &permit, "d").iter().map(|test| format!(" AND {test}")).collect();
+    format!(
+        "EXISTS (SELECT 1 FROM reference b JOIN resource d ON d.tenant = b.tenant \
+         AND d.type = '{DOCUMENT}' AND d.id = substr(b.target, {start}) \
+         WHERE b.tenant = {row}.tenant AND b.rid = {row}.rid AND b.param = {param} \
+         AND b.target >= {low} AND b.target < {high}{seen})"
+    )
+}
+
+/// The current version of a resource, where the caller may see it.
+pub(in crate::store) fn current(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    id: &FhirId,
+) -> Result<Option<StoredResource>> {
+    let mut sql = Sql::new(snapshot.dialect());
+    let (tenant, name) = (sql.bind(permit.tenant().as_str()), sql.bind(permit.resource_type()));
+    let id = sql.bind(id.as_str());
+    sql.and(format!("r.tenant = {tenant} AND r.type = {name} AND r.id = {id}"));
+    for test in visible(&mut sql, permit, "r") {
+        sql.and(test);
+    }
+    let conditions = sql.conditions();
+    let text = format!("SELECT {} FROM resource r WHERE {conditions}", super::COLUMNS);
+    Ok(snapshot.found(&sql.finish(text))?.pop().map(|found| found.resource))
+}
+
+/// The versions among these that the caller, who may see the current one, may see.
+pub(in crate::store) fn admitted(
+    permit: &Permit,
+    current: &StoredResource,
+    versions: Vec<StoredResource>,
+) -> Result<Vec<StoredResource>> {
+    let mut admitted = Vec::with_capacity(versions.len());
+    for version in versions {
+        if permit.admits(&version.id, &current.body, &version.body)? {
+            admitted.push(version);
+        }
+    }
+    Ok(admitted)
+}
