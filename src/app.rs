@@ -244,9 +244,10 @@ impl App {
         let needed = [&claims.client, &claims.proxy, &claims.staff];
         let needed = needed.into_iter().filter(|claim| !claim.is_empty()).cloned().collect();
         let back = http::sign_in_url(base);
-        let provider = login.provider.as_ref().map(|provider| {
-            Provider::open(provider, needed, &back, Arc::clone(clock))
-        });
+        let provider = login
+            .provider
+            .as_ref()
+            .map(|provider| Provider::open(provider, needed, &back, Arc::clone(clock)));
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
         let people =
             People::new(Arc::clone(&store), tenant, claims.clone(), &self.keys, Arc::clone(&clock));

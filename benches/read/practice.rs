@@ -19,8 +19,7 @@ pub(crate) fn tenant() -> TenantId {
 }
 
 pub(crate) fn permit(action: Action) -> Permit {
-    let principal =
-        Principal::new(tenant(), "bench", "system/*.rs");
+    let principal = Principal::new(tenant(), "bench", "system/*.rs");
     Permit::decide(&Arc::new(principal), action, "Encounter").unwrap()
 }
 

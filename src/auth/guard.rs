@@ -158,11 +158,32 @@ mod tests {
             assert!(guard.allows(address.parse().unwrap()), "{address}");
         }
         for address in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
-            "0.0.0.0", "224.0.0.1", "255.255.255.255", "198.18.0.1", "192.0.0.1", "203.0.113.9",
-            "::1", "::", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1",
-            "64:ff9b::7f00:1", "2002:7f00:1::", "2002:a9fe:a9fe::", "2001:db8::1", "2001::1",
-            "::127.0.0.1", "100::1",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "198.18.0.1",
+            "192.0.0.1",
+            "203.0.113.9",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe::",
+            "2001:db8::1",
+            "2001::1",
+            "::127.0.0.1",
+            "100::1",
         ] {
             assert!(!guard.allows(address.parse().unwrap()), "{address}");
         }
@@ -172,8 +193,12 @@ mod tests {
     fn a_private_network_may_be_allowed() {
         let guard = Guard::new(&["10.1.0.0/16".into(), "fd00::/8".into()]).unwrap();
         for (address, allowed) in [
-            ("10.1.255.1", true), ("10.2.0.1", false), ("fd12::1", true), ("fc00::1", false),
-            ("::ffff:10.1.0.1", true), ("127.0.0.1", false),
+            ("10.1.255.1", true),
+            ("10.2.0.1", false),
+            ("fd12::1", true),
+            ("fc00::1", false),
+            ("::ffff:10.1.0.1", true),
+            ("127.0.0.1", false),
         ] {
             assert_eq!(guard.allows(address.parse().unwrap()), allowed, "{address}");
         }
@@ -190,9 +215,18 @@ mod tests {
             assert!(guard.check(url).is_some(), "{url}");
         }
         for url in [
-            "http://keys.example/", "https://127.0.0.1/", "https://[::1]/", "http://127.0.0.1/",
-            "https://0x7f.1/", "https://2130706433/", "https://user@keys.example/", "ftp://x/",
-            "file:///etc/passwd", "https://169.254.169.254/latest", "nonsense", "https://a:b@c/",
+            "http://keys.example/",
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "http://127.0.0.1/",
+            "https://0x7f.1/",
+            "https://2130706433/",
+            "https://user@keys.example/",
+            "ftp://x/",
+            "file:///etc/passwd",
+            "https://169.254.169.254/latest",
+            "nonsense",
+            "https://a:b@c/",
         ] {
             assert!(guard.check(url).is_none(), "{url}");
         }

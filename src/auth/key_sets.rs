@@ -77,7 +77,8 @@ impl KeySets {
 
     async fn fetch(&self, url: &str) -> Option<(JwkSet, Duration)> {
         let url = self.guard.check(url)?;
-        let mut answer = self.client.get(url).header("Accept", "application/json").send().await.ok()?;
+        let mut answer =
+            self.client.get(url).header("Accept", "application/json").send().await.ok()?;
         if answer.status() != StatusCode::OK {
             return None;
         }
@@ -120,9 +121,15 @@ mod tests {
     #[test]
     fn a_set_is_kept_no_longer_than_the_answer_says() {
         for (field, seconds) in [
-            ("max-age=30", 30), ("public, Max-Age=30", 30), ("max-age=\"30\"", 30),
-            ("max-age=99999999", 3600), ("no-store", 0), ("max-age=30, no-cache", 0),
-            ("max-age=x", 0), ("max-age=-1", 0), ("public", 60),
+            ("max-age=30", 30),
+            ("public, Max-Age=30", 30),
+            ("max-age=\"30\"", 30),
+            ("max-age=99999999", 3600),
+            ("no-store", 0),
+            ("max-age=30, no-cache", 0),
+            ("max-age=x", 0),
+            ("max-age=-1", 0),
+            ("public", 60),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(CACHE_CONTROL, HeaderValue::from_static(field));

@@ -119,7 +119,8 @@ impl Keys {
             ))
         };
         let lock = path.with_extension("lock");
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock);
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock);
         let lock = lock.map_err(unusable)?;
         lock.lock().map_err(unusable)?;
         let mut file = Self::parse(path)?;

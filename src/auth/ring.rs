@@ -138,8 +138,8 @@ impl RingKey {
                 EncodingKey::from_rsa_pem(pem(&kept.key).as_bytes()).map_err(|_secret| broken())?
             }
         };
-        let mut jwk = Jwk::from_encoding_key(&encoding, kept.alg.algorithm())
-            .map_err(|_secret| broken())?;
+        let mut jwk =
+            Jwk::from_encoding_key(&encoding, kept.alg.algorithm()).map_err(|_secret| broken())?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_secret| broken())?;
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);

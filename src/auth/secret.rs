@@ -46,8 +46,7 @@ impl SecretHash {
     pub fn of(secret: &str) -> Result<Self> {
         let mut salt = [0; 16];
         SystemRandom::new().fill(&mut salt).map_err(Error::internal)?;
-        let salt =
-            SaltString::encode_b64(&salt).map_err(|_salt| Error::broken("argon2's salt"))?;
+        let salt = SaltString::encode_b64(&salt).map_err(|_salt| Error::broken("argon2's salt"))?;
         let hash = argon2()?.hash_password(secret.as_bytes(), &salt);
         Ok(Self(hash.map_err(|_secret| Error::broken("argon2"))?.to_string()))
     }
@@ -79,8 +78,8 @@ impl fmt::Debug for SecretHash {
 }
 
 fn argon2() -> Result<Argon2<'static>> {
-    let params =
-        Params::new(19 * 1024, 2, 1, None).map_err(|_params| Error::broken("argon2's parameters"))?;
+    let params = Params::new(19 * 1024, 2, 1, None)
+        .map_err(|_params| Error::broken("argon2's parameters"))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 

@@ -57,7 +57,8 @@ fn class(request: &ServiceRequest) -> Class {
     let pattern = request.match_pattern();
     let interaction = pattern.and_then(|pattern| routes::interaction(request.method(), &pattern));
     match interaction {
-        None | Some("capabilities" | "read" | "vread" | "history-instance" | "jwks" | "discovery") => {
+        None
+        | Some("capabilities" | "read" | "vread" | "history-instance" | "jwks" | "discovery") => {
             Class::Read
         }
         Some(

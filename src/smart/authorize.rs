@@ -63,10 +63,12 @@ impl Authority {
         let state = parameters.get("state");
         let back = |fault: Fault| {
             let state = state.ok().flatten();
-            Turned::Back(answer(&redirect_uri, site, state, &[
-                ("error", fault.code.as_str()),
-                ("error_description", fault.hint),
-            ]))
+            Turned::Back(answer(
+                &redirect_uri,
+                site,
+                state,
+                &[("error", fault.code.as_str()), ("error_description", fault.hint)],
+            ))
         };
         let asked = self.asked(site, &client, &redirect_uri, &parameters);
         match asked {

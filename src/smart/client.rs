@@ -72,8 +72,7 @@ impl Client {
         let scopes = scopes(&settings.scopes).map_err(|scope| {
             wrong(&format!("`{scope}` is no scope of this server: see its smart-configuration"))
         })?;
-        let is_person =
-            scopes.resources().any(|scope| scope.level != Level::System);
+        let is_person = scopes.resources().any(|scope| scope.level != Level::System);
         if is_person && settings.redirect_uris.is_empty() {
             return Err(wrong("scopes about a person need `redirect_uris`"));
         }
@@ -131,7 +130,9 @@ impl Proof {
 /// The scopes of a list, or the one that is none of ours.
 fn scopes(text: &str) -> std::result::Result<Scopes, &str> {
     let unknown = text.split_whitespace().find(|scope| Scopes::parse(scope).is_empty());
-    unknown.map_or_else(|| Ok(text.split_whitespace().collect::<Vec<_>>().join(" ")), Err).map(|text| Scopes::parse(&text))
+    unknown
+        .map_or_else(|| Ok(text.split_whitespace().collect::<Vec<_>>().join(" ")), Err)
+        .map(|text| Scopes::parse(&text))
 }
 
 /// Refuses an address that a person should not be sent to.

@@ -74,8 +74,7 @@ impl Authority {
         let now = self.now();
         let taken = self.store().take_handle(KIND, &auth::digest(code), now)?;
         let taken = taken.ok_or_else(refused)?;
-        let body: Body =
-            serde_json::from_slice(&taken.handle.body).map_err(Error::internal)?;
+        let body: Body = serde_json::from_slice(&taken.handle.body).map_err(Error::internal)?;
         let Body { code, until } = body;
         if !taken.is_first {
             if let Some(tenant) = &taken.handle.tenant {
@@ -87,9 +86,10 @@ impl Authority {
             && code.client == client
             && auth::same(&code.redirect_uri, redirect_uri)
             && auth::same(&code.challenge, &challenge(verifier));
-        let grant = self.store().grant(&code.grant)?.filter(|grant| {
-            is_good && grant.revoked.is_none() && grant.expires > now
-        });
+        let grant = self
+            .store()
+            .grant(&code.grant)?
+            .filter(|grant| is_good && grant.revoked.is_none() && grant.expires > now);
         grant.map(|grant| (code, grant)).ok_or_else(refused)
     }
 }

@@ -43,9 +43,8 @@ impl Site {
         let mut document = self.common();
         document["subject_types_supported"] = json!(["public"]);
         document["id_token_signing_alg_values_supported"] = json!(["RS256", "ES384"]);
-        document["claims_supported"] = json!([
-            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "fhirUser", "profile"
-        ]);
+        document["claims_supported"] =
+            json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "fhirUser", "profile"]);
         document["request_parameter_supported"] = json!(false);
         document["request_uri_parameter_supported"] = json!(false);
         document

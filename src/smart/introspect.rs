@@ -5,12 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::Authority;
 use super::client::{Client, Proof};
 use super::decision::{Decision, Event};
 use super::fault::Refused;
 use super::grant::Given;
 use super::proof::Credentials;
-use super::Authority;
 use crate::auth::{Verified, digest};
 use crate::error::{Error, Result};
 use crate::policy::Principal;

@@ -36,7 +36,10 @@ impl Authority {
     ///
     /// `invalid_client`, whatever is wrong; `invalid_request` for a request that does not say who it
     /// is of, or says it twice.
-    pub async fn prove(self: &Arc<Self>, shown: Credentials) -> std::result::Result<Client, Refused> {
+    pub async fn prove(
+        self: &Arc<Self>,
+        shown: Credentials,
+    ) -> std::result::Result<Client, Refused> {
         if shown.secret_in_form {
             let hint = "send the client's secret with HTTP Basic";
             return Err(Fault::new(Code::InvalidRequest, hint).into());

@@ -203,10 +203,8 @@ impl Authority {
             let hint = "ask for system scopes that the client is registered with";
             return Err(Fault::new(Code::InvalidScope, hint).into());
         }
-        let principal = Principal {
-            scopes,
-            ..Principal::new(client.tenant.clone(), client.id.clone(), "")
-        };
+        let principal =
+            Principal { scopes, ..Principal::new(client.tenant.clone(), client.id.clone(), "") };
         let (access_token, _) = self.parts.tokens.issue(&principal, self.terms.access, None)?;
         let answer = TokenAnswer {
             access_token,

@@ -55,5 +55,6 @@ mod smart_scopes;
 mod smart_token;
 mod store;
 mod store_authority;
+mod store_directory;
 mod store_search;
 mod support;

@@ -123,8 +123,7 @@ async fn the_record_of_somebody_elses_client_cannot_be_chosen() {
         let picked = visitor.send_form(&page, "/auth/pick", &[("patient", patient)]).await;
         assert_eq!(picked.status, 403, "{account}");
         let skipped = [("item", "Patient"), ("decision", "allow"), ("patient", patient.as_str())];
-        let skipped =
-            visitor.send_form(&page, "/auth/consent", &skipped).await;
+        let skipped = visitor.send_form(&page, "/auth/consent", &skipped).await;
         assert!(!skipped.location().contains("code="), "{account}");
     }
 }
@@ -139,8 +138,8 @@ async fn a_therapist_finds_only_their_own_clients() {
     }
     assert!(!page.text.contains("Alvarado"), "a client of another therapist");
     let request = page.field("request");
-    let found = marisol.get(&url(&server, &format!("/auth/consent?request={request}&name=MATEO")));
-    let found = found.await;
+    let mateo = url(&server, &format!("/auth/consent?request={request}&name=MATEO"));
+    let found = marisol.get(&mateo).await;
     assert!(found.text.contains("Mateo Reyes") && !found.text.contains("Ellie Marsh"));
     let nobody =
         marisol.get(&url(&server, &format!("/auth/consent?request={request}&name=Alvarado"))).await;

@@ -76,7 +76,11 @@ async fn the_app_is_told_what_is_wrong_with_its_request() {
     let plain = with(asked(), "code_challenge_method", Some("plain"));
     for (name, wrong, error) in [
         ("no response type", with(asked(), "response_type", None), "invalid_request"),
-        ("the implicit grant", with(asked(), "response_type", Some("token")), "unsupported_response_type"),
+        (
+            "the implicit grant",
+            with(asked(), "response_type", Some("token")),
+            "unsupported_response_type",
+        ),
         ("a fragment answer", with(asked(), "response_mode", Some("fragment")), "invalid_request"),
         ("no state", with(asked(), "state", None), "invalid_request"),
         ("a blank state", with(asked(), "state", Some("")), "invalid_request"),
@@ -87,14 +91,30 @@ async fn the_app_is_told_what_is_wrong_with_its_request() {
         ("the plain method", plain, "invalid_request"),
         ("no aud", with(asked(), "aud", None), "invalid_request"),
         ("a wrong aud", with(asked(), "aud", Some("https://evil.example/fhir")), "invalid_request"),
-        ("a longer aud", with(asked(), "aud", Some(&format!("{}/x", server.base))), "invalid_request"),
+        (
+            "a longer aud",
+            with(asked(), "aud", Some(&format!("{}/x", server.base))),
+            "invalid_request",
+        ),
         ("no scope", with(asked(), "scope", None), "invalid_scope"),
         ("an unknown scope", with(asked(), "scope", Some("nonsense")), "invalid_scope"),
-        ("a scope that is not the client's", with(with(asked(), "client_id", Some("other")), "scope", Some("system/*.rs")), "invalid_scope"),
-        ("launch without a launch", with(asked(), "scope", Some("launch openid")), "invalid_request"),
+        (
+            "a scope that is not the client's",
+            with(with(asked(), "client_id", Some("other")), "scope", Some("system/*.rs")),
+            "invalid_scope",
+        ),
+        (
+            "launch without a launch",
+            with(asked(), "scope", Some("launch openid")),
+            "invalid_request",
+        ),
         ("an unknown launch", with(asked(), "launch", Some("nonsense")), "invalid_request"),
         ("a request object", with(asked(), "request", Some("e30.e30.")), "request_not_supported"),
-        ("a request URI", with(asked(), "request_uri", Some("https://evil.example/")), "request_uri_not_supported"),
+        (
+            "a request URI",
+            with(asked(), "request_uri", Some("https://evil.example/")),
+            "request_uri_not_supported",
+        ),
     ] {
         let answer = server.authorize(&wrong).await;
         assert_eq!(answer.status, 303, "{name}: {}", answer.text);
@@ -189,7 +209,8 @@ fn launch(others: impl FnOnce(&mut Launch)) -> Launch {
 #[tokio::test]
 async fn a_launch_is_for_its_tenant_its_app_and_its_user() {
     let server = spawn();
-    let asked = |launch: &str| with(request(&server, "launch patient/*.rs"), "launch", Some(launch));
+    let asked =
+        |launch: &str| with(request(&server, "launch patient/*.rs"), "launch", Some(launch));
     let good = server.launch(launch(|_| ())).await;
     let begun = server.begin(&asked(&good)).await;
     let pending = server.app.authority().pending(&begun.id, &begun.browser).unwrap();
@@ -221,7 +242,8 @@ async fn a_launch_is_for_its_tenant_its_app_and_its_user() {
 async fn the_server_says_what_it_is() {
     let server = spawn();
     let path = format!("{}/.well-known/smart-configuration", server.base);
-    let answer = server.send(server.client.get(&path).header("Origin", "https://any.example")).await;
+    let answer =
+        server.send(server.client.get(&path).header("Origin", "https://any.example")).await;
     assert_eq!(answer.status, 200);
     assert!(answer.header("content-type").starts_with("application/json"));
     assert_eq!(answer.header("access-control-allow-origin"), "*");
@@ -230,11 +252,23 @@ async fn the_server_says_what_it_is() {
     assert_eq!(document["token_endpoint"], json!(server.url("/auth/token")));
     assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
     for capability in [
-        "launch-standalone", "launch-ehr", "authorize-post", "client-public", "permission-v1",
-        "client-confidential-symmetric", "client-confidential-asymmetric", "sso-openid-connect",
-        "context-banner", "context-style", "context-ehr-patient", "context-ehr-encounter",
-        "context-standalone-patient", "permission-offline", "permission-patient",
-        "permission-user", "permission-v2",
+        "launch-standalone",
+        "launch-ehr",
+        "authorize-post",
+        "client-public",
+        "permission-v1",
+        "client-confidential-symmetric",
+        "client-confidential-asymmetric",
+        "sso-openid-connect",
+        "context-banner",
+        "context-style",
+        "context-ehr-patient",
+        "context-ehr-encounter",
+        "context-standalone-patient",
+        "permission-offline",
+        "permission-patient",
+        "permission-user",
+        "permission-v2",
     ] {
         let capabilities = document["capabilities"].as_array().unwrap();
         assert!(capabilities.contains(&json!(capability)), "{capability}");

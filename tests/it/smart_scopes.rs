@@ -53,29 +53,53 @@ fn spawn_full() -> Server {
         let document = format!("DocumentReference/{}", named("d"));
         let target = format!("Observation/{}", named("s"));
         all.extend([
-            resource("Patient", patient, &json!({
-                "name": [{ "family": named("Family") }],
-                "managingOrganization": { "reference": "Organization/org" }
-            })),
-            resource("Encounter", &named("e"), &json!({ "status": "finished", "subject": subject })),
+            resource(
+                "Patient",
+                patient,
+                &json!({
+                    "name": [{ "family": named("Family") }],
+                    "managingOrganization": { "reference": "Organization/org" }
+                }),
+            ),
+            resource(
+                "Encounter",
+                &named("e"),
+                &json!({ "status": "finished", "subject": subject }),
+            ),
             observation(&named("s"), patient, SURVEY),
             observation(&named("l"), patient, LAB),
-            resource("CareTeam", &named("t"), &json!({
-                "status": "active", "subject": subject,
-                "participant": [{ "member": { "reference": member } }]
-            })),
-            resource("DocumentReference", &named("d"), &json!({
-                "status": "current", "subject": subject,
-                "category": [{ "coding": [{ "system": "x", "code": "clinical-note" }] }]
-            })),
-            resource("Binary", &named("b"), &json!({
-                "contentType": "text/plain", "data": "aGVsbG8=",
-                "securityContext": { "reference": document }
-            })),
-            resource("Provenance", &named("p"), &json!({
-                "target": [{ "reference": target }],
-                "agent": [{ "who": { "reference": "Practitioner/dr" } }]
-            })),
+            resource(
+                "CareTeam",
+                &named("t"),
+                &json!({
+                    "status": "active", "subject": subject,
+                    "participant": [{ "member": { "reference": member } }]
+                }),
+            ),
+            resource(
+                "DocumentReference",
+                &named("d"),
+                &json!({
+                    "status": "current", "subject": subject,
+                    "category": [{ "coding": [{ "system": "x", "code": "clinical-note" }] }]
+                }),
+            ),
+            resource(
+                "Binary",
+                &named("b"),
+                &json!({
+                    "contentType": "text/plain", "data": "aGVsbG8=",
+                    "securityContext": { "reference": document }
+                }),
+            ),
+            resource(
+                "Provenance",
+                &named("p"),
+                &json!({
+                    "target": [{ "reference": target }],
+                    "agent": [{ "who": { "reference": "Practitioner/dr" } }]
+                }),
+            ),
         ]);
     }
     server.store("hv", "all", &all);
@@ -116,17 +140,32 @@ async fn a_patients_token_is_about_that_patient_by_every_way() {
     let server = spawn_full();
     let token = server.scoped("patient/*.rs", Some("ann"), Some("Patient/ann"));
     for path in [
-        "Patient/bo", "Observation/s-bo", "Encounter/e-bo", "Binary/b-bo", "Provenance/p-bo",
-        "DocumentReference/d-bo", "Observation/s-bo/_history", "Observation/s-bo/_history/1",
-        "Patient/bo/$everything", "Binary/b-bo/_history/1", "Patient/nobody", "Binary/nobody",
+        "Patient/bo",
+        "Observation/s-bo",
+        "Encounter/e-bo",
+        "Binary/b-bo",
+        "Provenance/p-bo",
+        "DocumentReference/d-bo",
+        "Observation/s-bo/_history",
+        "Observation/s-bo/_history/1",
+        "Patient/bo/$everything",
+        "Binary/b-bo/_history/1",
+        "Patient/nobody",
+        "Binary/nobody",
     ] {
         let answer = server.by(&token, path).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.text);
         assert!(!answer.text.contains("bo"), "{path}: {}", answer.text);
     }
     for path in [
-        "Patient/ann", "Observation/s-ann", "Observation/l-ann/_history/1", "Binary/b-ann",
-        "DocumentReference/d-ann", "Practitioner/dr", "Organization/org", "Binary/b-ann/_history/1",
+        "Patient/ann",
+        "Observation/s-ann",
+        "Observation/l-ann/_history/1",
+        "Binary/b-ann",
+        "DocumentReference/d-ann",
+        "Practitioner/dr",
+        "Organization/org",
+        "Binary/b-ann/_history/1",
     ] {
         assert_eq!(server.by(&token, path).await.status, 200, "{path}");
     }
@@ -156,8 +195,12 @@ async fn a_patients_token_is_about_that_patient_by_every_way() {
     ] {
         let answer = server.by(&token, path).await;
         assert_eq!(entries(&answer), expected, "{path}");
-        let counted = server.by(&token, &format!("{path}{}_summary=count",
-            if path.contains('?') { "&" } else { "?" })).await;
+        let counted = server
+            .by(
+                &token,
+                &format!("{path}{}_summary=count", if path.contains('?') { "&" } else { "?" }),
+            )
+            .await;
         let matches = answer.ids().len();
         assert_eq!(counted.json()["total"], json!(matches), "{path}");
     }
@@ -172,11 +215,18 @@ async fn a_granular_scope_lets_its_category_through_and_nothing_else() {
     let scopes = format!("patient/Observation.rs?category={SURVEY} patient/Patient.rs");
     let token = server.scoped(&scopes, Some("ann"), None);
     for (path, status) in [
-        ("Observation/s-ann", 200), ("Observation/s-ann/_history", 200),
-        ("Observation/l-ann", 404), ("Observation/l-ann/_history", 404),
-        ("Observation/l-ann/_history/1", 404), ("Observation/s-bo", 404), ("Encounter/e-ann", 403),
-        ("Encounter", 403), ("Encounter/nobody", 403), ("Observation?encounter.status=finished", 403),
-        ("Observation?_has:Provenance:target:agent=Practitioner/dr", 403), ("Binary/b-ann", 403),
+        ("Observation/s-ann", 200),
+        ("Observation/s-ann/_history", 200),
+        ("Observation/l-ann", 404),
+        ("Observation/l-ann/_history", 404),
+        ("Observation/l-ann/_history/1", 404),
+        ("Observation/s-bo", 404),
+        ("Encounter/e-ann", 403),
+        ("Encounter", 403),
+        ("Encounter/nobody", 403),
+        ("Observation?encounter.status=finished", 403),
+        ("Observation?_has:Provenance:target:agent=Practitioner/dr", 403),
+        ("Binary/b-ann", 403),
         ("Practitioner/dr", 403),
     ] {
         assert_eq!(server.by(&token, path).await.status.as_u16(), status, "{path}");
@@ -198,7 +248,8 @@ async fn a_granular_scope_lets_its_category_through_and_nothing_else() {
     let posted = server.request(Method::POST, "Observation/_search").bearer_auth(&token);
     let posted = server.send(posted.form(&[("patient", "ann")])).await;
     assert_eq!(entries(&posted), ["s-ann"]);
-    let both = server.scoped(&format!("{scopes} patient/Observation.r?category={LAB}"), Some("ann"), None);
+    let both =
+        server.scoped(&format!("{scopes} patient/Observation.r?category={LAB}"), Some("ann"), None);
     assert_eq!(server.by(&both, "Observation/l-ann").await.status, 200);
     assert_eq!(entries(&server.by(&both, "Observation").await), ["s-ann"], "read is not search");
     let system = server.scoped(&format!("system/Observation.rs?category={LAB}"), None, None);
@@ -209,14 +260,16 @@ async fn a_granular_scope_lets_its_category_through_and_nothing_else() {
 async fn a_batch_lets_through_no_more_than_its_token() {
     let server = spawn_full();
     let token = server.scoped("patient/Observation.rs patient/Patient.r", Some("ann"), None);
-    let asked = ["Observation/s-ann", "Observation/s-bo", "Encounter/e-ann", "Observation", "Patient"];
+    let asked =
+        ["Observation/s-ann", "Observation/s-bo", "Encounter/e-ann", "Observation", "Patient"];
     let entry: Vec<_> =
         asked.iter().map(|url| json!({ "request": { "method": "GET", "url": url } })).collect();
     let batch = json!({ "resourceType": "Bundle", "type": "batch", "entry": entry });
     let request = server.request(Method::POST, "").bearer_auth(&token);
     let request = request.header("Content-Type", "application/fhir+json").body(batch.to_string());
     let answer = server.send(request).await.json();
-    let status = |at: usize| answer["entry"][at]["response"]["status"].as_str().unwrap()[..3].to_owned();
+    let status =
+        |at: usize| answer["entry"][at]["response"]["status"].as_str().unwrap()[..3].to_owned();
     assert_eq!([0, 1, 2, 3, 4].map(status), ["200", "404", "403", "200", "403"]);
     assert_eq!(answer["entry"][3]["resource"]["total"], json!(2));
     assert!(!answer["entry"][3].to_string().contains("-bo"));
@@ -229,9 +282,14 @@ async fn a_practitioner_sees_their_own_caseload() {
     assert_eq!(entries(&server.by(&token, "Patient").await), ["ann"]);
     assert_eq!(entries(&server.by(&token, "Observation").await), ["l-ann", "s-ann"]);
     for (path, status) in [
-        ("Patient/ann", 200), ("Patient/bo", 404), ("Binary/b-ann", 200), ("Binary/b-bo", 404),
-        ("Observation/s-ann/_history", 200), ("Observation/s-bo/_history", 404),
-        ("Practitioner/dx", 200), ("Patient/bo/$everything", 404),
+        ("Patient/ann", 200),
+        ("Patient/bo", 404),
+        ("Binary/b-ann", 200),
+        ("Binary/b-bo", 404),
+        ("Observation/s-ann/_history", 200),
+        ("Observation/s-bo/_history", 404),
+        ("Practitioner/dx", 200),
+        ("Patient/bo/$everything", 404),
     ] {
         assert_eq!(server.by(&token, path).await.status.as_u16(), status, "{path}");
     }
@@ -260,7 +318,8 @@ async fn an_earlier_version_of_another_category_is_not_there() {
     (before["meta"]["versionId"], now["meta"]["versionId"]) = (json!("2"), json!("3"));
     server.store("hv", "changed", &[before]);
     server.store("hv", "changed", &[now]);
-    let token = server.scoped(&format!("patient/Observation.r?category={SURVEY}"), Some("ann"), None);
+    let token =
+        server.scoped(&format!("patient/Observation.r?category={SURVEY}"), Some("ann"), None);
     assert_eq!(server.by(&token, "Observation/s-ann/_history/3").await.status, 200);
     assert_eq!(server.by(&token, "Observation/s-ann/_history/2").await.status, 404);
     let history = server.by(&token, "Observation/s-ann/_history").await;
@@ -294,10 +353,10 @@ async fn every_route_of_the_api_looks_at_its_token() {
             }
             match (route.method, route.interaction) {
                 ("POST", "search-type") => request.form(&[("_count", "10")]),
-                ("POST", "batch") => request
-                    .header("Content-Type", "application/fhir+json")
-                    .body(r#"{"resourceType":"Bundle","type":"batch","entry":[
-                        {"request":{"method":"GET","url":"Patient/ann"}}]}"#),
+                ("POST", "batch") => request.header("Content-Type", "application/fhir+json").body(
+                    r#"{"resourceType":"Bundle","type":"batch","entry":[
+                        {"request":{"method":"GET","url":"Patient/ann"}}]}"#,
+                ),
                 ("POST", _) => request
                     .header("Content-Type", "application/fhir+json")
                     .body(r#"{"resourceType":"Parameters"}"#),
@@ -325,7 +384,9 @@ async fn every_route_of_the_api_looks_at_its_token() {
             (Level::Type, _) => assert!(!other.text.contains("ann\""), "{name}: {}", other.text),
             _ => {
                 assert_eq!(other.refusal().0, 404, "{name}");
-                let absent = server.send(server.request(Method::GET, "Patient/nobody").bearer_auth(&others)).await;
+                let absent = server
+                    .send(server.request(Method::GET, "Patient/nobody").bearer_auth(&others))
+                    .await;
                 assert_eq!(other.text, absent.text, "{name}: withheld looks like absent");
             }
         }

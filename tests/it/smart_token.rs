@@ -88,7 +88,10 @@ async fn a_client_with_a_secret_proves_itself_with_basic() {
         server.client.post(url).basic_auth("web", Some(secret)).form(&form)
     };
     let refused = server.send(ask("wrong")).await;
-    assert_eq!((refused.status.as_u16(), refused.json()["error"].clone()), (401, json!("invalid_client")));
+    assert_eq!(
+        (refused.status.as_u16(), refused.json()["error"].clone()),
+        (401, json!("invalid_client"))
+    );
     assert!(refused.header("www-authenticate").starts_with("Basic"));
     // A client that could not prove itself has not used the code up.
     let encoded = SECRET.replace(' ', "+");
@@ -116,7 +119,10 @@ async fn a_refresh_token_is_good_once_and_a_copy_ends_everything() {
     let access = second["access_token"].as_str().unwrap();
     assert_eq!(server.status("Patient/p1", access).await, 200);
     let reused = server.refresh(old).await;
-    assert_eq!((reused.status.as_u16(), reused.json()["error"].clone()), (400, json!("invalid_grant")));
+    assert_eq!(
+        (reused.status.as_u16(), reused.json()["error"].clone()),
+        (400, json!("invalid_grant"))
+    );
     assert_eq!(server.refresh(new).await.status, 400, "the family is gone");
     assert_eq!(server.status("Patient/p1", access).await, 401);
     assert_eq!(server.status("Patient/p1", first["access_token"].as_str().unwrap()).await, 401);

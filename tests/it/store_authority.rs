@@ -179,8 +179,7 @@ fn of_many_that_rotate_at_once_one_does() {
         store.put_refresh(&refresh(1, "g", 500)).unwrap();
         let rotate = |to: u8| store.rotate(&[1; 32], &refresh(to, "g", 600), at(10)).unwrap();
         let rotated = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (2..10).map(|to| scope.spawn(move || rotate(to))).collect();
+            let threads: Vec<_> = (2..10).map(|to| scope.spawn(move || rotate(to))).collect();
             let done = threads.into_iter().map(|thread| thread.join().unwrap());
             done.filter(|rotation| matches!(rotation, Rotation::Rotated(_))).count()
         });
@@ -206,12 +205,8 @@ fn a_token_lives_until_it_its_grant_or_its_client_is_taken_back() {
         store.revoke_grant(&tenant(), "g", at(20)).unwrap();
         assert!(!live(token("t2", Some("g")), 20));
         assert!(live(token("t2", None), 20));
-        let client = ClientRow {
-            id: "app".into(),
-            tenant: tenant(),
-            is_disabled: true,
-            body: Vec::new(),
-        };
+        let client =
+            ClientRow { id: "app".into(), tenant: tenant(), is_disabled: true, body: Vec::new() };
         store.put_client(&client).unwrap();
         assert!(!live(token("t2", None), 20));
     });

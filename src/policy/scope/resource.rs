@@ -71,13 +71,8 @@ impl ResourceScope {
             _ => Some(param::served().find(|known| *known == name)?),
         };
         let (rights, form) = Rights::parse(rights)?;
-        let mut scope = Self {
-            level: Level::parse(level)?,
-            resource_type,
-            rights,
-            form,
-            filters: Vec::new(),
-        };
+        let mut scope =
+            Self { level: Level::parse(level)?, resource_type, rights, form, filters: Vec::new() };
         if let Some(query) = query {
             let kind = resource_type.and_then(param::search_type)?;
             let filters = query.split('&').map(|pair| Filter::parse(kind, pair));

@@ -121,7 +121,13 @@ fn a_scope() -> impl Strategy<Value = String> {
     let level = prop_oneof![Just("patient"), Just("user"), Just("system")];
     let name = prop_oneof![Just("*"), Just("Observation"), Just("Condition"), Just("Patient")];
     let rights = prop_oneof![
-        Just("rs"), Just("r"), Just("s"), Just("cruds"), Just("read"), Just("write"), Just("*")
+        Just("rs"),
+        Just("r"),
+        Just("s"),
+        Just("cruds"),
+        Just("read"),
+        Just("write"),
+        Just("*")
     ];
     let filter = prop_oneof![
         3 => Just(""), 1 => Just("?category=a|b"), 1 => Just("?category=c&code=d"),

@@ -24,8 +24,7 @@ pub(super) fn visible(sql: &mut Sql, permit: &Permit, row: &str) -> Vec<String> 
     if permit.resource_type() == "Binary" {
         return vec![document(sql, permit, row)];
     }
-    let any: Vec<String> =
-        clauses.iter().map(|clause| one(sql, permit, row, clause)).collect();
+    let any: Vec<String> = clauses.iter().map(|clause| one(sql, permit, row, clause)).collect();
     vec![format!("({})", any.join(" OR "))]
 }
 
@@ -86,8 +85,7 @@ fn document(sql: &mut Sql, permit: &Permit, row: &str) -> String {
     // In characters, from 1, after the slash.
     let start = prefix.len() + 1;
     let param = sql.bind(SECURITY_CONTEXT);
-    let (low, high) =
-        (sql.bind(prefix.as_str()), sql.bind(format!("{prefix}\u{10ffff}").as_str()));
+    let (low, high) = (sql.bind(prefix.as_str()), sql.bind(format!("{prefix}\u{10ffff}").as_str()));
     let seen: String =
         visible(sql, &permit, "d").iter().map(|test| format!(" AND {test}")).collect();
     format!(

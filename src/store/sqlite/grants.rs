@@ -245,11 +245,7 @@ fn held(connection: &Connection, digest: &[u8; 32]) -> rusqlite::Result<Option<H
              JOIN grant_given g ON g.id = r.grant_id WHERE r.digest = ?1"
         ))?
         .query_row([digest], |row| {
-            Ok(Held {
-                grant: grant(row, 0)?,
-                expires: instant(row, 10)?,
-                is_rotated: row.get(11)?,
-            })
+            Ok(Held { grant: grant(row, 0)?, expires: instant(row, 10)?, is_rotated: row.get(11)? })
         })
         .optional()
 }

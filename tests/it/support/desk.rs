@@ -71,7 +71,8 @@ pub(crate) fn resources(store: &dyn Store, tenants: &[&str]) -> BTreeMap<String,
     let mut all = BTreeMap::new();
     for tenant in tenants {
         for name in param::served() {
-            let principal = Arc::new(Principal::new(tenant.parse().unwrap(), "test", "system/*.rs"));
+            let principal =
+                Arc::new(Principal::new(tenant.parse().unwrap(), "test", "system/*.rs"));
             let permit = Permit::decide(&principal, Action::Search, name).unwrap();
             let query = Query { count: 1_000_000, ..Query::default() };
             for found in store.search(&permit, &query).unwrap().matches {
