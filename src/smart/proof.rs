@@ -29,6 +29,17 @@ pub struct Credentials {
     pub assertion: Option<String>,
 }
 
+impl Credentials {
+    /// Whether nothing is shown at all.
+    pub(super) fn is_silent(&self) -> bool {
+        self.basic.is_none()
+            && self.client_id.is_none()
+            && self.assertion.is_none()
+            && self.assertion_type.is_none()
+            && !self.secret_in_form
+    }
+}
+
 impl Authority {
     /// The client that sent a request.
     ///

@@ -153,6 +153,11 @@ impl Provider {
         })
     }
 
+    /// The provider's issuer.
+    pub fn issuer(&self) -> &str {
+        self.issuer.as_str()
+    }
+
     /// Sends somebody to the provider; `anew` makes them prove again who they are.
     ///
     /// # Errors

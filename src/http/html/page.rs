@@ -41,7 +41,10 @@ impl<'a> Page<'a> {
     /// The answer to a visit.
     pub(in crate::http) fn answer(self, visit: &Visit) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
-        policy::apply(&mut response, &self.targets);
+        // A form whose sender has to sign in first, or signs out, ends at the provider.
+        let provider = visit.provider().and_then(policy::target);
+        let targets: Vec<String> = self.targets.iter().cloned().chain(provider).collect();
+        policy::apply(&mut response, &targets);
         response.insert_header(("Content-Language", visit.language().tag()));
         for cookie in visit.cookies() {
             response.cookie(cookie);

@@ -102,6 +102,11 @@ impl Visit {
         self.state.practice.as_deref()
     }
 
+    /// The issuer of those who sign in elsewhere.
+    pub(super) fn provider(&self) -> Option<&str> {
+        Some(self.state.sign_in.as_ref()?.provider()?.issuer())
+    }
+
     /// A parameter of the address.
     pub(in crate::http) fn parameter(&self, name: &str) -> Option<&str> {
         let mut found = self.query.iter().filter(|(known, _)| known == name);

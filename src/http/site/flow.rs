@@ -73,6 +73,15 @@ impl Flow {
         let browser = browser.ok_or_else(|| visit.refused(Why::Expired))?;
         let (name, shown) = (id.to_owned(), browser.clone());
         let pending = decide(visit, move |authority| authority.pending(&name, &shown)).await?;
+        let wants = |wanted: &str| {
+            pending.prompt.as_deref().is_some_and(|p| p.split(' ').any(|word| word == wanted))
+        };
+        if wants("none") {
+            // Nobody but the person decides, so there is always something to ask.
+            let (name, shown) = (id.to_owned(), browser.clone());
+            let back = decide(visit, move |authority| authority.deny(&name, &shown)).await?;
+            return Ok(Err(go(visit, &back)));
+        }
         let Some(session) = session(visit).await? else {
             return Ok(Err(go(visit, &login::address(&address(id), false))));
         };
@@ -80,9 +89,7 @@ impl Flow {
         if *sign_in.people().tenant() != pending.client.tenant {
             return Err(visit.refused(Why::Forbidden));
         }
-        let wants_anew =
-            pending.prompt.as_deref().is_some_and(|p| p.split(' ').any(|word| word == "login"));
-        if wants_anew && sign_in.now().as_second() - session.authenticated.as_second() > RECENT_S {
+        if wants("login") && sign_in.now().as_second() - session.authenticated.as_second() > RECENT_S {
             if visit.parameter(ANEW).is_some() {
                 return Err(visit.refused(Why::SignIn));
             }
