@@ -57,7 +57,7 @@ use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
-use crate::smart::Authority;
+use crate::smart::{AUTHORIZE, Authority, INTROSPECT, REVOKE, Site, TOKEN};
 use crate::store::Store;
 
 pub use self::authorize::CONSENT;
@@ -118,11 +118,17 @@ impl State {
         let since = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let instance = routes::interactions(routes::Level::Instance);
         let searched = routes::interactions(routes::Level::Type);
+        let site = Site::new(&base);
+        let oauth =
+            [("authorize", AUTHORIZE), ("token", TOKEN), ("introspect", INTROSPECT), ("revoke", REVOKE)]
+                .map(|(name, path)| (name, site.url(path)));
         let server = capability::Server {
             base: &base,
             since: &since,
             instance: &instance,
             searched: &searched,
+            cors: !ports.cors.origins.is_empty(),
+            oauth: &oauth,
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         Ok(Self {

@@ -14,6 +14,7 @@ mod fault;
 mod grant;
 mod identity;
 mod introspect;
+mod issuers;
 mod launch;
 mod pending;
 mod proof;
@@ -31,6 +32,8 @@ use crate::config::{AuthSettings, ClientSettings};
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
 use crate::store::Store;
+
+use self::issuers::Issuers;
 
 pub use self::authorize::Turned;
 pub use self::client::{Client, Proof};
@@ -131,6 +134,7 @@ pub struct Authority {
     site: OnceLock<Site>,
     live: Fresh<[u8; 32], bool>,
     key_sets: KeySets,
+    issuers: Issuers,
 }
 
 impl Authority {
@@ -145,6 +149,7 @@ impl Authority {
             terms: Terms::new(settings)?,
             site: OnceLock::new(),
             live: Fresh::new(parts.changes.clone(), REMEMBERED),
+            issuers: Issuers::new(&settings.issuers)?,
             key_sets: KeySets::new(Guard::new(&settings.private_networks)?)?,
             parts,
         })

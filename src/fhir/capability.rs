@@ -12,6 +12,7 @@ use fhir_codec::fhir_sdk::r4b::resources::{
     CapabilityStatementRestResourceSearchParam, CapabilityStatementRestSecurity,
     CapabilityStatementSoftware, Resource,
 };
+use fhir_codec::fhir_sdk::r4b::types::{CodeableConcept, Coding, Extension, ExtensionValue};
 
 use super::profile;
 use super::search::ParamKind;
@@ -29,7 +30,18 @@ pub struct Server<'a> {
     pub instance: &'a [&'static str],
     /// What may be done with a searched type.
     pub searched: &'a [&'static str],
+    /// Whether web pages of other origins may call.
+    pub cors: bool,
+    /// Where the authorization server is: each endpoint by its name in the extension.
+    pub oauth: &'a [(&'static str, String)],
 }
+
+/// The system of the kinds of security, and ours
+/// (<https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html>).
+const SECURITY: (&str, &str) =
+    ("http://terminology.hl7.org/CodeSystem/restful-security-service", "SMART-on-FHIR");
+/// The extension by which clients of the first SMART App Launch find the authorization server.
+const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
 
 /// The statement as JSON.
 pub fn encode(server: &Server<'_>) -> Result<Vec<u8>> {
@@ -68,14 +80,6 @@ fn software() -> Result<CapabilityStatementSoftware> {
 fn rest(server: &Server<'_>) -> Result<CapabilityStatementRest> {
     let searched = param::TYPES.iter().map(|kind| resource(server, kind.name, Some(kind)));
     let read_only = param::READ_ONLY.iter().map(|name| resource(server, name, None));
-    let security = CapabilityStatementRestSecurity::builder()
-        .cors(false)
-        .description(
-            "Every request but this one carries a bearer token: a JWT signed ES384 by this server."
-                .to_owned(),
-        )
-        .build()
-        .map_err(Error::internal)?;
     CapabilityStatementRest::builder()
         .mode(RestfulCapabilityMode::Server)
         .documentation(
@@ -83,8 +87,35 @@ fn rest(server: &Server<'_>) -> Result<CapabilityStatementRest> {
              Prefer: handling=lenient. Dates without an offset are read as UTC."
                 .to_owned(),
         )
-        .security(security)
+        .security(security(server)?)
         .resource(searched.chain(read_only).map(|one| one.map(Some)).collect::<Result<Vec<_>>>()?)
+        .build()
+        .map_err(Error::internal)
+}
+
+fn security(server: &Server<'_>) -> Result<CapabilityStatementRestSecurity> {
+    let (system, code) = SECURITY;
+    let coding = Coding::builder()
+        .system(system.to_owned())
+        .code(code.to_owned())
+        .build()
+        .map_err(Error::internal)?;
+    let service = CodeableConcept::builder().coding(vec![Some(coding)]).build();
+    let endpoint = |(name, url): &(&'static str, String)| {
+        let value = ExtensionValue::Uri(url.clone());
+        Extension::builder().url((*name).to_owned()).value(value).build().map_err(Error::internal)
+    };
+    let endpoints = server.oauth.iter().map(endpoint).collect::<Result<Vec<_>>>()?;
+    let oauth = Extension::builder().url(OAUTH_URIS.to_owned()).extension(endpoints).build();
+    CapabilityStatementRestSecurity::builder()
+        .extension(vec![oauth.map_err(Error::internal)?])
+        .cors(server.cors)
+        .service(vec![Some(service.map_err(Error::internal)?)])
+        .description(
+            "Every request but this one carries a bearer token, which the authorization server of \
+             .well-known/smart-configuration gives out."
+                .to_owned(),
+        )
         .build()
         .map_err(Error::internal)
 }

@@ -51,6 +51,8 @@ mod replicas;
 mod routes;
 mod sentinel;
 mod smart_authorize;
+mod smart_clients;
+mod smart_keys;
 mod smart_scopes;
 mod smart_token;
 mod store;
