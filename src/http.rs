@@ -119,9 +119,13 @@ impl State {
         let instance = routes::interactions(routes::Level::Instance);
         let searched = routes::interactions(routes::Level::Type);
         let site = Site::new(&base);
-        let oauth =
-            [("authorize", AUTHORIZE), ("token", TOKEN), ("introspect", INTROSPECT), ("revoke", REVOKE)]
-                .map(|(name, path)| (name, site.url(path)));
+        let oauth = [
+            ("authorize", AUTHORIZE),
+            ("token", TOKEN),
+            ("introspect", INTROSPECT),
+            ("revoke", REVOKE),
+        ]
+        .map(|(name, path)| (name, site.url(path)));
         let server = capability::Server {
             base: &base,
             since: &since,

@@ -115,7 +115,8 @@ impl Issuers {
             return None;
         }
         let kid = header.kid.as_deref()?;
-        let has = |set: &JwkSet| set.keys.iter().any(|key| key.common.key_id.as_deref() == Some(kid));
+        let has =
+            |set: &JwkSet| set.keys.iter().any(|key| key.common.key_id.as_deref() == Some(kid));
         let mut set = key_sets.get(&issuer.key_set, false).await?;
         if !has(&set) {
             set = key_sets.get(&issuer.key_set, true).await?;

@@ -41,10 +41,8 @@ async fn a_backend_in_javascript_gets_a_token_and_reads() {
     let text = STANDARD.encode(AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref());
     let lines: Vec<_> =
         text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    let pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        lines.join("\n")
-    );
+    let pem =
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
     let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
     let mut jwk = json!(Jwk::from_encoding_key(&key, Algorithm::RS384).unwrap());
     jwk["kid"] = json!("k");
@@ -97,8 +95,7 @@ async fn an_app_in_python_connects_reads_refreshes_and_is_cut_off() {
     let back = server.approve(&begun, approval(scope)).await;
     writeln!(input, "{back}").unwrap();
     let saw: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-    let expected =
-        json!({ "patient": "p1", "family": "Okafor", "refreshed": true, "again": "p1" });
+    let expected = json!({ "patient": "p1", "family": "Okafor", "refreshed": true, "again": "p1" });
     assert_eq!(saw, expected);
     let tenant = "hv".parse().unwrap();
     let authority = server.app.authority();

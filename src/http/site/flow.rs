@@ -89,7 +89,9 @@ impl Flow {
         if *sign_in.people().tenant() != pending.client.tenant {
             return Err(visit.refused(Why::Forbidden));
         }
-        if wants("login") && sign_in.now().as_second() - session.authenticated.as_second() > RECENT_S {
+        if wants("login")
+            && sign_in.now().as_second() - session.authenticated.as_second() > RECENT_S
+        {
             if visit.parameter(ANEW).is_some() {
                 return Err(visit.refused(Why::SignIn));
             }
