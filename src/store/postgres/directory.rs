@@ -94,7 +94,7 @@ fn versions(session: &mut Session, key: Key<'_>) -> Tried<Versions> {
 
 /// The state that the versions make.
 fn record(key: Key<'_>, versions: &Versions) -> Result<Option<Arc<Record>>> {
-    let rule: Vec<Version> = versions.iter().map(|(version, _)| version.clone()).collect();
+    let rule: Vec<Version> = versions.iter().map(|(version, _)| *version).collect();
     let Some(state) = state(&rule) else { return Ok(None) };
     let at = |position: usize| {
         let found = versions.get(position);
