@@ -107,15 +107,17 @@ impl People {
         Ok(known.person(self.subject("demo", &account.record)))
     }
 
-    /// The resource that the person is where they open this record, or none: `Patient/ID`.
-    pub fn fhir_user(&self, person: &Person, chart: Option<&Chart>) -> Option<String> {
-        if let Some(chart) = chart {
-            return Some(chart.fhir_user.clone());
+    /// The resource that the person is now, where they open no record: `Practitioner/ID`.
+    pub fn fhir_user(&self, person: &Person) -> Result<Option<String>> {
+        let staff = person.staff.iter().map(|id| User::Staff(id.clone()));
+        let own = person.client.iter().map(|id| User::Client(id.clone()));
+        let parties = person.parties.iter().map(|id| User::RelatedParty(id.clone()));
+        for user in staff.chain(own).chain(parties) {
+            if let Some(known) = self.user(&user)? {
+                return Ok(Some(known));
+            }
         }
-        let staff = person.staff.as_deref().map(|id| self.practitioner(id));
-        let own = || person.client.as_deref().map(|id| format!("Patient/{}", self.patient(id)));
-        let party = || person.parties.first().map(|id| self.related(id));
-        staff.or_else(own).or_else(party)
+        Ok(None)
     }
 
     /// An opaque name of somebody at a provider.

@@ -2,11 +2,12 @@
 //! axe, at three widths, in both themes and both languages, and by keyboard alone.
 
 use serde_json::json;
-use throughline::config::LoginSettings;
+use throughline::config::{LoginSettings, ProviderSettings};
 
 use crate::support::browser::{drive, free_port};
-use crate::support::people::{ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, accounts, practice};
-use crate::support::platform::Push;
+use crate::support::people::{BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, accounts, practice};
+use crate::support::platform::{Push, secret};
+use crate::support::provider::{CLIENT_SECRET, Provider};
 
 #[test]
 fn a_smart_app_is_connected_by_people_and_cut_off_by_them() {
@@ -47,4 +48,29 @@ fn a_smart_app_is_connected_by_people_and_cut_off_by_them() {
     assert_eq!(saw["keyboard"]["patient"], patient(MATEO), "without a mouse");
     assert!(saw["keyboard"]["user"].as_str().unwrap().starts_with("RelatedPerson/"));
     assert_eq!(saw["inspected"], 9, "{saw}");
+}
+
+#[test]
+fn somebody_signs_in_at_the_provider_and_out_of_both() {
+    let mut provider = Provider::start(&json!({ "ellie": { "client_record": ELLIE } }));
+    let folder = tempfile::tempdir().unwrap();
+    let file = secret(folder.path(), "client-secret", CLIENT_SECRET);
+    let login = LoginSettings {
+        provider: Some(ProviderSettings {
+            issuer: provider.issuer.clone(),
+            client_id: "throughline".into(),
+            client_secret_file: Some(file),
+            scopes: vec!["profile".into()],
+        }),
+        ..LoginSettings::of_demo("hv", PRACTICE, Vec::new())
+    };
+    let server = practice(login, BACK, &[]);
+    provider.serve(server.origin());
+    let settings =
+        json!({ "origin": server.origin(), "issuer": provider.issuer, "account": "ellie" });
+    let saw = drive("sign-in.mjs", &settings);
+    assert_eq!(saw["who"], "Signed in as Ellie Marsh");
+    assert_eq!(saw["httpOnly"], true);
+    assert_eq!(saw["sameSite"], "Lax");
+    assert_eq!(saw["after"], provider.issuer, "nobody is signed in any more");
 }

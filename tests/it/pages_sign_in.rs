@@ -9,15 +9,8 @@ use crate::support::provider::{CLIENT_SECRET, Provider};
 use crate::support::server::Server;
 use crate::support::visitor::{Seen, Visitor, absolute};
 
-/// A practice whose people sign in at a provider.
-fn at_provider() -> (Server, Provider, tempfile::TempDir) {
-    let mut provider = Provider::start(&json!({
-        "ellie": { "client_record": ELLIE },
-        "oidc|l.reyes": {},
-        "oidc|m.ruiz": {},
-        "oidc|g.falk": {},
-        "stranger": {},
-    }));
+/// A practice whose people sign in at this provider.
+fn at(provider: &Provider) -> (Server, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = secret(folder.path(), "client-secret", CLIENT_SECRET);
     let login = LoginSettings {
@@ -29,7 +22,19 @@ fn at_provider() -> (Server, Provider, tempfile::TempDir) {
         }),
         ..LoginSettings::of_demo("hv", PRACTICE, Vec::new())
     };
-    let server = practice(login, BACK, &[]);
+    (practice(login, BACK, &[]), folder)
+}
+
+/// A practice whose people sign in at a provider.
+fn at_provider() -> (Server, Provider, tempfile::TempDir) {
+    let mut provider = Provider::start(&json!({
+        "ellie": { "client_record": ELLIE },
+        "oidc|l.reyes": {},
+        "oidc|m.ruiz": {},
+        "oidc|g.falk": {},
+        "stranger": {},
+    }));
+    let (server, folder) = at(&provider);
     provider.serve(server.origin());
     (server, provider, folder)
 }
@@ -110,6 +115,38 @@ async fn the_way_back_is_for_the_browser_that_went_once_and_as_it_was_given() {
     let callback = format!("{}/auth/login/callback", server.origin());
     for forged in ["?code=x&state=y", "?code=x", "?error=access_denied&state=y", ""] {
         assert_eq!(ellie.get(&format!("{callback}{forged}")).await.status, 400, "{forged}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_token_that_is_not_right_signs_nobody_in() {
+    let mut provider = Provider::hostile("oidc|m.ruiz");
+    let (server, _folder) = at(&provider);
+    let apps = format!("{}/auth/apps", server.origin());
+    for (case, status) in [
+        ("nothing", 200),
+        ("another issuer", 400),
+        ("another audience", 400),
+        ("another nonce", 400),
+        ("no nonce", 400),
+        ("expired", 400),
+        ("from the future", 400),
+        ("another at_hash", 400),
+        ("no token", 400),
+        ("no signature", 400),
+        ("the public key as a secret", 400),
+        ("the gateway's secret", 400),
+        ("another key", 400),
+        ("an unknown key", 400),
+        ("an unknown crit", 400),
+        ("a changed claim", 400),
+    ] {
+        provider.case(case);
+        let mut visitor = Visitor::new();
+        let seen = visitor.follow(&apps).await;
+        assert_eq!(seen.status, status, "{case}: {}", seen.text);
+        let signed_in = visitor.get(&apps).await.status == 200;
+        assert_eq!(signed_in, status == 200, "{case}");
     }
 }
 

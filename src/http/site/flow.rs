@@ -111,7 +111,7 @@ impl Flow {
         let needs_chart = self.pending.scopes.need_patient() || launched.is_some();
         let person = self.session.person.clone();
         if !needs_chart {
-            let known = ask(visit, move |sign_in| Ok(sign_in.people().fhir_user(&person, None)));
+            let known = ask(visit, move |sign_in| sign_in.people().fhir_user(&person));
             let fhir_user = known.await?.ok_or_else(|| visit.refused(Why::Forbidden))?;
             if user.is_some_and(|user| user != fhir_user) {
                 return Err(visit.refused(Why::Forbidden));

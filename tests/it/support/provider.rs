@@ -22,12 +22,20 @@ pub(crate) struct Provider {
 impl Provider {
     /// A provider that knows these accounts by name, with their claims.
     pub(crate) fn start(accounts: &Value) -> Self {
+        let client = json!({ "client_id": "throughline", "client_secret": CLIENT_SECRET });
+        Self::run("provider.mjs", &json!({ "client": client, "accounts": accounts }))
+    }
+
+    /// A provider that answers wrongly about this account.
+    pub(crate) fn hostile(subject: &str) -> Self {
+        let (id, secret) = ("throughline", CLIENT_SECRET);
+        let settings = json!({ "clientId": id, "clientSecret": secret, "subject": subject });
+        Self::run("hostile.mjs", &settings)
+    }
+
+    fn run(script: &str, settings: &Value) -> Self {
         tools();
-        let settings = json!({
-            "client": { "client_id": "throughline", "client_secret": CLIENT_SECRET },
-            "accounts": accounts,
-        });
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/provider.mjs");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script);
         let mut child = Command::new("node")
             .arg(script)
             .env("PROVIDER", settings.to_string())
@@ -51,6 +59,11 @@ impl Provider {
     /// Gives the provider a new signing key, and takes the old one away.
     pub(crate) fn rotate(&mut self) {
         self.command("rotate");
+    }
+
+    /// Says what is wrong with the next ID tokens of a hostile one.
+    pub(crate) fn case(&mut self, name: &str) {
+        self.command(&format!("case {name}"));
     }
 
     fn command(&mut self, command: &str) {
