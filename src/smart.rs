@@ -18,6 +18,7 @@ mod issuers;
 mod launch;
 mod pending;
 mod proof;
+mod throttle;
 mod token;
 
 use std::sync::{Arc, OnceLock};
@@ -34,6 +35,7 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 
 use self::issuers::Issuers;
+use self::throttle::Throttle;
 
 pub use self::authorize::Turned;
 pub use self::client::{Client, Proof};
@@ -135,6 +137,7 @@ pub struct Authority {
     live: Fresh<[u8; 32], bool>,
     key_sets: KeySets,
     issuers: Issuers,
+    throttle: Throttle,
 }
 
 impl Authority {
@@ -150,6 +153,7 @@ impl Authority {
             site: OnceLock::new(),
             live: Fresh::new(parts.changes.clone(), REMEMBERED),
             issuers: Issuers::new(&settings.issuers)?,
+            throttle: Throttle::new(settings.guesses_a_minute),
             key_sets: KeySets::new(Guard::new(&settings.private_networks)?)?,
             parts,
         })
@@ -183,8 +187,8 @@ impl Authority {
         self.parts.clock.now()
     }
 
-    fn saw(&self, decision: &Decision<'_>) {
-        self.parts.witness.saw(decision);
+    fn saw(&self, decision: &Decision<'_>) -> Result<()> {
+        self.parts.witness.saw(decision)
     }
 
     /// Says that what is remembered of the tokens of a grant, or of all of a tenant, is outdated.

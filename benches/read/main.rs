@@ -1,4 +1,4 @@
-//! What a read costs: `cargo bench --bench read`, or `-- http`, `-- answers` and
+//! What a read costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- token` and
 //! `-- points` for one part.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
@@ -13,6 +13,7 @@ mod load;
 mod points;
 mod practice;
 mod redis;
+mod token;
 
 use std::io::{self, Write};
 
@@ -26,6 +27,9 @@ fn main() -> io::Result<()> {
     }
     if is_wanted("answers") {
         http::answers(out)?;
+    }
+    if is_wanted("token") {
+        token::run(out)?;
     }
     if is_wanted("points") {
         points::run(out)?;

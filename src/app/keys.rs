@@ -8,7 +8,7 @@ use crate::auth::{Keys, Tokens};
 use crate::error::Error;
 
 /// How often the file is looked at: much oftener than a new key is published ahead.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 
 /// Goes on with the keys that are in the file, for as long as it is polled.
 pub(super) async fn renew(data: PathBuf, tokens: Arc<Tokens>) {

@@ -94,7 +94,7 @@ struct Add {
     /// Where its key set is
     #[arg(long, value_name = "URL")]
     jwks_url: Option<String>,
-    /// What its id_tokens are signed with
+    /// What its `id_token`s are signed with
     #[arg(long, default_value = "RS256")]
     id_token_alg: String,
 }

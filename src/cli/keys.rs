@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::{Context, Outcome};
-use crate::auth::{self, AHEAD_S};
+use crate::auth::{self, AFTER_S};
 
 /// Look after the keys that tokens are signed with
 #[derive(Debug, Args)]
@@ -32,9 +32,10 @@ impl Keys {
         }
         let ring = auth::Keys::open(data)?.ring()?;
         for key in ring.published(now) {
-            let state = match key.until {
-                _ if key.since > now => "signs soon",
-                Some(until) if until > now && key.since + AHEAD_S <= now => "retires",
+            let retires = key.until.is_some_and(|until| until - AFTER_S <= now);
+            let state = match key.since {
+                since if since > now => "signs soon",
+                _ if retires => "retires",
                 _ => "signs",
             };
             writeln!(context.out, "{}  {}  {state}", key.kid, key.alg.as_str())?;

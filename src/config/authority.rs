@@ -14,6 +14,8 @@ pub struct AuthSettings {
     pub grant_days: u32,
     /// How long refresh goes on with `online_access`, in hours
     pub online_hours: u32,
+    /// How often somebody at one address may fail to prove to be a client, each minute
+    pub guesses_a_minute: u32,
     /// Networks (`10.0.0.0/8`) that key sets may be fetched from although they are private
     pub private_networks: Vec<String>,
     /// Other issuers whose access tokens are believed
@@ -43,6 +45,7 @@ impl Default for AuthSettings {
             refresh_days: 100,
             grant_days: 365,
             online_hours: 8,
+            guesses_a_minute: 10,
             private_networks: Vec::new(),
             issuers: Vec::new(),
         }

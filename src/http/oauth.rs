@@ -80,8 +80,14 @@ fn refuse(refused: Refused, request: &HttpRequest) -> Result<HttpResponse, Refus
         Refused::Error(error) => return Err(error.into()),
     };
     let is_client = fault.code == Code::InvalidClient;
-    let mut answer =
-        if is_client { HttpResponse::Unauthorized() } else { HttpResponse::BadRequest() };
+    let mut answer = match fault.code {
+        Code::InvalidClient => HttpResponse::Unauthorized(),
+        Code::SlowDown => HttpResponse::TooManyRequests(),
+        _ => HttpResponse::BadRequest(),
+    };
+    if fault.code == Code::SlowDown {
+        answer.insert_header((header::RETRY_AFTER, "60"));
+    }
     if is_client && request.headers().contains_key(header::AUTHORIZATION) {
         answer.insert_header((header::WWW_AUTHENTICATE, r#"Basic realm="throughline""#));
     }
@@ -113,6 +119,7 @@ impl Form<'_> {
             secret_in_form: self.get("client_secret")?.is_some(),
             assertion_type: self.get("client_assertion_type")?,
             assertion: self.get("client_assertion")?,
+            address: request.peer_addr().map(|address| address.ip()),
         })
     }
 

@@ -25,14 +25,13 @@ impl Authority {
             }
         };
         let scope = self.scope(&verified.principal.tenant, verified.grant.as_deref());
-        let is_live = match self.live.get(&verified.digest, &scope) {
-            Some(is_live) => is_live,
-            None => {
-                let making = self.live.begin(&scope);
-                let is_live = self.ask(&verified).await?;
-                self.live.keep(verified.digest, making, is_live);
-                is_live
-            }
+        let is_live = if let Some(is_live) = self.live.get(&verified.digest, &scope) {
+            is_live
+        } else {
+            let making = self.live.begin(&scope);
+            let is_live = self.ask(&verified).await?;
+            self.live.keep(verified.digest, making, is_live);
+            is_live
         };
         if is_live { Ok(verified) } else { Err(Error::Unauthenticated) }
     }

@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn wrong_settings_are_refused_with_what_to_do() {
-        let hash = SecretHash::of("s").unwrap().as_str().to_owned();
         type Change = Box<dyn Fn(&mut ClientSettings)>;
+        let hash = SecretHash::of("s").unwrap().as_str().to_owned();
         let to = |uri: &'static str| -> Change {
             Box::new(move |settings| settings.redirect_uris = vec![uri.into()])
         };

@@ -1,5 +1,7 @@
 //! What the authorization server decided, for whoever keeps the record of it.
 
+use crate::error::Result;
+
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -48,6 +50,8 @@ pub struct Decision<'a> {
     pub client: Option<&'a str>,
     /// The person or system, by an opaque id.
     pub subject: Option<&'a str>,
+    /// The patient whom it is about; for the record of that patient, never for a log.
+    pub patient: Option<&'a str>,
     /// The grant's name.
     pub grant: Option<&'a str>,
     /// The scopes that were given.
@@ -64,6 +68,7 @@ impl Decision<'_> {
             tenant: None,
             client: None,
             subject: None,
+            patient: None,
             grant: None,
             scopes: None,
             error: None,
@@ -71,10 +76,14 @@ impl Decision<'_> {
     }
 }
 
-/// Keeps the record of decisions.
+/// Keeps the record of decisions. It may block.
 pub trait Witness: Send + Sync {
-    /// Takes a decision down.
-    fn saw(&self, decision: &Decision<'_>);
+    /// Takes a decision down, before anybody is told of it.
+    ///
+    /// # Errors
+    ///
+    /// It could not: then nobody is to be told.
+    fn saw(&self, decision: &Decision<'_>) -> Result<()>;
 }
 
 /// Takes decisions down in the log: names of things, never of people.
@@ -82,10 +91,11 @@ pub trait Witness: Send + Sync {
 pub struct LogWitness;
 
 impl Witness for LogWitness {
-    fn saw(&self, decision: &Decision<'_>) {
+    fn saw(&self, decision: &Decision<'_>) -> Result<()> {
         let event = decision.event.as_str();
         let (tenant, client) = (decision.tenant, decision.client);
         let (grant, scopes, error) = (decision.grant, decision.scopes, decision.error);
         tracing::info!(event, tenant, client, grant, scopes, error, "authorization decided");
+        Ok(())
     }
 }

@@ -33,20 +33,27 @@ const CAPABILITIES: &[&str] = &[
 impl Site {
     /// `/.well-known/smart-configuration` below the FHIR base.
     pub fn smart_configuration(&self) -> Value {
-        let mut document = self.common();
-        document["capabilities"] = json!(CAPABILITIES);
-        document
+        self.with(json!({ "capabilities": CAPABILITIES }))
     }
 
     /// `/.well-known/openid-configuration` of the issuer; the same serves as that of RFC 8414.
     pub fn openid_configuration(&self) -> Value {
+        self.with(json!({
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256", "ES384"],
+            "claims_supported":
+                ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "fhirUser", "profile"],
+            "request_parameter_supported": false,
+            "request_uri_parameter_supported": false,
+        }))
+    }
+
+    /// What both say, and what one says beside it.
+    fn with(&self, others: Value) -> Value {
         let mut document = self.common();
-        document["subject_types_supported"] = json!(["public"]);
-        document["id_token_signing_alg_values_supported"] = json!(["RS256", "ES384"]);
-        document["claims_supported"] =
-            json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "fhirUser", "profile"]);
-        document["request_parameter_supported"] = json!(false);
-        document["request_uri_parameter_supported"] = json!(false);
+        if let (Value::Object(members), Value::Object(others)) = (&mut document, others) {
+            members.extend(others);
+        }
         document
     }
 

@@ -16,7 +16,7 @@ pub enum Code {
     AccessDenied,
     RequestNotSupported,
     RequestUriNotSupported,
-    TemporarilyUnavailable,
+    SlowDown,
 }
 
 impl Code {
@@ -33,7 +33,7 @@ impl Code {
             Self::AccessDenied => "access_denied",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
-            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::SlowDown => "slow_down",
         }
     }
 }

@@ -105,7 +105,7 @@ impl Authority {
                 tenant: Some(tenant.as_str()),
                 grant: Some(id),
                 ..Decision::of(Event::Revoked)
-            });
+            })?;
         }
         Ok(revoked)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Authority;
 use super::client::{Client, Proof};
@@ -13,7 +13,7 @@ use super::grant::Given;
 use super::proof::Credentials;
 use crate::auth::{Verified, digest};
 use crate::error::{Error, Result};
-use crate::policy::Principal;
+use crate::policy::{Principal, Scopes};
 
 /// Who asks about a token.
 #[derive(Debug, Clone)]
@@ -72,43 +72,41 @@ impl Authority {
     }
 
     fn described(&self, verified: &Verified) -> Result<Value> {
-        let mut described = self.about(&verified.principal)?;
-        described["token_type"] = json!("Bearer");
-        described["exp"] = json!(verified.expires);
-        described["iat"] = json!(verified.issued);
-        described["jti"] = json!(verified.jti);
-        Ok(described)
+        let mut described = self.about(&verified.principal, verified.expires)?;
+        described.extend([
+            ("token_type".to_owned(), json!("Bearer")),
+            ("iat".to_owned(), json!(verified.issued)),
+            ("jti".to_owned(), json!(verified.jti)),
+        ]);
+        Ok(described.into())
     }
 
     fn refresh_described(&self, token: &str) -> Result<Option<(Principal, Value)>> {
         let found = self.store().refresh(&digest(token), self.now())?;
         let Some((grant, true)) = found else { return Ok(None) };
         let given = Given::of(&grant)?;
-        let principal = given.principal(&grant, crate::policy::Scopes::parse(&given.scopes))?;
-        let mut described = self.about(&principal)?;
-        described["exp"] = json!(grant.expires.as_second());
-        Ok(Some((principal, described)))
+        let principal = given.principal(&grant, Scopes::parse(&given.scopes))?;
+        let described = self.about(&principal, grant.expires.as_second())?;
+        Ok(Some((principal, described.into())))
     }
 
-    fn about(&self, principal: &Principal) -> Result<Value> {
+    fn about(&self, principal: &Principal, expires: i64) -> Result<Map<String, Value>> {
         let site = self.site()?;
-        let mut about = json!({
-            "active": true,
-            "iss": site.issuer,
-            "aud": site.base,
-            "sub": principal.subject,
-            "client_id": principal.client,
-            "scope": principal.scopes.to_string(),
-        });
-        for (name, id) in [("patient", &principal.patient), ("encounter", &principal.encounter)] {
-            if let Some(id) = id {
-                about[name] = json!(id.as_str());
-            }
-        }
-        if let Some(user) = &principal.fhir_user {
-            about["fhirUser"] = json!(format!("{}/{user}", site.base));
-        }
-        Ok(about)
+        let user = principal.fhir_user.as_ref().map(|user| format!("{}/{user}", site.base));
+        let about = [
+            ("active", Some(json!(true))),
+            ("iss", Some(json!(site.issuer))),
+            ("aud", Some(json!(site.base))),
+            ("sub", Some(json!(principal.subject))),
+            ("client_id", Some(json!(principal.client))),
+            ("scope", Some(json!(principal.scopes.to_string()))),
+            ("exp", Some(json!(expires))),
+            ("patient", principal.patient.as_ref().map(|id| json!(id.as_str()))),
+            ("encounter", principal.encounter.as_ref().map(|id| json!(id.as_str()))),
+            ("fhirUser", user.map(|user| json!(user))),
+        ];
+        let said = |(name, value): (&str, Option<Value>)| Some((name.to_owned(), value?));
+        Ok(about.into_iter().filter_map(said).collect())
     }
 
     /// Takes a token back that a client shows: a refresh token with its whole grant, an access token
@@ -146,7 +144,7 @@ impl Authority {
             subject: Some(&principal.subject),
             grant: verified.grant.as_deref(),
             ..Decision::of(Event::Revoked)
-        });
+        })?;
         Ok(())
     }
 }

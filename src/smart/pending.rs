@@ -156,9 +156,10 @@ impl Authority {
             tenant: Some(grant.tenant.as_str()),
             client: Some(&grant.client),
             subject: Some(&grant.subject),
+            patient: Some(&grant.patient),
             grant: Some(&grant.id),
             ..Decision::of(Event::Approved)
-        });
+        })?;
         let state = Some(pending.asked.state.as_str());
         Ok(answer(&pending.redirect_uri, self.site()?, state, &[("code", &code)]))
     }
@@ -175,7 +176,7 @@ impl Authority {
             tenant: Some(pending.client.tenant.as_str()),
             client: Some(&pending.client.id),
             ..Decision::of(Event::Denied)
-        });
+        })?;
         let told = [("error", "access_denied"), ("error_description", "the person said no")];
         Ok(answer(&pending.redirect_uri, self.site()?, Some(&pending.asked.state), &told))
     }

@@ -1,5 +1,6 @@
 //! Client authentication (RFC 6749, 2.3): who asks for a token, and how they prove it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::client::{Client, Proof};
@@ -27,9 +28,18 @@ pub struct Credentials {
     pub assertion_type: Option<String>,
     /// `client_assertion` of the form.
     pub assertion: Option<String>,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
 }
 
 impl Credentials {
+    /// The client that it says it is; nothing is proven by it.
+    pub(super) fn named(&self) -> Option<String> {
+        let asserted = || self.assertion.as_deref().and_then(Assertion::client);
+        let basic = || self.basic.as_ref().map(|(id, _)| id.clone());
+        self.client_id.clone().or_else(basic).or_else(asserted)
+    }
+
     /// Whether nothing is shown at all.
     pub(super) fn is_silent(&self) -> bool {
         self.basic.is_none()
@@ -48,6 +58,24 @@ impl Authority {
     /// `invalid_client`, whatever is wrong; `invalid_request` for a request that does not say who it
     /// is of, or says it twice.
     pub async fn prove(
+        self: &Arc<Self>,
+        shown: Credentials,
+    ) -> std::result::Result<Client, Refused> {
+        let (address, named) = (shown.address, shown.named().unwrap_or_default());
+        if address.is_some_and(|address| self.throttle.is_closed(address, &named)) {
+            let hint = "the client could not prove itself too often: wait for a minute";
+            return Err(Fault::new(Code::SlowDown, hint).into());
+        }
+        let proven = self.proven_by(shown).await;
+        if let (Some(address), Err(Refused::Fault(fault))) = (address, &proven)
+            && fault.code == Code::InvalidClient
+        {
+            self.throttle.failed(address, &named);
+        }
+        proven
+    }
+
+    async fn proven_by(
         self: &Arc<Self>,
         shown: Credentials,
     ) -> std::result::Result<Client, Refused> {

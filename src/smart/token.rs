@@ -69,35 +69,31 @@ impl Authority {
         self: &Arc<Self>,
         request: TokenRequest,
     ) -> std::result::Result<TokenAnswer, Refused> {
-        let named = request.credentials.client_id.clone();
+        let named = request.credentials.named();
         let answered = self.answer(request).await;
-        match &answered {
-            Ok((answer, client, told)) => self.saw(&Decision {
-                tenant: Some(client.tenant.as_str()),
-                client: Some(&client.id),
-                subject: told.grant.as_ref().map(|grant| grant.subject.as_str()),
-                grant: told.grant.as_ref().map(|grant| grant.id.as_str()),
-                scopes: Some(&answer.scope),
-                ..Decision::of(told.event)
-            }),
-            Err(Refused::Fault(fault)) => {
-                // A name that nobody has is not worth a record, and could hold anything.
-                let known = named.filter(|id| matches!(self.clients().get(id), Ok(Some(_))));
-                self.saw(&Decision {
-                    client: known.as_deref(),
-                    error: Some(fault.code.as_str()),
-                    ..Decision::of(Event::Refused)
-                });
-            }
-            Err(Refused::Error(_)) => {}
+        if let Err(Refused::Fault(fault)) = &answered {
+            let (authority, error) = (Arc::clone(self), fault.code.as_str());
+            let tell = move || authority.saw_refusal(named.as_deref(), error);
+            tokio::task::spawn_blocking(tell).await.map_err(Error::internal)??;
         }
-        answered.map(|(answer, ..)| answer)
+        answered
+    }
+
+    /// Takes a refusal down. A name that nobody has is not worth a record, and could hold anything.
+    fn saw_refusal(&self, named: Option<&str>, error: &'static str) -> Result<()> {
+        let client = named.map(|id| self.clients().get(id)).transpose()?.flatten();
+        self.saw(&Decision {
+            tenant: client.as_ref().map(|client| client.tenant.as_str()),
+            client: client.as_ref().map(|client| client.id.as_str()),
+            error: Some(error),
+            ..Decision::of(Event::Refused)
+        })
     }
 
     async fn answer(
         self: &Arc<Self>,
         request: TokenRequest,
-    ) -> std::result::Result<(TokenAnswer, Client, Told), Refused> {
+    ) -> std::result::Result<TokenAnswer, Refused> {
         let way = match request.grant_type.as_deref() {
             Some("authorization_code") => Self::for_code,
             Some("refresh_token") => Self::for_refresh,
@@ -110,9 +106,18 @@ impl Authority {
         };
         let client = self.prove(self.credentials(&request).await?).await?;
         let authority = Arc::clone(self);
-        let work = move || -> std::result::Result<_, Refused> {
+        let work = move || -> std::result::Result<TokenAnswer, Refused> {
             let (answer, told) = way(&authority, &client, &request)?;
-            Ok((answer, client, told))
+            authority.saw(&Decision {
+                tenant: Some(client.tenant.as_str()),
+                client: Some(&client.id),
+                subject: told.grant.as_ref().map(|grant| grant.subject.as_str()),
+                patient: told.grant.as_ref().map(|grant| grant.patient.as_str()),
+                grant: told.grant.as_ref().map(|grant| grant.id.as_str()),
+                scopes: Some(&answer.scope),
+                ..Decision::of(told.event)
+            })?;
+            Ok(answer)
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
     }
@@ -203,7 +208,7 @@ impl Authority {
                     subject: Some(&grant.subject),
                     grant: Some(&grant.id),
                     ..Decision::of(Event::Reused)
-                });
+                })?;
                 Err(invalid())
             }
             Rotation::Unknown => Err(invalid()),

@@ -148,6 +148,11 @@ impl Sql {
     }
 }
 
+/// Further conditions, for behind others.
+fn also(tests: &[String]) -> String {
+    tests.iter().flat_map(|test| [" AND ", test]).collect()
+}
+
 /// A statement ready to run.
 pub(super) struct Statement {
     pub(super) text: String,

@@ -8,11 +8,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 use throughline::app::Config;
+use throughline::config::AuthSettings;
 
 use crate::smart_token::backend_form;
 use crate::support::server::{Server, spawn_as_new};
 use crate::support::signer::{Signer, claims, now};
-use crate::support::smart::{BACK, VERIFIER, challenge, client, clients};
+use crate::support::smart::{BACK, SECRET, VERIFIER, challenge, client, clients};
 
 const ALL: &str = "openid launch/patient offline_access patient/*.rs";
 
@@ -141,6 +142,25 @@ async fn a_refresh_token_is_its_clients_alone() {
     assert_eq!(server.status("Patient", &refresh).await, 401, "a refresh token is no access token");
 }
 
+#[tokio::test]
+async fn who_guesses_secrets_waits() {
+    let server = spawn();
+    let guess = |secret: &str, client: &'static str| {
+        let url = server.url("/auth/token");
+        let form = [("grant_type", "client_credentials"), ("scope", "system/*.rs")];
+        server.client.post(url).basic_auth(client, Some(secret)).form(&form)
+    };
+    for number in 0..10 {
+        let answer = server.send(guess(&number.to_string(), "web")).await;
+        assert_eq!(answer.status, 401, "{number}");
+    }
+    let answer = server.send(guess(SECRET, "web")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "60"));
+    assert_eq!(answer.json()["error"], "slow_down");
+    let other = server.send(guess("x", "app")).await;
+    assert_eq!(other.status, 401, "another client is not held up");
+}
+
 /// One assertion after the other at an asymmetric client's token endpoint.
 async fn assertion<F>(name: &str, server: &Server, text: String, expected: F)
 where
@@ -164,7 +184,8 @@ async fn an_assertion_proves_its_client_or_nothing() {
     let mut clients = clients();
     clients.extend([asymmetric("ehr"), asymmetric("gone")]);
     clients.last_mut().unwrap().disabled = true;
-    let server = spawn_as_new(Config { clients, ..Config::default() });
+    let auth = AuthSettings { guesses_a_minute: 1_000, ..AuthSettings::default() };
+    let server = spawn_as_new(Config { clients, auth, ..Config::default() });
     let endpoint = server.url("/auth/token");
     let good = |jti: &str| claims("ehr", &endpoint, jti);
     let changed = |jti: &str, change: &dyn Fn(&mut Value)| {

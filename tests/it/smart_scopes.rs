@@ -8,8 +8,9 @@ use throughline::policy::{Principal, Scopes};
 
 use crate::support::server::{Answer, Server, spawn};
 
-const SURVEY: &str = "http://terminology.hl7.org/CodeSystem/observation-category|survey";
-const LAB: &str = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory";
+pub(crate) const SURVEY: &str = "http://terminology.hl7.org/CodeSystem/observation-category|survey";
+pub(crate) const LAB: &str =
+    "http://terminology.hl7.org/CodeSystem/observation-category|laboratory";
 
 fn resource(kind: &str, id: &str, others: &Value) -> Value {
     let mut resource = json!({
@@ -38,7 +39,7 @@ fn observation(id: &str, patient: &str, category: &str) -> Value {
 }
 
 /// Two clients of the practice with the same kinds of records each, and two practitioners.
-fn spawn_full() -> Server {
+pub(crate) fn spawn_full() -> Server {
     let server = spawn();
     let mut all = vec![
         resource("Practitioner", "dr", &json!({ "name": [{ "family": "Ruiz" }] })),
@@ -73,7 +74,11 @@ fn spawn_full() -> Server {
                 &named("t"),
                 &json!({
                     "status": "active", "subject": subject,
-                    "participant": [{ "member": { "reference": member } }]
+                    "participant": [
+                    { "member": { "reference": member } },
+                    { "member": { "reference": "Practitioner/former" },
+                      "period": { "end": "2026-01-01" } }
+                ]
                 }),
             ),
             resource(
@@ -293,6 +298,8 @@ async fn a_practitioner_sees_their_own_caseload() {
     ] {
         assert_eq!(server.by(&token, path).await.status.as_u16(), status, "{path}");
     }
+    let former = server.scoped("user/*.rs", None, Some("Practitioner/former"));
+    assert!(entries(&server.by(&former, "Patient").await).is_empty());
     let nobody = server.scoped("user/*.rs", None, None);
     assert_eq!(server.by(&nobody, "Patient").await.status, 403, "a user who is nobody");
     let themself = server.scoped("openid fhirUser", None, Some("Practitioner/dr"));

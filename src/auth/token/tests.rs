@@ -108,6 +108,7 @@ fn a_changed_token_is_refused() {
 
 #[test]
 fn only_our_header_passes() {
+    type Change = &'static dyn Fn(&mut Header);
     let (_folder, _, tokens) = tokens();
     let good = tokens.mint(&grant()).unwrap();
     let claims = jsonwebtoken::dangerous::insecure_decode::<serde_json::Value>(&good).unwrap();
@@ -120,7 +121,7 @@ fn only_our_header_passes() {
         jsonwebtoken::encode(&header, &claims.claims, &key.encoding).unwrap()
     };
     assert!(tokens.verify(&sign(&|_| ())).is_ok());
-    let changes: [(&str, &dyn Fn(&mut Header)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("no type", &|header| header.typ = None),
         ("an id token", &|header| header.typ = Some("JWT".into())),
         ("no key id", &|header| header.kid = None),

@@ -12,6 +12,10 @@ use crate::error::{Error, Result};
 /// parameter.
 pub const SECURITY_CONTEXT: u16 = 0xE000;
 
+/// The number under which the members of a CareTeam are in the index who are so without an end. It is
+/// no search parameter.
+pub const MEMBER: u16 = 0xE001;
+
 /// The patient whose record the resource belongs to, if any, and the rows of the search index.
 ///
 /// # Errors
@@ -37,10 +41,24 @@ pub fn rows(resource_type: &str, bytes: &[u8]) -> Result<(Option<FhirId>, Vec<In
             patient = rows.iter().find_map(|row| patient_of(number, row));
         }
     }
+    if resource_type == "CareTeam" {
+        members(&resource, &mut rows);
+    }
     if resource_type == "Patient" {
         patient = resource.text_at("id").and_then(|id| id.parse().ok());
     }
     Ok((patient, rows))
+}
+
+/// Those who are members of a team without an end: whoever was, or will not be any more, does not
+/// count, since a row knows no time.
+fn members(team: &Node<'_>, rows: &mut Vec<IndexRow>) {
+    for participant in team.get("participant").map_or(&[][..], Node::items) {
+        let ends = participant.get("period").is_some_and(|period| period.get("end").is_some());
+        if let Some(member) = participant.get("member").filter(|_| !ends) {
+            references(MEMBER, &["Practitioner"], member, rows);
+        }
+    }
 }
 
 /// The one row of a type that is not searched: whose access rules are those of another resource

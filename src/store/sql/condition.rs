@@ -1,8 +1,8 @@
 //! A condition as SQL: as a test of one candidate, and as a look-up of all that meet it.
 
-use super::Sql;
 use super::operand::{self, Column, NEVER};
 use super::visible::visible;
+use super::{Sql, also};
 use crate::fhir::search::param::by_number;
 use crate::fhir::search::{Condition, Operand, ParamKind, Test};
 use crate::policy::Permit;
@@ -142,8 +142,7 @@ fn meeting(sql: &mut Sql, permit: &Permit, condition: &Condition) -> String {
         Some(rows) => format!("r.rid IN ({rows})"),
         None => self::test(sql, permit, "r", condition),
     };
-    let seen: String =
-        visible(sql, permit, "r").iter().map(|test| format!(" AND {test}")).collect();
+    let seen = also(&visible(sql, permit, "r"));
     let unindexed = |column| sql.dialect.unindexed(column);
     let (of_tenant, of_type) = match condition {
         Condition::Id(_) | Condition::Updated(_) => ("r.tenant".to_owned(), "r.type".to_owned()),

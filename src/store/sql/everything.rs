@@ -6,7 +6,7 @@
 
 use super::page::cursor;
 use super::visible::visible;
-use super::{COLUMNS, Found, Snapshot, Sql};
+use super::{COLUMNS, Found, Snapshot, Sql, also};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, SortValue, param};
 use crate::policy::{OUTSIDE, Permit};
@@ -109,7 +109,7 @@ fn outside(
     let sources = sql.bind_all(all.iter().copied());
     let mut inner = Sql { conditions: Vec::new(), ..sql };
     each_visible(&mut inner, permit, &all, "c");
-    let seen: String = inner.conditions.iter().map(|test| format!(" AND {test}")).collect();
+    let seen = also(&inner.conditions);
     let mut sql = Sql { conditions: Vec::new(), ..inner };
     sql.and(format!("r.tenant = {tenant} AND r.type IN ({types})"));
     sql.and(format!(

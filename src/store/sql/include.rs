@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::visible::visible;
-use super::{COLUMNS, Found, Snapshot, Sql};
+use super::{COLUMNS, Found, Snapshot, Sql, also};
 use crate::error::{Error, Result};
 use crate::fhir::search::{Direction, Include, Query, param};
 use crate::policy::Permit;
@@ -138,8 +138,7 @@ fn reverse(
     let (tenant, source) = (sql.bind(permit.tenant().as_str()), sql.bind(include.source));
     let targets = sql.bind_all(references.iter().map(String::as_str));
     let params = sql.bind_all(include.params.iter().copied());
-    let seen: String =
-        visible(&mut sql, &permit, "r").iter().map(|test| format!(" AND {test}")).collect();
+    let seen = also(&visible(&mut sql, &permit, "r"));
     let index = sql.dialect.indexed_by("reference_search");
     // A resource that refers to several matches comes once for each; the caller keeps one.
     let text = format!(

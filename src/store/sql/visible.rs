@@ -5,10 +5,10 @@
 
 use super::condition;
 use super::operand::NEVER;
-use super::{Snapshot, Sql};
+use super::{Snapshot, Sql, also};
 use crate::domain::FhirId;
 use crate::error::Result;
-use crate::fhir::search::index::SECURITY_CONTEXT;
+use crate::fhir::search::index::{MEMBER, SECURITY_CONTEXT};
 use crate::fhir::search::param::search_type;
 use crate::fhir::search::{Condition, Operand, Test};
 use crate::policy::{Clause, Permit, Reach};
@@ -60,20 +60,17 @@ fn one(sql: &mut Sql, permit: &Permit, row: &str, clause: &Clause) -> String {
 
 /// The patients whose active care teams a practitioner is in.
 fn caseload(sql: &mut Sql, permit: &Permit, practitioner: &FhirId) -> String {
-    let team = search_type("CareTeam");
-    let param = |name| team.and_then(|team| team.param(name)).map(|(number, _)| number);
-    let (Some(participant), Some(status)) = (param("participant"), param("status")) else {
-        return format!("SELECT '' WHERE {NEVER}");
-    };
+    let status = search_type("CareTeam").and_then(|team| team.param("status"));
+    let Some((status, _)) = status else { return format!("SELECT '' WHERE {NEVER}") };
     let tenant = sql.bind(permit.tenant().as_str());
     let target = sql.bind(format!("Practitioner/{practitioner}").as_str());
-    let participant = sql.bind(participant);
+    let member = sql.bind(MEMBER);
     let active = Operand::Token { system: None, code: Some("active".to_owned()) };
     let active = Condition::Param { param: status, test: Test::Any(vec![active]) };
     let active = condition::test(sql, permit, "t", &active);
     format!(
         "SELECT t.patient FROM reference m JOIN resource t ON t.rid = m.rid \
-         WHERE m.tenant = {tenant} AND m.type = 'CareTeam' AND m.param = {participant} \
+         WHERE m.tenant = {tenant} AND m.type = 'CareTeam' AND m.param = {member} \
          AND m.target = {target} AND t.patient <> '' AND {active}"
     )
 }
@@ -86,8 +83,7 @@ fn document(sql: &mut Sql, permit: &Permit, row: &str) -> String {
     let start = prefix.len() + 1;
     let param = sql.bind(SECURITY_CONTEXT);
     let (low, high) = (sql.bind(prefix.as_str()), sql.bind(format!("{prefix}\u{10ffff}").as_str()));
-    let seen: String =
-        visible(sql, &permit, "d").iter().map(|test| format!(" AND {test}")).collect();
+    let seen = also(&visible(sql, &permit, "d"));
     format!(
         "EXISTS (SELECT 1 FROM reference b JOIN resource d ON d.tenant = b.tenant \
          AND d.type = '{DOCUMENT}' AND d.id = substr(b.target, {start}) \
