@@ -5,7 +5,9 @@ use serde_json::json;
 use throughline::config::{LoginSettings, ProviderSettings};
 
 use crate::support::browser::{drive, free_port};
-use crate::support::people::{BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, accounts, practice};
+use crate::support::people::{
+    BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, accounts, practice,
+};
 use crate::support::platform::{Push, secret};
 use crate::support::provider::{CLIENT_SECRET, Provider};
 
