@@ -121,7 +121,7 @@ impl Server {
         let place = answer.header("location").to_owned();
         let id = place
             .strip_prefix("/auth/consent?request=")
-            .unwrap_or_else(|| panic!("{place}"))
+            .unwrap_or_else(|| unreachable!("{place}"))
             .to_owned();
         let cookie = answer.header("set-cookie").to_owned();
         let (_, rest) = cookie.split_once('=').unwrap();
