@@ -12,6 +12,7 @@ mod body;
 mod call;
 mod compress;
 mod conditions;
+mod content;
 mod cors;
 mod cursor;
 mod discovery;
@@ -35,6 +36,7 @@ pub mod routes;
 mod search;
 mod searchset;
 mod shape;
+mod sheet;
 mod site;
 mod weights;
 

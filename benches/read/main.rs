@@ -1,5 +1,5 @@
-//! What a read costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- token` and
-//! `-- points` for one part.
+//! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- token`, `-- points`
+//! and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten minutes.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
 #![expect(
@@ -8,12 +8,17 @@
     reason = "a benchmark that cannot go on should stop where it is"
 )]
 
+mod growth;
 mod http;
 mod load;
 mod points;
+#[path = "../../tests/it/support/postgres.rs"]
+#[expect(dead_code, reason = "tests ask more of it")]
+mod postgres;
 mod practice;
 mod redis;
 mod token;
+mod usage;
 
 use std::io::{self, Write};
 
@@ -23,7 +28,7 @@ fn main() -> io::Result<()> {
         return writeln!(out, "{}", load.make());
     }
     if is_wanted("http") {
-        http::run(out)?;
+        http::reads(out)?;
     }
     if is_wanted("answers") {
         http::answers(out)?;
@@ -33,6 +38,9 @@ fn main() -> io::Result<()> {
     }
     if is_wanted("points") {
         points::run(out)?;
+    }
+    if is_wanted("growth") {
+        growth::run(out)?;
     }
     out.flush()
 }

@@ -158,6 +158,11 @@ impl Store for SqliteStore {
         self.readers.take()?.snapshot(|reading| sql::everything(&Reading(reading), permit, scope))
     }
 
+    fn edition(&self, permit: &Permit, scope: &Everything) -> Result<Option<String>> {
+        let reader = self.readers.take()?;
+        sql::edition(&Reading(reader.connection()?), permit, scope).map(Some)
+    }
+
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
         if permit.clauses().is_some() {
             return Ok(self.visible(permit, id)?.map(Head::from));

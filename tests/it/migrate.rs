@@ -233,8 +233,12 @@ fn the_index_of_a_file_is_made_anew_when_it_is_opened() {
 }
 
 fn tables(file: &rusqlite::Connection) -> Vec<String> {
-    let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-    let mut select = file.prepare(names).unwrap();
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    names(file, tables)
+}
+
+fn names(file: &rusqlite::Connection, query: &str) -> Vec<String> {
+    let mut select = file.prepare(query).unwrap();
     select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
@@ -251,6 +255,10 @@ fn a_file_of_the_first_schema_is_brought_up_to_date_when_it_is_opened() {
     let later = tables(&file).into_iter().filter(|name| !tables(&first).contains(name));
     for table in later.collect::<Vec<_>>() {
         file.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
+    let triggers = "SELECT name FROM sqlite_schema WHERE type = 'trigger'";
+    for trigger in names(&file, triggers) {
+        file.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
     }
     file.execute_batch("PRAGMA user_version = 1").unwrap();
     drop(file);

@@ -39,6 +39,7 @@ fn observation(id: &str, patient: &str, category: &str) -> Value {
 }
 
 /// Two clients of the practice with the same kinds of records each, and two practitioners.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn spawn_full() -> Server {
     let server = spawn();
     let mut all = vec![

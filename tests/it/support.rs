@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod demo;
 pub(crate) mod desk;
+pub(crate) mod mutate;
 pub(crate) mod people;
 pub(crate) mod platform;
 pub(crate) mod postgres;

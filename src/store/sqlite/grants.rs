@@ -1,7 +1,7 @@
 //! Clients, grants, refresh tokens, and what was taken back.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::SqliteStore;
 use super::read::{instant, maybe_instant, parsed};
@@ -256,7 +256,8 @@ fn rotate(
     next: &RefreshRow,
     now: Timestamp,
 ) -> rusqlite::Result<Rotation> {
-    let transaction = connection.unchecked_transaction()?;
+    // Another process may write the file too: what is read here is not outdated when it is written.
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let Some(held) = held(&transaction, digest)?.filter(|held| held.is_good(now)) else {
         return Ok(Rotation::Unknown);
     };

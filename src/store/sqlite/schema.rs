@@ -35,14 +35,20 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 5,
-        name: "authorization",
-        sql: include_str!("migrations/0005_authorization.sql"),
+        name: "compartment",
+        sql: include_str!("migrations/0005_compartment.sql"),
         loses: None,
     },
     Migration {
         number: 6,
+        name: "authorization",
+        sql: include_str!("migrations/0006_authorization.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 7,
         name: "logins",
-        sql: include_str!("migrations/0006_logins.sql"),
+        sql: include_str!("migrations/0007_logins.sql"),
         loses: None,
     },
 ];

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
+use throughline::clock::{Clock, SystemClock};
 
 /// A key with its name.
 pub(crate) struct Signer {
@@ -64,7 +65,7 @@ impl Signer {
 
 /// Seconds since 1970.
 pub(crate) fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
+    SystemClock.now().as_second()
 }
 
 /// The claims of an assertion in order.

@@ -119,7 +119,10 @@ impl Server {
         let answer = self.authorize(parameters).await;
         assert_eq!(answer.status, 303, "{}", answer.text);
         let place = answer.header("location").to_owned();
-        let id = place.strip_prefix("/auth/consent?request=").expect(&place).to_owned();
+        let id = place
+            .strip_prefix("/auth/consent?request=")
+            .unwrap_or_else(|| unreachable!("{place}"))
+            .to_owned();
         let cookie = answer.header("set-cookie").to_owned();
         let (_, rest) = cookie.split_once('=').unwrap();
         let browser = rest.split(';').next().unwrap().to_owned();

@@ -1,4 +1,4 @@
--- Schema 5: what the authorization server keeps. Secrets are here as digests only. A client's id
+-- Schema 6: what the authorization server keeps. Secrets are here as digests only. A client's id
 -- is its own in all tenants, since a client names nothing else when it asks for a token.
 
 CREATE TABLE handle (
