@@ -2,50 +2,45 @@
 
 mod keys;
 mod reload;
+mod serve;
+mod sign_in;
 mod sources;
 mod storage;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::middleware::from_fn;
-use actix_web::{App as Service, HttpServer, web};
 use arc_swap::ArcSwap;
 use prometheus_client::registry::Registry;
 
-use crate::auth::{Keys, Provider, Tokens};
+use crate::auth::{Keys, Tokens};
 use crate::cache::{
     Cache, CacheMeter, CacheSecret, Changes, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
 use crate::config::{
-    AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings, Sources,
-    StoreSettings,
+    AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings, ServerSettings,
+    Settings, Sources, StoreSettings, TlsSettings,
 };
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
-use crate::exchange::people::People;
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
-use crate::exchange::sign_in::SignIn;
-use crate::http::{self, Ports, State};
+use crate::http::{self, RequestMeter};
 use crate::limits::Limits;
 use crate::smart::{Authority, LogWitness, Parts};
 use crate::store::Store;
 
 pub use self::reload::{Goldens, Reload, Watch};
+pub use self::serve::Listeners;
 pub use self::sources::SourceState;
 pub use self::storage::{migrate, open_store};
 
 /// What the store remembers: the hash of the maps by which the records are mapped.
 const MAPPED_BY: &str = "mapped-by";
-/// How long open requests may take once the server is told to stop, in seconds.
-const GRACE_S: u64 = 10;
 
 /// What the composition needs to know.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +65,30 @@ pub struct Config {
     pub auth: AuthSettings,
     /// The clients that nobody has to add by a command.
     pub clients: Vec<ClientSettings>,
+    /// How it serves.
+    pub server: ServerSettings,
+    /// The certificate it shows; without one it serves plain HTTP.
+    pub tls: Option<TlsSettings>,
+}
+
+impl Config {
+    /// What the settings say.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            data: settings.data.clone(),
+            store: settings.store.clone(),
+            mappings: settings.mappings.clone(),
+            cache: settings.cache.clone(),
+            limits: settings.limits.clone(),
+            cors: settings.cors.clone(),
+            sources: settings.sources.clone(),
+            server: settings.server.clone(),
+            tls: settings.tls.clone(),
+            auth: settings.auth.clone(),
+            clients: settings.clients.clone(),
+            login: settings.login.clone(),
+        }
+    }
 }
 
 /// The product, put together.
@@ -94,6 +113,9 @@ pub struct App {
     sources: Sources,
     ids: IdKey,
     mappings: PathBuf,
+    server: ServerSettings,
+    tls: Option<TlsSettings>,
+    requests: RequestMeter,
 }
 
 impl App {
@@ -157,6 +179,9 @@ impl App {
             authority,
             changes,
             mappings: config.mappings.clone(),
+            server: config.server.clone(),
+            tls: config.tls.clone(),
+            requests: RequestMeter::default(),
         })
     }
 
@@ -210,6 +235,7 @@ impl App {
 
     /// Names what this product counts to a registry.
     pub fn register(&self, registry: &mut Registry) {
+        self.requests.register(registry);
         self.meter.register(registry);
         if let Some(redis) = &self.redis {
             redis.register(registry);
@@ -233,65 +259,5 @@ impl App {
             Arc::new(RedisCache::new(link, &secret, keep, meter.clone())) as Arc<dyn Cache>
         });
         ReadThrough::new(MemoryCache::new(self.cache.memory(), keep), shared, meter.clone())
-    }
-
-    /// How people sign in at a server with this base.
-    fn sign_in(&self, base: &str) -> Result<Option<Arc<SignIn>>> {
-        let Some(login) = &self.login else { return Ok(None) };
-        let wrong = |()| Error::Setup("login.tenant: it is no name of a tenant".to_owned());
-        let tenant = login.tenant.parse().map_err(wrong)?;
-        let (store, clock, claims) = (&self.store, &self.clock, &login.claims);
-        let needed = [&claims.client, &claims.proxy, &claims.staff];
-        let needed = needed.into_iter().filter(|claim| !claim.is_empty()).cloned().collect();
-        let back = http::sign_in_url(base);
-        let provider = login
-            .provider
-            .as_ref()
-            .map(|provider| Provider::open(provider, needed, &back, Arc::clone(clock)));
-        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-        let people =
-            People::new(Arc::clone(&store), tenant, claims.clone(), &self.keys, Arc::clone(&clock));
-        Ok(Some(Arc::new(SignIn::new(store, people, provider.transpose()?, login, clock))))
-    }
-
-    /// Serves until `stop` is done, and then until the open requests are answered.
-    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
-        let base = Self::base(&listener)?;
-        self.authority.open_at(&base);
-        let ports = Ports {
-            store: Arc::clone(&self.store),
-            cache: self.cache(),
-            limits: self.limits.clone(),
-            authority: Arc::clone(&self.authority),
-            rules: Arc::clone(&self.rules),
-            cors: self.cors.clone(),
-            pushes: Arc::clone(&self.pushes),
-            sign_in: self.sign_in(&base)?,
-            practice: self.login.as_ref().and_then(|login| login.practice.clone()),
-        };
-        let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
-        let factory = move || {
-            Service::new().wrap(from_fn(http::gate)).configure(http::configure(state.clone()))
-        };
-        let server = HttpServer::new(factory)
-            .keep_alive(Duration::from_secs(75))
-            .shutdown_timeout(GRACE_S)
-            .disable_signals()
-            .listen(listener)
-            .map_err(Error::internal)?
-            .run();
-        let handle = server.handle();
-        let attending = self.attend();
-        let mut running = pin!(server);
-        let served = tokio::select! {
-            served = &mut running => served,
-            () = stop => {
-                let (served, ()) = tokio::join!(running, handle.stop(true));
-                served
-            }
-        };
-        drop(attending);
-        self.retire()?;
-        served.map_err(Error::internal)
     }
 }

@@ -1,12 +1,14 @@
 //! The command line: one file per subcommand, one way to print, one way to fail.
 
 pub mod clients;
+pub mod config;
 pub mod demo;
 pub mod ingest;
 pub mod keys;
 pub mod map;
 pub mod migrate;
 pub mod quarantine;
+pub mod serve;
 pub mod sources;
 pub mod synth;
 pub mod token;
@@ -20,7 +22,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Database, Folders, Logging, StoreSettings};
+use crate::config::{Flags, Folders, Settings, StoreSettings};
 use crate::telemetry;
 
 /// Reads a therapy platform's records, and serves them as FHIR R4.
@@ -28,11 +30,7 @@ use crate::telemetry;
 #[command(name = "throughline", version, propagate_version = true)]
 pub struct Cli {
     #[command(flatten)]
-    folders: Folders,
-    #[command(flatten)]
-    database: Database,
-    #[command(flatten)]
-    logging: Logging,
+    flags: Flags,
     #[command(subcommand)]
     command: Command,
 }
@@ -40,6 +38,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Serve(serve::Serve),
+    Config(config::Config),
     Token(token::Token),
     Clients(clients::Clients),
     Keys(keys::Keys),
@@ -57,6 +57,8 @@ pub struct Context<'a> {
     pub folders: Folders,
     /// Which store is used.
     pub store: StoreSettings,
+    /// Everything that is set.
+    pub settings: Settings,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Results.
@@ -103,11 +105,15 @@ where
 }
 
 fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<Outcome> {
-    telemetry::start(&cli.logging)?;
-    let store = StoreSettings { url: cli.database.database_url, ..StoreSettings::default() };
+    let settings = cli.flags.settings()?;
+    telemetry::start(&settings.log)?;
+    let store = settings.store.clone();
+    let folders = Folders { data: settings.data.clone(), mappings: settings.mappings.clone() };
     let clock = Arc::new(SystemClock);
-    let mut context = Context { folders: cli.folders, store, clock, out, err };
+    let mut context = Context { folders, store, settings, clock, out, err };
     let outcome = match cli.command {
+        Command::Serve(serve) => serve.run(&mut context),
+        Command::Config(config) => config.run(&mut context),
         Command::Demo(demo) => demo.run(&mut context),
         Command::Token(token) => token.run(&mut context),
         Command::Clients(clients) => clients.run(&mut context),

@@ -1,19 +1,28 @@
-//! Settings, from flags and from `THROUGHLINE_*` variables; nothing else reads the environment.
+//! Settings, from a file, from `THROUGHLINE_*` variables and from flags; nothing else reads the
+//! environment.
 
 mod authority;
 mod cache;
 mod clients;
 mod cors;
+mod given;
 mod limits;
+mod log;
 mod login;
+mod networks;
+mod problems;
 mod redis_url;
+mod secret_file;
+mod server;
+mod settings;
+mod shape;
 mod sources;
 mod store;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::error::{Error, Result};
 
@@ -21,59 +30,64 @@ pub use self::authority::{AuthSettings, IssuerSettings};
 pub use self::cache::{CacheSettings, RedisSettings};
 pub use self::clients::{ClientAuth, ClientSettings};
 pub use self::cors::Cors;
+pub use self::given::{Given, variable};
 pub use self::limits::{Costs, LimitSettings};
+pub use self::log::{LogFormat, LogSettings, Logging};
 pub use self::login::{ClaimSettings, DemoAccount, LoginSettings, Part, ProviderSettings};
+pub use self::networks::Networks;
+pub use self::problems::{Problem, Problems};
 pub use self::redis_url::{RedisAddress, RedisUrl, Topology};
+pub use self::server::{AdminSettings, ServerSettings, TlsSettings};
+pub use self::settings::Settings;
+pub use self::shape::Shape;
 pub use self::sources::{FolderSettings, PullSettings, PushSettings, SourceSettings, Sources};
 pub use self::store::{Database, DatabaseUrl, StoreSettings};
 
-/// Where things are, for every subcommand.
-#[derive(Debug, Clone, Args)]
+/// Where settings are, and what counts before them, for every subcommand.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Flags {
+    /// The settings file; docs/throughline.toml has every key
+    #[arg(long, global = true, value_name = "FILE", env = "THROUGHLINE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// A setting that counts before the file and the environment, such as `server.workers=4`
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Folder of the store and of the keys; made if it is not there [default: throughline-data]
+    #[arg(long, global = true, value_name = "DIR", env = "THROUGHLINE_DATA")]
+    pub data: Option<PathBuf>,
+    /// Folder of the maps, code tables and models [default: mappings]
+    #[arg(long, global = true, value_name = "DIR", env = "THROUGHLINE_MAPPINGS")]
+    pub mappings: Option<PathBuf>,
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl Flags {
+    /// The settings of the file and the environment, with these flags over them.
+    ///
+    /// # Errors
+    ///
+    /// `Setup`, with a line for everything that is wrong.
+    pub fn settings(self) -> Result<Settings> {
+        let mut settings = Given::here(self.config, self.set).settings()?;
+        settings.data = self.data.unwrap_or(settings.data);
+        settings.mappings = self.mappings.unwrap_or(settings.mappings);
+        settings.store.url = self.database.database_url.or(settings.store.url);
+        settings.log.format = self.logging.log_format.unwrap_or(settings.log.format);
+        settings.log.filter = self.logging.log.unwrap_or(settings.log.filter);
+        Ok(settings)
+    }
+}
+
+/// Where things are.
+#[derive(Debug, Clone)]
 pub struct Folders {
-    /// Folder of the store and of the keys; made if it is not there
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "THROUGHLINE_DATA",
-        default_value = "throughline-data"
-    )]
+    /// Folder of the store and of the keys.
     pub data: PathBuf,
-    /// Folder of the maps, code tables and models
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "THROUGHLINE_MAPPINGS",
-        default_value = "mappings"
-    )]
+    /// Folder of the maps, code tables and models.
     pub mappings: PathBuf,
-}
-
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line, for machines.
-    Json,
-}
-
-/// What is logged, and how.
-#[derive(Debug, Clone, Args)]
-pub struct Logging {
-    /// Format of the log, which goes to standard error
-    #[arg(long, global = true, env = "THROUGHLINE_LOG_FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
-    /// What is logged: a level, or `target=level` pairs separated by commas
-    #[arg(
-        long,
-        global = true,
-        env = "THROUGHLINE_LOG",
-        default_value = "warn",
-        value_name = "FILTER"
-    )]
-    pub log: String,
 }
 
 /// How the server is reached, and what it talks to.

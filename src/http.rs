@@ -3,6 +3,7 @@
 //! A request passes the gate (limits, token, format), finds its route in the table, and a handler
 //! asks for a permit, reads, and renders. What is refused is an `OperationOutcome`, always.
 
+mod admin;
 mod answer;
 mod asking;
 pub mod authorize;
@@ -16,12 +17,15 @@ mod content;
 mod cors;
 mod cursor;
 mod discovery;
+mod door;
 mod everything;
 mod gate;
+mod health;
 mod history;
 mod html;
 mod limit;
 mod metadata;
+mod meter;
 mod negotiate;
 mod oauth;
 mod pages;
@@ -38,6 +42,7 @@ mod searchset;
 mod shape;
 mod sheet;
 mod site;
+pub mod tls;
 mod weights;
 
 use std::sync::Arc;
@@ -62,8 +67,12 @@ use crate::limits::Limits;
 use crate::smart::{AUTHORIZE, Authority, INTROSPECT, REVOKE, Site, TOKEN};
 use crate::store::Store;
 
+pub use self::admin::configure_admin;
 pub use self::authorize::CONSENT;
+pub use self::door::Door;
 pub use self::gate::gate;
+pub use self::health::{Finding, Health};
+pub use self::meter::{Open, RequestMeter};
 pub use self::refusal::Refusal;
 
 /// The path of the FHIR base.
@@ -90,6 +99,8 @@ pub struct State {
     forms: hmac::Key,
     /// The same where any page may call.
     open: Cors,
+    door: Door,
+    meter: RequestMeter,
 }
 
 /// What the handlers need from the rest of the product.
@@ -112,6 +123,10 @@ pub struct Ports {
     pub sign_in: Option<Arc<SignIn>>,
     /// What the pages call the practice.
     pub practice: Option<String>,
+    /// What is let in at all.
+    pub door: Door,
+    /// What counts the requests.
+    pub meter: RequestMeter,
 }
 
 impl State {
@@ -155,6 +170,8 @@ impl State {
             elements: Elements::new(),
             cors: ports.cors,
             open: Cors { origins: vec!["*".to_owned()] },
+            door: ports.door,
+            meter: ports.meter,
         })
     }
 

@@ -186,6 +186,12 @@ pub trait Store: Directory + Feeds + Grants + Handles + Send + Sync {
     fn record_counts(&self) -> Result<Vec<(Kind, u64)>>;
     /// How many current resources there are by type.
     fn resource_counts(&self) -> Result<Vec<(String, u64)>>;
+    /// Whether it answers, and its schema and index are those of this version.
+    ///
+    /// # Errors
+    ///
+    /// `Setup` with what to do if it answers and they are not; any other if it does not answer.
+    fn ready(&self) -> Result<()>;
     /// What the installation remembers of itself under a name.
     fn fact(&self, name: &str) -> Result<Option<String>>;
 }

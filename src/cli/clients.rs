@@ -104,7 +104,7 @@ impl Clients {
     pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
         let keys = Keys::open(&context.folders.data)?;
         let store = open_store(&context.folders.data, &context.store, &keys.id_key())?;
-        let register = Register::new(&[], Arc::clone(&store))?;
+        let register = Register::new(&context.settings.clients, Arc::clone(&store))?;
         match self.command {
             Command::Add(add) => add.run(&register, context)?,
             Command::List => {
@@ -164,10 +164,9 @@ impl Add {
     }
 }
 
-fn key_set(file: Option<PathBuf>) -> anyhow::Result<Option<serde_json::Value>> {
+fn key_set(file: Option<PathBuf>) -> anyhow::Result<Option<String>> {
     let Some(file) = file else { return Ok(None) };
-    let set = std::fs::read(&file).map_err(anyhow::Error::from);
-    let set = set.and_then(|text| Ok(serde_json::from_slice(&text)?));
+    let set = std::fs::read_to_string(&file);
     set.map(Some).map_err(|cause| anyhow::anyhow!("{}: {cause}", file.display()))
 }
 

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::{Context, Outcome};
 use crate::app::{App, Config, SourceState};
-use crate::config;
 use crate::exchange::pull::Round;
 use crate::platform::Secret;
 
@@ -21,24 +20,16 @@ pub struct Sources {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the sources of a configuration, and how their records come
-    List {
-        #[command(flatten)]
-        file: File,
-    },
+    /// List the sources of the settings, and how their records come
+    List,
     /// Show how far each source has been read, and what is wrong with it
     ///
     /// The exit code is 1 if a source is in trouble.
-    Status {
-        #[command(flatten)]
-        file: File,
-    },
+    Status,
     /// Read sources to their end, once
     ///
     /// The exit code is 1 if a source is in trouble, or is being read by another process.
     Pull {
-        #[command(flatten)]
-        file: File,
         /// The sources' names; without any, all that are read
         names: Vec<String>,
     },
@@ -49,47 +40,36 @@ enum Command {
     },
 }
 
-#[derive(Debug, Args)]
-struct File {
-    /// The configuration file, with a table [sources]
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-}
-
 impl Sources {
     /// Runs the subcommand.
     pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
         match self.command {
-            Command::List { file } => {
-                for state in open(&file.config, context)?.sources()? {
+            Command::List => {
+                for state in open(context)?.sources()? {
                     let (id, ways) = (&state.id, state.ways.join(", "));
                     writeln!(context.out, "{}  tenant {}  {ways}", id.name, id.tenant)?;
                 }
                 Ok(Outcome::Done)
             }
-            Command::Status { file } => {
-                let states = open(&file.config, context)?.sources()?;
+            Command::Status => {
+                let states = open(context)?.sources()?;
                 for state in &states {
                     show(state, context)?;
                 }
                 let is_well = states.iter().all(|state| state.feed.trouble.is_none());
                 Ok(if is_well { Outcome::Done } else { Outcome::Attention })
             }
-            Command::Pull { file, names } => pull(&file.config, names, context),
+            Command::Pull { names } => pull(names, context),
             Command::Secret { file } => secret(&file, context),
         }
     }
 }
 
-fn open(config: &Path, context: &Context<'_>) -> anyhow::Result<App> {
-    let config = Config {
-        data: context.folders.data.clone(),
-        mappings: context.folders.mappings.clone(),
-        store: context.store.clone(),
-        sources: config::Sources::read(config)?,
-        ..Config::default()
-    };
-    Ok(App::open(&config, Arc::clone(&context.clock))?)
+fn open(context: &Context<'_>) -> anyhow::Result<App> {
+    if context.settings.sources.0.is_empty() {
+        anyhow::bail!("there are no sources: name a settings file that has some with --config");
+    }
+    Ok(App::open(&Config::of(&context.settings), Arc::clone(&context.clock))?)
 }
 
 fn show(state: &SourceState, context: &mut Context<'_>) -> anyhow::Result<()> {
@@ -113,8 +93,8 @@ fn show(state: &SourceState, context: &mut Context<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn pull(config: &Path, names: Vec<String>, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
-    let app = open(config, context)?;
+fn pull(names: Vec<String>, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
+    let app = open(context)?;
     let read = |state: &SourceState| state.ways.iter().any(|way| *way != "push");
     let names = if names.is_empty() {
         let states = app.sources()?;

@@ -1,9 +1,9 @@
 //! The settings of the authorization server.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How long what is granted holds, and whom else to believe.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthSettings {
     /// How long an access token holds, in minutes: 1 to 60
@@ -23,7 +23,7 @@ pub struct AuthSettings {
 }
 
 /// An issuer of access tokens that is not this server.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerSettings {
     /// Its name: the `iss` of its tokens, to the letter

@@ -16,7 +16,7 @@ pub enum ClientAuth {
 }
 
 /// One client.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientSettings {
     /// Its id: 1 to 64 of `A-Z a-z 0-9 . _ -`, in no other tenant
@@ -38,9 +38,9 @@ pub struct ClientSettings {
     /// argon2id hashes of its secrets, for `symmetric`; any of them is good
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secret_hashes: Vec<String>,
-    /// Its public keys as a JSON Web Key Set, for `asymmetric`
+    /// Its public keys, for `asymmetric`: a JSON Web Key Set as text
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jwks: Option<serde_json::Value>,
+    pub jwks: Option<String>,
     /// Where its public keys are, by https, instead of `jwks`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<String>,

@@ -1,6 +1,6 @@
 //! Which web pages may call the API from a browser (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 ///
 /// Credentials of the browser are never allowed: a caller shows a bearer token, which a page of
 /// another origin does not have unless its user gave it one.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cors {
     /// The origins, such as `https://app.example`; `*` alone stands for all. Default: none.

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
 /// How people sign in.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoginSettings {
     /// The tenant whose clients, proxies and staff sign in
@@ -30,7 +30,7 @@ pub struct LoginSettings {
 }
 
 /// An OpenID provider, and this gateway as its client.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderSettings {
     /// The issuer, as its discovery document names it: https, or http on this machine
@@ -46,7 +46,7 @@ pub struct ProviderSettings {
 }
 
 /// The claims whose values name a record of the platform. A claim that is left empty names none.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClaimSettings {
     /// Holds the id of the person's own `client` record

@@ -11,13 +11,14 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
+use super::store::NOT_SHOWN;
 use crate::error::{Error, Result};
 
 /// A URL of Redis; it may hold a password, so that it is never shown.
 #[derive(Clone, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String")]
 pub struct RedisUrl(String);
 
 /// What is at the addresses of a URL.
@@ -45,6 +46,13 @@ pub struct RedisAddress<'a> {
 impl From<String> for RedisUrl {
     fn from(url: String) -> Self {
         Self(url)
+    }
+}
+
+/// Written where settings are shown, and so without the URL.
+impl Serialize for RedisUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(NOT_SHOWN)
     }
 }
 

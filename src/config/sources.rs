@@ -1,19 +1,17 @@
 //! The settings of live sources: the platforms that records come from, by name.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::Deserialize;
-
-use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// The sources by name. A name is 1 to 64 of `a-z 0-9 _ -`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sources(pub BTreeMap<String, SourceSettings>);
 
 /// One platform, and the ways its records come.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSettings {
     /// The tenant whose records it may send; those of any other are rejected
@@ -30,7 +28,7 @@ pub struct SourceSettings {
 }
 
 /// How a platform pushes.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PushSettings {
     /// Files with its secrets, one each; any of them is good, so that one can follow another
@@ -44,7 +42,7 @@ pub struct PushSettings {
 }
 
 /// How a platform is asked for records.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PullSettings {
     /// The page endpoint: https, or http on this machine
@@ -70,7 +68,7 @@ pub struct PullSettings {
 }
 
 /// Which folder is read.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FolderSettings {
     /// The folder; its files are read in the order of their names, each once
@@ -81,25 +79,6 @@ pub struct FolderSettings {
 }
 
 impl Sources {
-    /// The table `sources` of a configuration file.
-    ///
-    /// # Errors
-    ///
-    /// `Setup`, with the line that cannot be understood.
-    pub fn read(path: &Path) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct File {
-            #[serde(default)]
-            sources: Sources,
-        }
-        let wrong = |cause: &dyn std::fmt::Display| {
-            Error::Setup(format!("cannot use {}: {cause}", path.display()))
-        };
-        let text = std::fs::read_to_string(path).map_err(|cause| wrong(&cause))?;
-        let file: File = toml::from_str(&text).map_err(|cause| wrong(&cause))?;
-        Ok(file.sources)
-    }
-
     /// One source that pushes with the secret in a file.
     pub fn of_one_sender(name: &str, tenant: &str, secret: PathBuf) -> Self {
         let push = PushSettings {

@@ -1,20 +1,26 @@
 //! Where the records and resources are kept: a file in the data folder, or PostgreSQL.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 
+/// What stands for a value that is not to be seen.
+pub(super) const NOT_SHOWN: &str = "(not shown)";
+
 /// Which store is used, and within which limits.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
     /// PostgreSQL's URL, `postgres://user:password@host:port/database?sslmode=…`. Without one the
     /// store is a SQLite file in the data folder.
     pub url: Option<DatabaseUrl>,
+    /// File with the URL, instead of the URL itself
+    pub url_file: Option<PathBuf>,
     /// Connections that read, at most. PostgreSQL only.
     pub readers: usize,
     /// Connections that write, at most. PostgreSQL only.
@@ -31,6 +37,7 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             url: None,
+            url_file: None,
             readers: 16,
             writers: 4,
             connect_timeout_s: 5,
@@ -111,6 +118,13 @@ impl DatabaseUrl {
 impl From<String> for DatabaseUrl {
     fn from(url: String) -> Self {
         Self(url)
+    }
+}
+
+/// Written where settings are shown, and so without the URL.
+impl Serialize for DatabaseUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(NOT_SHOWN)
     }
 }
 

@@ -37,7 +37,7 @@ pub use self::rules::Rules;
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind};
 use crate::error::Result;
-use crate::store::Store;
+use crate::store::{Store, Write};
 
 /// Records in one transaction.
 pub const BATCH: usize = 500;
@@ -101,6 +101,11 @@ impl Ingest<'_> {
         write.commit()?;
         self.map_due(&mut report, watch)?;
         Ok(report)
+    }
+
+    /// Marks every record that maps make something of.
+    pub fn mark_all(write: &mut dyn Write) -> Result<()> {
+        write.mark_kinds_dirty(&projection::mapped_kinds())
     }
 
     /// Offers entries of quarantine again: those of these numbers, or all.

@@ -19,7 +19,8 @@ pub(super) enum Size {
 
 impl State {
     /// Asks the store. An embedded one answers a small question in less time than handing it over to
-    /// another thread takes; anything else goes to a thread that may block.
+    /// another thread takes; anything else goes to a thread that may block, and is waited for as long
+    /// as the settings say.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         size: Size,
@@ -29,6 +30,10 @@ impl State {
             return question(&*self.store);
         }
         let store = Arc::clone(&self.store);
-        web::block(move || question(&*store)).await.map_err(Error::internal)?
+        let asked = web::block(move || question(&*store));
+        match tokio::time::timeout(self.door.request_timeout(), asked).await {
+            Ok(answered) => answered.map_err(Error::internal)?,
+            Err(elapsed) => Err(Error::unavailable(elapsed)),
+        }
     }
 }

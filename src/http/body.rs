@@ -2,10 +2,11 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::{self, Bytes, Payload};
+use tokio::time::timeout;
 
-use super::Refusal;
 use super::parameters::{self, Pairs};
+use super::{Refusal, State};
 use crate::error::Error;
 
 /// The media type of a form.
@@ -48,7 +49,9 @@ async fn read(
         let hint = "the body is encoded: send it as it is";
         return Err(Error::not_supported("Content-Encoding", hint).into());
     }
-    let body = payload.to_bytes_limited(limit).await;
+    let patience = request.app_data::<web::Data<State>>().map(|state| state.door.body_timeout());
+    let body = timeout(patience.unwrap_or_default(), payload.to_bytes_limited(limit)).await;
+    let body = body.map_err(|_elapsed| Refusal::Slow)?;
     let body = body.map_err(|_over| Error::TooLarge { limit })?;
     Ok(body.map_err(|_cut| Error::invalid("body", "the body ended early: send it again"))?)
 }

@@ -20,11 +20,6 @@ use super::{Refusal, State, compress, cors, limit, push};
 use crate::error::Error;
 use crate::policy::Principal;
 
-/// The longest URL that is read, in bytes.
-const MAX_URL: usize = 8 * 1024;
-/// The longest header section that is read, in bytes.
-const MAX_HEADERS: usize = 16 * 1024;
-
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Who calls: there only after the gate has seen a good token.
@@ -45,7 +40,13 @@ pub async fn gate(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let id = request_id();
-    let admitted = admit(&mut request).await;
+    let state = request.app_data::<web::Data<State>>().cloned();
+    let _open = state.as_ref().map(|state| state.meter.began());
+    let (_place, admitted) = match state.as_ref().map(|state| state.door.enter(&request)) {
+        Some(Ok(place)) => (Some(place), admit(&mut request).await),
+        Some(Err(refusal)) => (None, Err(refusal)),
+        None => (None, Err(Error::Unauthenticated.into())),
+    };
     let (admitted, verdict) = limit::count(&request, admitted).await;
     let response = match admitted {
         Ok(None) => next.call(request).await?.map_into_boxed_body(),
@@ -66,21 +67,17 @@ pub async fn gate(
         headers.insert(REQUEST_ID, id);
     }
     cors::expose(&mut response);
+    if let Some(state) = state {
+        let (request, took) = (response.request(), began.elapsed());
+        let route = request.match_pattern();
+        state.meter.answered(route.as_deref(), request.method(), response.status(), took);
+    }
     log(&response, &id, began);
     Ok(response)
 }
 
 /// What can be told before the request is routed: a refusal, or the answer to a browser's question.
 async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Refusal> {
-    let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
-    if length > MAX_URL {
-        return Err(Refusal::LongUrl { limit: MAX_URL });
-    }
-    let headers = request.headers().iter();
-    let length: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if length > MAX_HEADERS {
-        return Err(Refusal::LongHeaders { limit: MAX_HEADERS });
-    }
     if let Some(answer) = cors::preflight(request) {
         return Ok(Some(answer));
     }

@@ -20,10 +20,10 @@ pub(super) async fn count<T>(
     request: &ServiceRequest,
     admitted: Result<T, Refusal>,
 ) -> (Result<T, Refusal>, Option<Verdict>) {
-    let limits = request.app_data::<web::Data<State>>().and_then(|state| state.limits.clone());
-    let Some(limits) = limits else { return (admitted, None) };
+    let Some(state) = request.app_data::<web::Data<State>>() else { return (admitted, None) };
+    let Some(limits) = state.limits.clone() else { return (admitted, None) };
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    let address = request.peer_addr().map(|address| address.ip());
+    let address = state.door.caller(request);
     let who = match (&principal, address) {
         (Some(principal), _) => {
             Who::Client { tenant: &principal.tenant, subject: &principal.subject }

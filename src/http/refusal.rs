@@ -45,6 +45,8 @@ pub enum Refusal {
     },
     /// A body that did not arrive.
     Slow,
+    /// The caller has gone past the proxies, through which alone this server is reached.
+    Bypassed,
     /// The caller has too many requests open.
     Crowded {
         /// When to ask again, in seconds.
@@ -84,6 +86,7 @@ impl Refusal {
             Self::MediaType { .. } => (415, IssueType::NotSupported),
             Self::TooMany { .. } | Self::Crowded { .. } => (429, IssueType::Throttled),
             Self::Unsigned => (401, IssueType::Login),
+            Self::Bypassed => (403, IssueType::Forbidden),
             Self::ManyRecords { .. } => (413, IssueType::TooLong),
             Self::Slow => (408, IssueType::Timeout),
             Self::Later { .. } => (503, IssueType::Transient),
@@ -142,6 +145,7 @@ impl fmt::Display for Refusal {
             Self::ManyRecords { limit } => {
                 write!(f, "the body has more than {limit} lines: send it in several deliveries")
             }
+            Self::Bypassed => f.write_str("this address is for proxies: ask by https"),
             Self::Slow => f.write_str("the body did not arrive: send it again"),
             Self::Crowded { .. } => {
                 f.write_str("too many requests at once: wait for the answers of some")

@@ -114,7 +114,7 @@ impl Proof {
             }
             (ClientAuth::Symmetric, ..) => Err("a symmetric client has `secret_hashes` alone"),
             (ClientAuth::Asymmetric, [], Some(set), None) => {
-                let set = serde_json::from_value(set.clone());
+                let set = serde_json::from_str(set);
                 set.map(|set| Self::Keys(Box::new(set))).map_err(|_json| "`jwks` is no key set")
             }
             (ClientAuth::Asymmetric, [], None, Some(url)) => {

@@ -98,7 +98,7 @@ impl Clients {
     pub fn rotate_keys(
         &self,
         id: &str,
-        jwks: Option<serde_json::Value>,
+        jwks: Option<String>,
         jwks_url: Option<String>,
     ) -> Result<()> {
         let settings = ClientSettings { jwks, jwks_url, ..self.stored(id)? };

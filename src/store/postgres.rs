@@ -190,6 +190,19 @@ impl Store for PostgresStore {
         Ok(self.readers.run(read::resource_counts)?)
     }
 
+    fn ready(&self) -> Result<()> {
+        // A question first, which makes a connection anew that has died while it was idle.
+        self.fact("id_key")?;
+        let mut session = self.readers.take()?;
+        schema::check(session.session()?, &self.fingerprint).map_err(|error| match error {
+            Error::Setup(_) => {
+                let advice = "it has the migrations of another version: replace this server by it";
+                Error::Setup(advice.to_owned())
+            }
+            other => other,
+        })
+    }
+
     fn fact(&self, name: &str) -> Result<Option<String>> {
         Ok(self.readers.run(|session| schema::fact(session, name))?)
     }

@@ -27,7 +27,7 @@ use self::write::{Transaction, Writer};
 use super::upgrade::{Migration, Upgrade, Upgraded, check_losses};
 use super::{Everything, Head, Page, Quarantined, Store, StoredResource, Write, sql};
 use crate::domain::{FhirId, Kind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fhir::search::{Query, fingerprint};
 use crate::policy::Permit;
 
@@ -188,6 +188,19 @@ impl Store for SqliteStore {
 
     fn resource_counts(&self) -> Result<Vec<(String, u64)>> {
         self.readers.take()?.run(read::resource_counts)
+    }
+
+    fn ready(&self) -> Result<()> {
+        self.fact("id_key")?;
+        let due = |connection: &Connection| {
+            Ok(!schema::pending(connection)?.is_empty()
+                || reindex::is_due(connection, &fingerprint()).map_err(broken)?)
+        };
+        if self.readers.take()?.snapshot(due)? {
+            let advice = "it has the migrations of another version: replace this server by it";
+            return Err(Error::Setup(advice.to_owned()));
+        }
+        Ok(())
     }
 
     fn fact(&self, name: &str) -> Result<Option<String>> {

@@ -341,9 +341,7 @@ async fn what_is_taken_back_on_one_replica_ends_on_all_within_a_second() {
     let token = one.connect(ALL).await;
     let access = token["access_token"].as_str().unwrap();
     assert_eq!(other.status("Goal", access).await, 200);
-    let tenant = "hv".parse().unwrap();
-    let grants = one.app.authority().grants_of(&tenant, "person-1", None).unwrap();
-    one.app.authority().revoke_grant(&tenant, &grants[0].id).unwrap();
+    one.revoke().await;
     let begin = std::time::Instant::now();
     assert_eq!(one.status("Goal", access).await, 401, "at once where it happened");
     while other.status("Goal", access).await == 200 {

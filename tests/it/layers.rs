@@ -33,7 +33,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("redis::", &["cache.rs", "cache/redis.rs", "cache/redis/", "limits/shared.rs"]),
     ("openidconnect", &["auth/login.rs", "auth/login/"]),
     ("maud", &["http/html.rs", "http/html/", "http/site.rs", "http/site/"]),
-    ("actix_web", &["http.rs", "http/", "app.rs"]),
+    ("actix_web", &["http.rs", "http/", "app/serve.rs"]),
     ("fhir_codec", &["fhir.rs", "fhir/"]),
     ("fhir_sdk", &["fhir.rs", "fhir/"]),
     ("fml_model", &["mapping.rs", "mapping/"]),

@@ -7,6 +7,7 @@
 )]
 
 mod auth_refusals;
+mod bounds;
 mod cache;
 mod cases;
 mod changes;
@@ -53,6 +54,8 @@ mod redis_topology;
 mod replicas;
 mod routes;
 mod sentinel;
+mod serve;
+mod settings;
 mod slow_readers;
 mod smart_authorize;
 mod smart_clients;

@@ -387,7 +387,7 @@ async fn the_commands_read_sources_once_and_say_how_they_are() {
     let config = folder.path().join("throughline.toml");
     let text = format!(
         "[sources.app]\ntenant = \"hv\"\npush.secret_files = [{made:?}]\n\
-         pull.url = \"{}\"\npull.secret_file = {made:?}\n[other]\nkey = 1\n",
+         pull.url = \"{}\"\npull.secret_file = {made:?}\n[cors]\norigins = []\n",
         pages.url
     );
     std::fs::write(&config, &text).unwrap();

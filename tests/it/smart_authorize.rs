@@ -149,7 +149,8 @@ async fn a_person_approves_once_and_the_app_gets_a_code_with_state_and_issuer() 
 async fn a_person_may_say_no() {
     let server = spawn();
     let begun = server.begin(&request(&server, "launch/patient")).await;
-    let back = server.app.authority().deny(&begun.id, &begun.browser).unwrap();
+    let (id, browser) = (begun.id.clone(), begun.browser.clone());
+    let back = server.authority(move |authority| authority.deny(&id, &browser).unwrap()).await;
     assert_eq!(parameter(&back, "error").as_deref(), Some("access_denied"));
     assert_eq!(parameter(&back, "state").as_deref(), Some("st/ate 1"));
     assert!(server.app.authority().pending(&begun.id, &begun.browser).is_err());

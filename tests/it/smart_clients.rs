@@ -97,10 +97,7 @@ async fn an_app_in_python_connects_reads_refreshes_and_is_cut_off() {
     let saw: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
     let expected = json!({ "patient": "p1", "family": "Okafor", "refreshed": true, "again": "p1" });
     assert_eq!(saw, expected);
-    let tenant = "hv".parse().unwrap();
-    let authority = server.app.authority();
-    let grants = authority.grants_of(&tenant, "person-1", None).unwrap();
-    authority.revoke_grant(&tenant, &grants[0].id).unwrap();
+    server.revoke().await;
     writeln!(input).unwrap();
     let last = lines.next().unwrap().unwrap();
     assert!(last.contains("Unauthorized"), "{last}");

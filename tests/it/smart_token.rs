@@ -179,7 +179,7 @@ async fn what_a_person_takes_back_ends_at_once() {
     let grants = authority.grants_of(&tenant, "person-1", None).unwrap();
     assert_eq!((grants.len(), grants[0].name.as_str()), (1, "App app"));
     assert!(grants[0].used.is_some());
-    assert!(authority.revoke_grant(&tenant, &grants[0].id).unwrap());
+    server.revoke().await;
     assert_eq!(server.status("Patient/p1", access).await, 401);
     assert_eq!(server.refresh(token["refresh_token"].as_str().unwrap()).await.status, 400);
     assert!(authority.grants_of(&tenant, "person-1", None).unwrap().is_empty());
@@ -241,9 +241,7 @@ async fn introspection_says_what_a_token_is_good_for_to_whom_it_concerns() {
     assert_eq!(server.form("/auth/introspect", &elsewhere).await.json(), inactive);
     assert_eq!(server.send(ask(access)).await.status, 400, "nobody asks");
     assert_eq!(server.send(ask(access).bearer_auth("x")).await.status, 401);
-    let tenant = "hv".parse().unwrap();
-    let grants = server.app.authority().grants_of(&tenant, "person-1", None).unwrap();
-    server.app.authority().revoke_grant(&tenant, &grants[0].id).unwrap();
+    server.revoke().await;
     assert_eq!(server.send(by_web(access)).await.json(), inactive);
     assert_eq!(server.send(by_web(refresh)).await.json(), inactive);
 }

@@ -10,6 +10,7 @@ pub(crate) mod postgres;
 pub(crate) mod provider;
 pub(crate) mod readers;
 pub(crate) mod redis;
+pub(crate) mod served;
 pub(crate) mod server;
 pub(crate) mod signer;
 pub(crate) mod smart;

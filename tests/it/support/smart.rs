@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use throughline::auth::SecretHash;
 use throughline::config::ClientSettings;
 use throughline::policy::Scopes;
-use throughline::smart::{Approval, Begun, Launch};
+use throughline::smart::{Approval, Authority, Begun, Launch};
 use url::Url;
 
 use super::server::{Answer, Server};
@@ -36,7 +36,8 @@ pub(crate) fn client(id: &str, auth: &str, others: &Value) -> ClientSettings {
         "redirect_uris": [BACK, "http://127.0.0.1:4567/redirect"], "scopes": SCOPES
     });
     for (name, value) in others.as_object().unwrap() {
-        settings[name] = value.clone();
+        // A key set is text.
+        settings[name] = if name == "jwks" { json!(value.to_string()) } else { value.clone() };
     }
     serde_json::from_value(settings).unwrap()
 }
@@ -119,21 +120,41 @@ impl Server {
         let answer = self.authorize(parameters).await;
         assert_eq!(answer.status, 303, "{}", answer.text);
         let place = answer.header("location").to_owned();
-        let id = place
-            .strip_prefix("/auth/consent?request=")
-            .unwrap_or_else(|| unreachable!("{place}"))
-            .to_owned();
+        assert!(place.starts_with("/auth/consent?request="), "{place}");
+        let id = place.trim_start_matches("/auth/consent?request=").to_owned();
         let cookie = answer.header("set-cookie").to_owned();
         let (_, rest) = cookie.split_once('=').unwrap();
         let browser = rest.split(';').next().unwrap().to_owned();
         Begun { id, browser }
     }
 
+    /// Asks the authorization server, on a thread that may block.
+    pub(crate) async fn authority<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Authority) -> T + Send + 'static,
+    ) -> T {
+        let authority = self.app.authority().clone();
+        tokio::task::spawn_blocking(move || question(&authority)).await.unwrap()
+    }
+
+    /// Takes the grants of the person back.
+    pub(crate) async fn revoke(&self) {
+        let revoke = |authority: &Authority| {
+            let tenant = "hv".parse().unwrap();
+            for grant in authority.grants_of(&tenant, "person-1", None).unwrap() {
+                assert!(authority.revoke_grant(&tenant, &grant.id).unwrap());
+            }
+        };
+        self.authority(revoke).await;
+    }
+
     /// Approves a request; answers where the app's browser is sent.
     pub(crate) async fn approve(&self, begun: &Begun, approval: Approval) -> String {
-        let (authority, begun) = (self.app.authority().clone(), begun.clone());
-        let approve = move || authority.approve(&begun.id, &begun.browser, &approval).unwrap();
-        tokio::task::spawn_blocking(approve).await.unwrap()
+        let begun = begun.clone();
+        self.authority(move |authority| {
+            authority.approve(&begun.id, &begun.browser, &approval).unwrap()
+        })
+        .await
     }
 
     /// A code for a client and scopes, from a person who approves all of it.
@@ -176,8 +197,7 @@ impl Server {
 
     /// A launch that the platform makes.
     pub(crate) async fn launch(&self, launch: Launch) -> String {
-        let authority = self.app.authority().clone();
-        tokio::task::spawn_blocking(move || authority.make_launch(&launch).unwrap()).await.unwrap()
+        self.authority(move |authority| authority.make_launch(&launch).unwrap()).await
     }
 }
 
