@@ -20,8 +20,8 @@ use crate::cache::{
 };
 use crate::clock::Clock;
 use crate::config::{
-    AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings, ServerSettings,
-    Settings, Sources, StoreSettings, TlsSettings,
+    AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings,
+    ServerSettings, Settings, Sources, StoreSettings, TlsSettings,
 };
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
