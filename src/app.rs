@@ -6,6 +6,7 @@ mod serve;
 mod sign_in;
 mod sources;
 mod storage;
+mod witness;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -14,13 +15,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use prometheus_client::registry::Registry;
 
-use crate::auth::{Keys, Tokens};
+use crate::audit::Audit;
+use crate::auth::{Keys, Notary, Tokens};
 use crate::cache::{
     Cache, CacheMeter, CacheSecret, Changes, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
 use crate::config::{
-    AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings,
+    AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings,
     ServerSettings, Settings, Sources, StoreSettings, TlsSettings,
 };
 use crate::domain::IdKey;
@@ -31,13 +33,15 @@ use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::http::{self, RequestMeter};
 use crate::limits::Limits;
-use crate::smart::{Authority, LogWitness, Parts};
+use crate::smart::{Authority, Parts};
 use crate::store::Store;
+
+use self::witness::AuditWitness;
 
 pub use self::reload::{Goldens, Reload, Watch};
 pub use self::serve::Listeners;
 pub use self::sources::SourceState;
-pub use self::storage::{migrate, open_store};
+pub use self::storage::{migrate, open_ledger, open_store};
 
 /// What the store remembers: the hash of the maps by which the records are mapped.
 const MAPPED_BY: &str = "mapped-by";
@@ -65,6 +69,8 @@ pub struct Config {
     pub auth: AuthSettings,
     /// The clients that nobody has to add by a command.
     pub clients: Vec<ClientSettings>,
+    /// What happens to an answer whose audit event cannot be written.
+    pub audit: AuditMode,
     /// How it serves.
     pub server: ServerSettings,
     /// The certificate it shows; without one it serves plain HTTP.
@@ -84,6 +90,7 @@ impl Config {
             sources: settings.sources.clone(),
             server: settings.server.clone(),
             tls: settings.tls.clone(),
+            audit: settings.audit,
             auth: settings.auth.clone(),
             clients: settings.clients.clone(),
             login: settings.login.clone(),
@@ -110,6 +117,7 @@ pub struct App {
     reception: Arc<Reception>,
     pushes: Arc<Pushes>,
     pulls: Vec<Pull>,
+    audit: Arc<Audit>,
     sources: Sources,
     ids: IdKey,
     mappings: PathBuf,
@@ -134,13 +142,19 @@ impl App {
         let tokens = Arc::new(Tokens::new(&keys, Arc::clone(&clock))?);
         let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
         let secret = CacheSecret::new(*keys.cache_key());
+        let ledger = open_ledger(&config.data, &config.store)?;
+        let audit = Audit::start(ledger, Notary::new(&keys)?, Arc::clone(&clock), config.audit)?;
+        let audit = Arc::new(audit);
         let changes = Changes::new(redis.clone(), &secret)?;
         let parts = Parts {
             store: Arc::clone(&store),
             tokens: Arc::clone(&tokens),
             changes: changes.clone(),
             clock: Arc::clone(&clock),
-            witness: Arc::new(LogWitness),
+            witness: Arc::new(AuditWitness {
+                audit: Arc::clone(&audit),
+                clock: Arc::clone(&clock),
+            }),
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
@@ -174,6 +188,7 @@ impl App {
             reception,
             pushes: Arc::new(pushes),
             pulls,
+            audit,
             sources: config.sources.clone(),
             tokens,
             authority,
@@ -233,10 +248,16 @@ impl App {
         &self.authority
     }
 
+    /// Where it is written down what was done.
+    pub fn audit(&self) -> &Arc<Audit> {
+        &self.audit
+    }
+
     /// Names what this product counts to a registry.
     pub fn register(&self, registry: &mut Registry) {
         self.requests.register(registry);
         self.meter.register(registry);
+        self.audit.register(registry);
         if let Some(redis) = &self.redis {
             redis.register(registry);
         }

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, one way to print, one way to fail.
 
+pub mod audit;
 pub mod clients;
 pub mod config;
 pub mod demo;
@@ -37,6 +38,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Audit(audit::Auditing),
     Demo(demo::Demo),
     Serve(serve::Serve),
     Config(config::Config),
@@ -112,6 +114,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
     let clock = Arc::new(SystemClock);
     let mut context = Context { folders, store, settings, clock, out, err };
     let outcome = match cli.command {
+        Command::Audit(audit) => audit.run(&mut context),
         Command::Serve(serve) => serve.run(&mut context),
         Command::Config(config) => config.run(&mut context),
         Command::Demo(demo) => demo.run(&mut context),

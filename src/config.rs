@@ -1,6 +1,7 @@
 //! Settings, from a file, from `THROUGHLINE_*` variables and from flags; nothing else reads the
 //! environment.
 
+mod audit;
 mod authority;
 mod cache;
 mod clients;
@@ -26,6 +27,7 @@ use clap::Args;
 
 use crate::error::{Error, Result};
 
+pub use self::audit::{AuditMode, Auditing};
 pub use self::authority::{AuthSettings, IssuerSettings};
 pub use self::cache::{CacheSettings, RedisSettings};
 pub use self::clients::{ClientAuth, ClientSettings};

@@ -1,5 +1,6 @@
 //! FHIR R4: the only layer that knows its types, its search grammar, bundles and outcomes.
 
+pub mod audit_event;
 pub mod bundle;
 pub mod capability;
 pub mod outcome;

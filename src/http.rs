@@ -6,6 +6,7 @@
 mod admin;
 mod answer;
 mod asking;
+mod audit;
 pub mod authorize;
 mod batch;
 mod binary;
@@ -16,6 +17,7 @@ mod conditions;
 mod content;
 mod cors;
 mod cursor;
+mod disclosure;
 mod discovery;
 mod door;
 mod everything;
@@ -44,6 +46,7 @@ mod sheet;
 mod site;
 pub mod tls;
 mod weights;
+mod witness;
 
 use std::sync::Arc;
 
@@ -53,6 +56,7 @@ use aws_lc_rs::hmac;
 
 use self::cursor::Cursors;
 use self::html::{Cookies, Languages};
+use crate::audit::Audit;
 use crate::auth::Keys;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
@@ -86,6 +90,8 @@ pub struct State {
     authority: Arc<Authority>,
     rules: Arc<ArcSwap<Rules>>,
     pushes: Arc<Pushes>,
+    audit: Arc<Audit>,
+    clock: Arc<dyn Clock>,
     cursors: Cursors,
     base: String,
     metadata: Bytes,
@@ -123,6 +129,10 @@ pub struct Ports {
     pub sign_in: Option<Arc<SignIn>>,
     /// What the pages call the practice.
     pub practice: Option<String>,
+    /// Where it is written down what was done.
+    pub audit: Arc<Audit>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
     /// What is let in at all.
     pub door: Door,
     /// What counts the requests.
@@ -131,8 +141,8 @@ pub struct Ports {
 
 impl State {
     /// The state of a server whose FHIR base is `base`, an absolute URL without a trailing slash.
-    pub fn new(ports: Ports, keys: &Keys, clock: &dyn Clock, base: String) -> Result<Self> {
-        let since = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    pub fn new(ports: Ports, keys: &Keys, base: String) -> Result<Self> {
+        let since = ports.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let instance = routes::interactions(routes::Level::Instance);
         let searched = routes::interactions(routes::Level::Type);
         let site = Site::new(&base);
@@ -159,6 +169,8 @@ impl State {
             authority: ports.authority,
             rules: ports.rules,
             pushes: ports.pushes,
+            audit: ports.audit,
+            clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,
             sign_in: ports.sign_in,
             practice: ports.practice,

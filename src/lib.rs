@@ -5,6 +5,7 @@
 //! goes on. The layers are listed in `docs/architecture.md`; imports point down only.
 
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cache;
 pub mod cli;

@@ -7,6 +7,7 @@ mod access;
 pub mod accounting;
 mod actor;
 mod apart;
+mod audit;
 mod clause;
 mod conflict;
 mod decide;
@@ -32,6 +33,7 @@ pub use actor::{
     Actor, Authority, AuthorityKind, Powers, Proxy, Recipient, Restriction, RestrictionKind, Role,
     Staff, Standing, Term,
 };
+pub use audit::{AUDIT_EVENT, AuditPermit, Reach as AuditReach};
 pub use clause::{Clause, OUTSIDE, Reach};
 pub use decide::{Means, Question, Regime, decide};
 pub use decision::{Decision, Obligations};

@@ -40,7 +40,7 @@ use self::throttle::Throttle;
 pub use self::authorize::Turned;
 pub use self::client::{Client, Proof};
 pub use self::clients::Clients;
-pub use self::decision::{Decision, Event, LogWitness, Witness};
+pub use self::decision::{Decision, Event, Witness};
 pub use self::fault::{Code, Fault, Refused};
 pub use self::grant::Granted;
 pub use self::introspect::Asker;

@@ -7,6 +7,7 @@ mod directory;
 mod feeds;
 mod grants;
 mod handles;
+pub mod ledger;
 mod postgres;
 mod quarantined;
 mod record;
@@ -28,8 +29,9 @@ pub use self::directory::Directory;
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};
-pub use self::postgres::PostgresStore;
-pub use self::sqlite::{Durability, SqliteStore};
+pub use self::ledger::Ledger;
+pub use self::postgres::{PostgresLedger, PostgresStore};
+pub use self::sqlite::{Durability, SqliteLedger, SqliteStore};
 pub use self::upgrade::{Upgrade, Upgraded};
 
 /// One version of a resource as it is served.

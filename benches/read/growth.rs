@@ -8,7 +8,7 @@ use throughline::app::App;
 use throughline::exchange::synth::{self, Order};
 
 use crate::http::{Case, cost, judge, median, mint, open, serve};
-use crate::load::Load;
+use crate::load::{CONNECTIONS, Load};
 use crate::{practice, usage};
 
 /// Encounters in the small and in the large store.
@@ -89,8 +89,14 @@ fn grow(out: &mut impl Write, folder: &Path, size: usize) -> io::Result<Grown> {
     let rate = take_in(&app, folder)?;
     let bytes = folder.join("store.sqlite").metadata()?.len();
     writeln!(out, "{size} Encounters are {} MB, in {:.0?}", bytes / 1_000_000, began.elapsed())?;
-    let load =
-        Load { address: serve(app), path: String::new(), token, length: LENGTH, among: size };
+    let load = Load {
+        address: serve(app),
+        path: String::new(),
+        token,
+        length: LENGTH,
+        among: size,
+        connections: CONNECTIONS,
+    };
     Ok(Grown { load, rate })
 }
 

@@ -13,9 +13,9 @@ use actix_web::{App as Service, HttpResponse, HttpServer};
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::{CacheSettings, LimitSettings, StoreSettings};
+use throughline::config::{AuditMode, CacheSettings, LimitSettings, StoreSettings};
 
-use crate::load::Load;
+use crate::load::{CONNECTIONS, Load};
 use crate::postgres::{self, PostgresServer};
 use crate::redis::Redis;
 use crate::{practice, usage};
@@ -32,6 +32,8 @@ pub(crate) struct Case {
     store: StoreSettings,
     cache: CacheSettings,
     limits: LimitSettings,
+    /// Whether it is written down.
+    audited: bool,
     /// What a read may cost, in reads of the bare route.
     limit: Option<f64>,
 }
@@ -48,6 +50,7 @@ fn cases(redis: Option<&Redis>, postgres: Option<&str>) -> Vec<Case> {
     let mut cases = vec![
         Case { limit: Some(4.0), ..case("found in process") },
         Case { limits: on(), ..case("… with a rate limit in process") },
+        Case { audited: true, ..case("… and written down") },
     ];
     if let Some(redis) = redis {
         let both = || CacheSettings::with_redis(Some(redis.url().into()));
@@ -179,7 +182,14 @@ pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
 }
 
 fn load(address: SocketAddr, path: &str, token: &str, length: Duration) -> Load {
-    Load { address, path: path.to_owned(), token: token.to_owned(), length, among: 0 }
+    Load {
+        address,
+        path: path.to_owned(),
+        token: token.to_owned(),
+        length,
+        among: 0,
+        connections: CONNECTIONS,
+    }
 }
 
 /// The value in the middle.
@@ -197,6 +207,7 @@ pub(crate) fn open(folder: &Path, case: &Case) -> App {
         mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
         cache: case.cache.clone(),
         limits: case.limits.clone(),
+        audit: if case.audited { AuditMode::Closed } else { AuditMode::Off },
         ..Config::default()
     };
     App::open(&config, Arc::new(SystemClock)).unwrap()

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::practice;
 
-/// Connections that ask at the same time.
-const CONNECTIONS: usize = 16;
+/// Connections that ask at the same time, unless more are wanted.
+pub(crate) const CONNECTIONS: usize = 16;
 /// The argument that makes this program the load generator.
 const MARK: &str = "--load";
 
@@ -24,18 +24,36 @@ pub(crate) struct Load {
     pub(crate) length: Duration,
     /// Of so many Encounters.
     pub(crate) among: usize,
+    pub(crate) connections: usize,
+}
+
+/// How a load was answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered {
+    /// How many requests, with 200.
+    pub(crate) count: u64,
+    /// What half of them took at most, in microseconds.
+    pub(crate) median: u64,
 }
 
 impl Load {
     /// Runs it in a child process; answers how many requests were answered with 200.
     pub(crate) fn run(&self) -> u64 {
+        self.run_timed().count
+    }
+
+    /// Runs it in a child process.
+    pub(crate) fn run_timed(&self) -> Answered {
         let output = Command::new(std::env::current_exe().unwrap())
             .args([MARK, &self.address.to_string(), &self.path, &self.token])
             .args([self.length.as_millis().to_string(), self.among.to_string()])
+            .arg(self.connections.to_string())
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+        let said = String::from_utf8(output.stdout).unwrap();
+        let mut numbers = said.split_whitespace().map(|number| number.parse().unwrap());
+        Answered { count: numbers.next().unwrap(), median: numbers.next().unwrap() }
     }
 
     /// The load that this process was started for, if it was.
@@ -45,18 +63,22 @@ impl Load {
         let (path, token) = (arguments.next()?, arguments.next()?);
         let length = Duration::from_millis(arguments.next()?.parse().unwrap());
         let among = arguments.next()?.parse().unwrap();
-        Some(Self { address, path, token, length, among })
+        let connections = arguments.next()?.parse().unwrap();
+        Some(Self { address, path, token, length, among, connections })
     }
 
-    /// Makes the requests; answers their number.
-    pub(crate) fn make(&self) -> u64 {
+    /// Makes the requests.
+    pub(crate) fn make(&self) -> Answered {
         let deadline = Instant::now() + self.length;
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..CONNECTIONS)
+        let mut times: Vec<u64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.connections)
                 .map(|_| scope.spawn(|| self.connection(deadline).unwrap()))
                 .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-        })
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        times.sort_unstable();
+        let median = times.get(times.len() / 2).copied().unwrap_or_default();
+        Answered { count: u64::try_from(times.len()).unwrap(), median }
     }
 
     /// Asks once; answers the body.
@@ -66,19 +88,23 @@ impl Load {
         Ok(connection.body)
     }
 
-    fn connection(&self, deadline: Instant) -> io::Result<u64> {
+    /// What each request of a connection took, in microseconds.
+    fn connection(&self, deadline: Instant) -> io::Result<Vec<u64>> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let mut connection = self.connect()?;
         let (is_same, mut request) = (!self.path.contains('{'), self.request(0));
-        let mut answered = 0;
-        while Instant::now() < deadline {
+        let (mut times, mut began) = (Vec::new(), Instant::now());
+        while began < deadline {
             if !is_same {
                 request = self.request(NEXT.fetch_add(1, Ordering::Relaxed));
             }
             connection.ask(&request)?;
-            answered += 1;
+            let ended = Instant::now();
+            let took = ended.duration_since(began).as_micros();
+            times.push(u64::try_from(took).unwrap_or(u64::MAX));
+            began = ended;
         }
-        Ok(answered)
+        Ok(times)
     }
 
     fn connect(&self) -> io::Result<Connection> {

@@ -1,5 +1,6 @@
-//! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- token`, `-- points`
-//! and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten minutes.
+//! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- audit`, `-- token`,
+//! `-- points` and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten
+//! minutes.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
 #![expect(
@@ -8,6 +9,7 @@
     reason = "a benchmark that cannot go on should stop where it is"
 )]
 
+mod audit;
 mod growth;
 mod http;
 mod load;
@@ -25,7 +27,8 @@ use std::io::{self, Write};
 fn main() -> io::Result<()> {
     let out = &mut io::stdout().lock();
     if let Some(load) = load::Load::asked_for() {
-        return writeln!(out, "{}", load.make());
+        let answered = load.make();
+        return writeln!(out, "{} {}", answered.count, answered.median);
     }
     if is_wanted("http") {
         http::reads(out)?;
@@ -35,6 +38,9 @@ fn main() -> io::Result<()> {
     }
     if is_wanted("token") {
         token::run(out)?;
+    }
+    if is_wanted("audit") {
+        audit::run(out)?;
     }
     if is_wanted("points") {
         points::run(out)?;

@@ -161,8 +161,10 @@ impl App {
             pushes: Arc::clone(&self.pushes),
             door: Door::new(settings, is_exposed),
             meter: self.requests.clone(),
+            audit: Arc::clone(&self.audit),
+            clock: Arc::clone(&self.clock),
         };
-        let state = web::Data::new(State::new(ports, &self.keys, &*self.clock, base)?);
+        let state = web::Data::new(State::new(ports, &self.keys, base)?);
         // Connections inherit it: the kernel ends one whose peer leaves what was sent unread.
         let unread = Some(Duration::from_secs(settings.unread_timeout_s));
         SockRef::from(&listener).set_tcp_user_timeout(unread).map_err(Error::internal)?;

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use crate::config::StoreSettings;
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
-use crate::store::{PostgresStore, SqliteStore, Store, Upgrade, Upgraded};
+use crate::store::{
+    Ledger, PostgresLedger, PostgresStore, SqliteLedger, SqliteStore, Store, Upgrade, Upgraded,
+};
 
 /// The embedded store's file in the data folder.
 const FILE: &str = "store.sqlite";
+/// The embedded ledger's file in the data folder.
+const LEDGER: &str = "audit.sqlite";
 /// What the store remembers: the fingerprint of the key by which its FHIR ids were made.
 const ID_KEY: &str = "id_key";
 
@@ -43,6 +47,18 @@ pub fn open_store(data: &Path, settings: &StoreSettings, ids: &IdKey) -> Result<
     )))
 }
 
+/// Opens the ledger beside the store that the settings name, which has been opened before.
+///
+/// # Errors
+///
+/// `Setup`, with what to put right.
+pub fn open_ledger(data: &Path, settings: &StoreSettings) -> Result<Arc<dyn Ledger>> {
+    Ok(match &settings.url {
+        Some(_) => Arc::new(PostgresLedger::open(settings)?),
+        None => Arc::new(SqliteLedger::open(&data.join(LEDGER))?),
+    })
+}
+
 /// Brings the store that the settings name up to date, or says what that would take; `watch` is
 /// told how many resources have been indexed anew.
 ///
@@ -55,8 +71,15 @@ pub fn migrate(
     upgrade: Upgrade,
     watch: &mut dyn FnMut(u64),
 ) -> Result<Upgraded> {
-    match &settings.url {
-        Some(_) => PostgresStore::migrate(settings, upgrade, watch),
-        None => SqliteStore::migrate(&data.join(FILE), upgrade, watch),
+    if settings.url.is_some() {
+        return PostgresStore::migrate(settings, upgrade, watch);
     }
+    let mut upgraded = SqliteStore::migrate(&data.join(FILE), upgrade, watch)?;
+    // A ledger that is not there yet is made when it is opened.
+    let path = data.join(LEDGER);
+    if path.exists() {
+        let due = SqliteLedger::migrate(&path, upgrade)?.migrations.into_iter();
+        upgraded.migrations.extend(due.map(|title| format!("audit {title}")));
+    }
+    Ok(upgraded)
 }

@@ -17,7 +17,9 @@ use crate::Error;
 use crate::app::{App, Config, Goldens, Reload, Watch};
 use crate::auth::Keys;
 use crate::cli::token::DEMO_TENANT;
-use crate::config::{CacheSettings, DemoAccount, LoginSettings, Part, Serving, Sources};
+use crate::config::{
+    Auditing, CacheSettings, DemoAccount, LoginSettings, Part, Serving, Sources,
+};
 use crate::platform::Secret;
 
 /// Folders of `fixtures/` that are for tests alone: broken input, and single cases.
@@ -50,6 +52,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Demo {
     #[command(flatten)]
     serving: Serving,
+    #[command(flatten)]
+    auditing: Auditing,
     /// Folder of the source records
     #[arg(long, value_name = "DIR", default_value = "fixtures")]
     fixtures: PathBuf,
@@ -71,6 +75,7 @@ impl Demo {
             cache: CacheSettings::with_redis(self.serving.redis_url),
             sources: sender,
             login: Some(LoginSettings::of_demo(DEMO_TENANT, PRACTICE, accounts())),
+            audit: self.auditing.audit,
             ..Config::default()
         };
         writeln!(context.err, "taking in {} …", self.fixtures.display())?;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
 use super::{
-    AdminSettings, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LogSettings,
-    LoginSettings, ServerSettings, Sources, StoreSettings, TlsSettings, secret_file,
+    AdminSettings, AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings,
+    LogSettings, LoginSettings, ServerSettings, Sources, StoreSettings, TlsSettings, secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -40,6 +40,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// The platforms that records come from, by name
     pub sources: Sources,
+    /// What happens to an answer whose audit event cannot be written
+    pub audit: AuditMode,
     /// The authorization server
     pub auth: AuthSettings,
     /// How people sign in; without it nobody can
@@ -62,6 +64,7 @@ impl Default for Settings {
             cors: Cors::default(),
             log: LogSettings::default(),
             sources: Sources::default(),
+            audit: AuditMode::default(),
             auth: AuthSettings::default(),
             login: None,
             clients: Vec::new(),

@@ -44,6 +44,13 @@ impl FhirId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it has the form of the ids that are made here: 32 hexadecimal digits. One that has
+    /// not is what a caller typed, and could be anything.
+    pub fn may_be_ours(&self) -> bool {
+        let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        self.0.len() == 32 && self.0.bytes().all(is_digit)
+    }
 }
 
 impl FromStr for FhirId {

@@ -74,6 +74,16 @@ impl Signed {
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
+
+    /// Who sent it.
+    pub fn source(&self) -> &SourceId {
+        &self.desk.sender.id
+    }
+
+    /// The sender's id of it.
+    pub fn delivery(&self) -> &str {
+        &self.delivery
+    }
 }
 
 /// A place among those that are taken in at once; free again when dropped.

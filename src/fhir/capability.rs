@@ -14,9 +14,9 @@ use fhir_codec::fhir_sdk::r4b::resources::{
 };
 use fhir_codec::fhir_sdk::r4b::types::{CodeableConcept, Coding, Extension, ExtensionValue};
 
-use super::profile;
 use super::search::ParamKind;
 use super::search::param::{self, SearchType};
+use super::{audit_event, profile};
 use crate::error::{Error, Result};
 
 /// What the statement is about.
@@ -88,7 +88,13 @@ fn rest(server: &Server<'_>) -> Result<CapabilityStatementRest> {
                 .to_owned(),
         )
         .security(security(server)?)
-        .resource(searched.chain(read_only).map(|one| one.map(Some)).collect::<Result<Vec<_>>>()?)
+        .resource(
+            searched
+                .chain(read_only)
+                .chain([audit()])
+                .map(|one| one.map(Some))
+                .collect::<Result<Vec<_>>>()?,
+        )
         .build()
         .map_err(Error::internal)
 }
@@ -148,6 +154,21 @@ fn resource(
         .search_include(includes)
         .search_rev_include(revincludes)
         .search_param(common.chain(params).collect::<Result<Vec<_>>>()?)
+        .build()
+        .map_err(Error::internal)
+}
+
+/// The audit, which is no part of any record.
+fn audit() -> Result<CapabilityStatementRestResource> {
+    let interactions = ["read", "search-type"].iter().map(|code| interaction(code));
+    let params = audit_event::PARAMS.iter().map(|(name, code)| search_param(name, code));
+    CapabilityStatementRestResource::builder()
+        .r#type("AuditEvent".parse().map_err(Error::internal)?)
+        .interaction(interactions.collect::<Result<Vec<_>>>()?)
+        .versioning(ResourceVersionPolicy::NoVersion)
+        .read_history(false)
+        .conditional_read(ConditionalReadStatus::NotMatch)
+        .search_param(params.collect::<Result<Vec<_>>>()?)
         .build()
         .map_err(Error::internal)
 }

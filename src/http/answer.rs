@@ -5,6 +5,7 @@ use actix_web::http::header::{self, HttpDate};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
 
 use super::content::Content;
+use super::disclosure::Disclosure;
 use super::negotiate::Form;
 use crate::fhir::pretty;
 use crate::store::Head;
@@ -18,12 +19,19 @@ pub(super) struct Answer {
     pub(super) body: Option<Content>,
     /// How it is written.
     pub(super) form: Form,
+    /// What it shows.
+    pub(super) disclosure: Disclosure,
 }
 
 impl Answer {
     /// An answer that is no version of a resource.
     pub(super) fn new(body: impl Into<Content>, form: Form) -> Self {
-        Self { head: None, body: Some(body.into()), form }
+        Self { head: None, body: Some(body.into()), form, disclosure: Disclosure::default() }
+    }
+
+    /// The answer, with what it shows.
+    pub(super) fn showing(self, disclosure: Disclosure) -> Self {
+        Self { disclosure, ..self }
     }
 
     /// The entity tag, if there is a version.
@@ -31,12 +39,13 @@ impl Answer {
         self.head.as_ref().map(etag)
     }
 
-    /// The status and what says which version it is.
+    /// The status, what says which version it is, and for the gate what is shown.
     pub(super) fn builder(&self) -> HttpResponseBuilder {
         let mut response = match self.body {
             Some(_) => HttpResponse::Ok(),
             None => HttpResponse::NotModified(),
         };
+        response.extensions_mut().insert(self.disclosure.clone());
         if let Some(head) = &self.head {
             let at = std::time::SystemTime::from(head.last_updated);
             response

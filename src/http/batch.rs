@@ -15,6 +15,7 @@ use self::entry::Entry;
 use super::answer::Answer;
 use super::call::Call;
 use super::content::Content;
+use super::disclosure::Disclosure;
 use super::{Refusal, State, body};
 use crate::error::Error;
 use crate::fhir::bundle::{Kind, Response, Writer};
@@ -52,14 +53,23 @@ pub(super) async fn batch(
     let answers = entries.iter().map(|entry| entry.answer(&state, &call));
     let mut answers = stream::iter(answers).buffered(AT_ONCE);
     let mut bundle = Writer::new(Kind::BatchResponse, None, &[], 0);
+    let (mut shown, mut refused) = (Disclosure::default(), 0_usize);
     while let Some((answer, is_head)) = answers.next().await {
         let room = MAX_ANSWER.saturating_sub(bundle.size());
         match answer.and_then(|answer| fitting(answer, room)) {
-            Ok(answer) => add(&mut bundle, &answer, is_head),
-            Err(refusal) => refuse(&mut bundle, &refusal),
+            Ok(answer) => {
+                add(&mut bundle, &answer, is_head);
+                shown.join(answer.disclosure);
+            }
+            Err(refusal) => {
+                refuse(&mut bundle, &refusal);
+                refused += 1;
+            }
         }
     }
-    Ok(Answer::new(bundle.finish(), call.form))
+    shown.notes.push(("questions", entries.len().to_string()));
+    shown.notes.push(("refused", refused.to_string()));
+    Ok(Answer::new(bundle.finish(), call.form).showing(shown))
 }
 
 impl Bundle {

@@ -76,7 +76,8 @@ pub(super) async fn everything(
     let edition = state.ask(Size::Point, question).await?;
     let sheet = state.sheet(searches, scope, edition).await?;
     let set = Searchset { pages: &pages, view: &View::Whole, ignored: &asked.ignored };
-    Ok(Answer::new(set.around(sheet)?, call.form))
+    let shown = state.disclosure_of_sheet(&sheet)?.asked_by(&asked.understood);
+    Ok(Answer::new(set.around(sheet)?, call.form).showing(shown))
 }
 
 impl State {

@@ -16,7 +16,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
 use super::routes::{self, Access};
-use super::{Refusal, State, compress, cors, limit, push};
+use super::{Refusal, State, compress, cors, limit, push, witness};
 use crate::error::Error;
 use crate::policy::Principal;
 
@@ -53,6 +53,7 @@ pub async fn gate(
         Ok(Some(answer)) => request.into_response(answer),
         Err(refusal) => request.error_response(refusal),
     };
+    let response = witness::testify(response, &id).await;
     let mut response = compress::compress(response).await;
     let headers = response.headers_mut();
     if let Some(verdict) = verdict {

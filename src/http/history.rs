@@ -5,6 +5,7 @@ use actix_web::web;
 use super::answer::Answer;
 use super::asking::Size;
 use super::call::Call;
+use super::disclosure::Disclosure;
 use super::pages::Pages;
 use super::path::ResourcePath;
 use super::{Refusal, State};
@@ -53,8 +54,8 @@ pub(super) async fn history(
         parameters: &asked.understood,
         page: asked.page.as_deref(),
     };
-    let body = encode(&pages, &view, &asked, &asked.among(&versions))?;
-    Ok(Answer::new(body, call.form))
+    let (body, shown) = encode(&pages, &view, &asked, &asked.among(&versions))?;
+    Ok(Answer::new(body, call.form).showing(shown.asked_by(&asked.understood)))
 }
 
 impl Asked {
@@ -107,14 +108,14 @@ pub(super) fn range(name: &str, text: &str) -> Result<(i64, i64), Error> {
         .ok_or_else(|| Error::invalid(name, "not an instant: write it like 2026-11-25T10:00:00Z"))
 }
 
-/// The page as JSON. It begins after the version that the cursor names, so that versions that are
+/// The page as JSON, and what it shows. It begins after the version that the cursor names, so that versions that are
 /// made meanwhile move nothing.
 fn encode(
     pages: &Pages<'_>,
     view: &View,
     asked: &Asked,
     versions: &[&StoredResource],
-) -> Result<Vec<u8>, Error> {
+) -> Result<(Vec<u8>, Disclosure), Error> {
     let count = asked.count.unwrap_or(DEFAULT_COUNT);
     let start = match pages.after()? {
         None => 0,
@@ -133,10 +134,11 @@ fn encode(
     let size = shown.iter().map(|version| version.body.len() + 256).sum();
     let total = u64::try_from(versions.len()).ok();
     let mut bundle = Writer::new(Kind::History, total, &links, size);
+    let disclosure = pages.state.disclosure(shown.iter().map(|version| **version));
     for version in shown {
         add(&mut bundle, pages.state, view, version);
     }
-    Ok(bundle.finish())
+    Ok((bundle.finish(), disclosure))
 }
 
 fn add(bundle: &mut Writer, state: &super::State, view: &View, version: &StoredResource) {

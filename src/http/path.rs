@@ -58,6 +58,15 @@ pub(super) struct CompartmentPath {
     pub(super) resource_type: &'static str,
 }
 
+/// A path without variable segments.
+pub(super) struct Everywhere;
+
+impl Named for Everywhere {
+    fn of(_: Segments<'_>) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+}
+
 impl IdPath {
     /// The path of a Binary.
     pub(super) fn binary(self) -> ResourcePath {
@@ -129,4 +138,4 @@ macro_rules! extracted {
     )*};
 }
 
-extracted!(TypePath, ResourcePath, VersionPath, IdPath, CompartmentPath);
+extracted!(TypePath, ResourcePath, VersionPath, IdPath, CompartmentPath, Everywhere);

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::dev::{Extensions, Payload, ServiceRequest};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 
+use super::disclosure::Disclosure;
 use super::{Refusal, State};
+use crate::domain::SourceId;
 use crate::error::Error;
 use crate::exchange::push::{Claim, Crowd, MOST_RECORDS, Signed};
 use crate::platform::{Coding, Fault, Message};
@@ -29,6 +31,11 @@ impl FromRequest for Verified {
         let signed = request.extensions().get::<Signed>().cloned();
         std::future::ready(signed.map(Self).ok_or(Refusal::Unsigned))
     }
+}
+
+/// The source whose signature the gate has seen.
+pub(super) fn source(extensions: &Extensions) -> Option<SourceId> {
+    extensions.get::<Signed>().map(|signed| signed.source().clone())
 }
 
 /// Checks the signature of a request for `pattern`, before anything else of it is looked at.
@@ -69,9 +76,14 @@ pub(super) async fn push(
     let answer = pushes.take_in(&signed, body).await.map_err(failed)?;
     let mut response =
         if answer.attention { HttpResponse::MultiStatus() } else { HttpResponse::Ok() };
+    let mut shown = Disclosure::default();
+    shown.notes.push(("delivery", signed.delivery().to_owned()));
     if answer.repeated {
         response.insert_header(("Throughline-Repeated", "true"));
+        shown.notes.push(("repeated", "true".to_owned()));
     }
+    shown.notes.extend(answer.counts.map(|(name, count)| (name, count.to_string())));
+    response.extensions_mut().insert(shown);
     Ok(response.content_type("application/json").body(answer.body))
 }
 

@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
 use super::{
-    Refusal, authorize, batch, binary, discovery, everything, history, html, metadata, oauth, push,
-    read, search, site,
+    Refusal, audit, authorize, batch, binary, discovery, everything, history, html, metadata, oauth,
+    push, read, search, site,
 };
 
 /// Who may call a route.
@@ -143,6 +143,9 @@ pub const ROUTES: &[Endpoint] = &[
     },
     open!("GET", "/fhir/.well-known/smart-configuration", "discovery", discovery::smart),
     posted!("/fhir", System, "batch", batch::batch),
+    posted!("/fhir/AuditEvent/_search", Type, "search-type", audit::search_by_form),
+    question!("/fhir/AuditEvent/{id}", Instance, "read", audit::read),
+    question!("/fhir/AuditEvent", Type, "search-type", audit::search),
     posted!("/fhir/{type}/_search", Type, "search-type", search::search_by_form),
     question!("/fhir/{type}/{id}/_history/{version}", Instance, "vread", read::vread),
     question!("/fhir/{type}/{id}/_history", Instance, "history-instance", history::history),

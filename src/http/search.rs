@@ -105,9 +105,11 @@ async fn answer(state: &State, scope: Scope, mut call: Call) -> Result<Answer, R
     let pages = Pages { state, call: &call, path: scope.path(), parameters, page };
     let query = Query { after: pages.after()?, ..search.query.clone() };
     let size = if query.is_narrow() { Size::Point } else { Size::Many };
+    let asked = query.clone();
     let page = state.ask(size, move |store| store.search(&permit, &query)).await?;
+    let shown = state.disclosure_of_page(&page).asked_by(parameters).about(&asked);
     let set = Searchset { pages: &pages, view: &shape.view, ignored: &search.ignored };
-    Ok(Answer::new(set.encode(&page)?, call.form))
+    Ok(Answer::new(set.encode(&page)?, call.form).showing(shown))
 }
 
 impl Scope {

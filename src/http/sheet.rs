@@ -5,8 +5,8 @@ use actix_web::web::Bytes;
 use super::searchset::size;
 use crate::error::{Error, Result};
 use crate::fhir::bundle::{Mode, Resource, Writer};
-use crate::fhir::search::Cursor;
-use crate::store::Page;
+use crate::fhir::search::{Cursor, index};
+use crate::store::{Page, StoredResource};
 
 /// A page that was kept, or will be.
 pub(super) struct Sheet {
@@ -14,7 +14,12 @@ pub(super) struct Sheet {
     pub(super) entries: Bytes,
     /// Where the next page starts.
     pub(super) next: Option<Cursor>,
+    /// What it shows, as JSON.
+    shown: Bytes,
 }
+
+/// A resource on a page: type, id, version, and whose record it belongs to.
+pub(super) type Mark = (String, String, String, Option<String>);
 
 /// The bytes that say how long the cursor before them is.
 const LENGTH: usize = size_of::<u32>();
@@ -28,24 +33,45 @@ impl Sheet {
             entries.found(Resource { base, resource_type, id, body: &found.body }, Mode::Match);
         }
         let mut out = entries.kept();
-        let cursor = serde_json::to_vec(&page.next).map_err(Error::internal)?;
-        let length = u32::try_from(cursor.len()).map_err(Error::internal)?;
-        out.extend_from_slice(&cursor);
-        out.extend_from_slice(&length.to_be_bytes());
+        let shown: Vec<Mark> = page.matches.iter().map(mark).collect();
+        for tail in [serde_json::to_vec(&shown), serde_json::to_vec(&page.next)] {
+            let tail = tail.map_err(Error::internal)?;
+            let length = u32::try_from(tail.len()).map_err(Error::internal)?;
+            out.extend_from_slice(&tail);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
         Ok(out)
     }
 
     /// What [`Sheet::write`] wrote.
     pub(super) fn read(mut bytes: Bytes) -> Result<Self> {
-        let broken = || Error::broken("a page that was kept is no page");
-        let length = bytes.last_chunk::<LENGTH>().ok_or_else(broken)?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(Error::internal)?;
-        let end = bytes.len().checked_sub(LENGTH + length).ok_or_else(broken)?;
-        let mut cursor = bytes.split_off(end);
-        cursor.truncate(length);
+        let cursor = tail(&mut bytes)?;
         let next = serde_json::from_slice(&cursor).map_err(Error::internal)?;
-        Ok(Self { entries: bytes, next })
+        let shown = tail(&mut bytes)?;
+        Ok(Self { entries: bytes, next, shown })
     }
+
+    /// What it shows.
+    pub(super) fn shown(&self) -> Result<Vec<Mark>> {
+        serde_json::from_slice(&self.shown).map_err(Error::internal)
+    }
+}
+
+/// Takes the last part off, whose length comes after it.
+fn tail(bytes: &mut Bytes) -> Result<Bytes> {
+    let broken = || Error::broken("a page that was kept is no page");
+    let length = bytes.last_chunk::<LENGTH>().ok_or_else(broken)?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(Error::internal)?;
+    let end = bytes.len().checked_sub(LENGTH + length).ok_or_else(broken)?;
+    let mut tail = bytes.split_off(end);
+    tail.truncate(length);
+    Ok(tail)
+}
+
+fn mark(found: &StoredResource) -> Mark {
+    let StoredResource { resource_type, id, version_id, body, .. } = found;
+    let patient = index::patient(resource_type, body).map(|patient| patient.to_string());
+    (resource_type.clone(), id.to_string(), version_id.clone(), patient)
 }
 
 #[cfg(test)]
@@ -70,6 +96,9 @@ mod tests {
                 let page = Page { matches: matches.clone(), next, ..Page::default() };
                 let kept = Bytes::from(Sheet::write(&page, "http://h").unwrap());
                 let sheet = Sheet::read(kept).unwrap();
+                let shown = sheet.shown().unwrap();
+                assert_eq!(shown.len(), page.matches.len());
+                assert!(shown.iter().all(|mark| (&*mark.0, &*mark.1) == ("Encounter", "e")));
                 assert_eq!((&sheet.entries[..], sheet.next), (entries.as_bytes(), page.next));
             }
         }

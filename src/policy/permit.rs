@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::clause::{Clause, OUTSIDE, Reach, Version};
-use super::{Level, Plain, Principal, ResourceScope, Rights, UserType};
+use super::{AUDIT_EVENT, Level, Plain, Principal, ResourceScope, Rights, UserType};
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
 use crate::fhir::search::{Condition, index};
@@ -108,6 +108,15 @@ impl Permit {
 }
 
 impl Principal {
+    /// Whether a scope of this level that names the audit covers the action.
+    pub(super) fn is_auditor(&self, level: Level, action: Action) -> bool {
+        self.scopes.resources().any(|scope| {
+            scope.level == level
+                && scope.resource_type == Some(AUDIT_EVENT)
+                && scope.rights.contain(action.right())
+        })
+    }
+
     /// What the scopes let through: `None` where nothing, and no clauses where everything.
     #[expect(clippy::option_option, reason = "nothing and everything are no clauses, either way")]
     fn clauses(&self, action: Action, resource_type: &str) -> Option<Option<Arc<[Clause]>>> {

@@ -85,17 +85,3 @@ pub trait Witness: Send + Sync {
     /// It could not: then nobody is to be told.
     fn saw(&self, decision: &Decision<'_>) -> Result<()>;
 }
-
-/// Takes decisions down in the log: names of things, never of people.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LogWitness;
-
-impl Witness for LogWitness {
-    fn saw(&self, decision: &Decision<'_>) -> Result<()> {
-        let event = decision.event.as_str();
-        let (tenant, client) = (decision.tenant, decision.client);
-        let (grant, scopes, error) = (decision.grant, decision.scopes, decision.error);
-        tracing::info!(event, tenant, client, grant, scopes, error, "authorization decided");
-        Ok(())
-    }
-}

@@ -12,6 +12,7 @@ mod feeds;
 mod grants;
 mod handles;
 mod index;
+mod ledger;
 mod pool;
 mod quarantine;
 mod read;
@@ -37,6 +38,8 @@ use crate::domain::{FhirId, Kind};
 use crate::error::{Error, Result};
 use crate::fhir::search::{Query, fingerprint};
 use crate::policy::Permit;
+
+pub use self::ledger::PostgresLedger;
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {

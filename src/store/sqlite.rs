@@ -6,6 +6,7 @@ mod feeds;
 mod grants;
 mod handles;
 mod isolated;
+mod ledger;
 mod projection;
 mod quarantine;
 mod read;
@@ -21,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 use self::connection::{Location, Readers, broken};
-use self::schema::FileKind;
+use self::schema::{FileKind, STORE};
 use self::search::Reading;
 use self::write::{Transaction, Writer};
 use super::upgrade::{Migration, Upgrade, Upgraded, check_losses};
@@ -32,6 +33,7 @@ use crate::fhir::search::{Query, fingerprint};
 use crate::policy::Permit;
 
 pub use self::connection::Durability;
+pub use self::ledger::SqliteLedger;
 
 /// A store in a SQLite file.
 pub struct SqliteStore {
@@ -47,12 +49,12 @@ impl SqliteStore {
 
     /// Opens or creates the file at `path` with a given durability.
     pub fn open_with(path: &Path, durability: Durability) -> Result<Self> {
-        Self::at(Location::file(path, durability))
+        Self::at(Location::file(path, durability, &STORE))
     }
 
     /// A new store in this process's memory, gone when it is dropped.
     pub fn in_memory() -> Result<Self> {
-        Self::at(Location::memory()?)
+        Self::at(Location::memory(&STORE)?)
     }
 
     /// Brings a file up to date, or says what that would take; `watch` is told how many resources
@@ -62,17 +64,17 @@ impl SqliteStore {
     ///
     /// `Setup` for a file that may not be touched, and says why.
     pub fn migrate(path: &Path, upgrade: Upgrade, watch: &mut dyn FnMut(u64)) -> Result<Upgraded> {
-        let location = Location::file(path, Durability::default());
+        let location = Location::file(path, Durability::default(), &STORE);
         let connection = if upgrade.only_check && !path.exists() {
-            Location::memory()?.open_writer()?
+            Location::memory(&STORE)?.open_writer()?
         } else {
             location.open_writer()?
         };
-        let due = schema::pending(&connection)?;
+        let due = schema::pending(&connection, &STORE)?;
         check_losses(due, upgrade.allow_loss)?;
         let migrations = due.iter().map(Migration::title).collect();
         let has_index = schema::exists(&connection, "fact").map_err(broken)?;
-        let is_new = schema::kind(&connection).map_err(broken)? == FileKind::Empty;
+        let is_new = schema::kind(&connection, &STORE).map_err(broken)? == FileKind::Empty;
         let fingerprint = fingerprint();
         let reindex = !is_new
             && (!has_index || reindex::is_due(&connection, &fingerprint).map_err(broken)?);
@@ -110,7 +112,7 @@ fn bring_up_to_date(
     watch: &mut dyn FnMut(u64),
 ) -> Result<()> {
     location.prepare(connection)?;
-    schema::migrate(connection, upgrade)?;
+    schema::migrate(connection, &STORE, upgrade)?;
     reindex::run(connection, fingerprint, watch)
 }
 

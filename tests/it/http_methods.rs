@@ -69,8 +69,13 @@ fn bearer() -> impl Iterator<Item = &'static Endpoint> {
 #[tokio::test]
 async fn every_route_answers_who_may_call() {
     let server = server();
+    let event = server.get("AuditEvent?_count=1").await;
+    assert_eq!(event.status, 200);
+    let event = server.get("AuditEvent?_count=1").await.ids().remove(0);
     for endpoint in for_callers() {
-        let answer = server.send(ask(&server, endpoint, "p1").bearer_auth(&server.token)).await;
+        let is_event = endpoint.pattern == "/fhir/AuditEvent/{id}";
+        let id = if is_event { event.as_str() } else { "p1" };
+        let answer = server.send(ask(&server, endpoint, id).bearer_auth(&server.token)).await;
         assert_eq!(answer.status, 200, "{} {}", endpoint.method, endpoint.pattern);
     }
 }
@@ -149,7 +154,9 @@ fn fields(answer: &Answer) -> Vec<(String, String)> {
 #[tokio::test]
 async fn head_is_get_without_the_body_on_every_route() {
     let server = server();
-    for endpoint in for_callers().filter(|endpoint| endpoint.method == "GET") {
+    // The audit is longer by one event after each of them.
+    let lasts = |endpoint: &&Endpoint| endpoint.pattern != "/fhir/AuditEvent";
+    for endpoint in for_callers().filter(|endpoint| endpoint.method == "GET").filter(lasts) {
         for id in ["p1", "none"] {
             let path = path(endpoint, id);
             let get = server.send(server.ask(Method::GET, &path)).await;

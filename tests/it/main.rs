@@ -6,6 +6,9 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod audit;
+mod audit_crash;
+mod audit_ledger;
 mod auth_refusals;
 mod bounds;
 mod cache;

@@ -144,17 +144,21 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
     visit(&served, &mut out).await;
     refusals(&served, &mut out).await;
     let ids = ids(&served).await;
+    out.add("audit over FHIR", &audit(&served).await);
     out.add("metrics", &served.metrics());
     if let Some(redis) = &redis {
         shared(redis, &served, &mut out).await;
     }
+    let patients = served.all("Patient").await;
     drop(served);
+    audit_commands(&gateway, &patients, &mut out);
     for text in VISIBLE {
         assert!(out.0.values().any(|body| body.contains(text)), "{text} is not served");
     }
     let log = log.0.lock().unwrap_or_else(PoisonError::into_inner);
     out.add("log", &String::from_utf8_lossy(&log));
-    tables(&gateway.data().join("store.sqlite"), &mut out);
+    tables(&gateway.data().join("store.sqlite"), "resource", &mut out);
+    tables(&gateway.data().join("audit.sqlite"), "audit_event", &mut out);
     let markers = markers();
     assert!(markers.len() > 30, "{markers:?}");
     let leaks = out.leaks(&markers, &partner);
@@ -164,6 +168,28 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
         let text = out.0.get(place).map_or("", String::as_str);
         let shown: Vec<_> = ids.iter().filter(|id| text.contains(id.as_str())).collect();
         assert!(shown.is_empty(), "{place} names resources: {shown:?}");
+    }
+}
+
+/// What the commands tell of the audit.
+fn audit_commands(gateway: &Gateway, patients: &[Value], out: &mut Out) {
+    for patient in patients {
+        let id = patient["id"].as_str().unwrap();
+        for format in ["text", "csv", "fhir"] {
+            let report = ["audit", "disclosures", "--tenant", "hv", "--all", "--format", format];
+            let (stdout, stderr) = gateway.run(&[&report[..], &["--patient", id]].concat());
+            out.add(format!("disclosures {format}"), &(stdout + &stderr));
+        }
+    }
+    for arguments in [
+        &["audit", "verify"][..],
+        &["audit", "search", "--tenant", "hv", "--limit", "100000", "--json"],
+        &["audit", "export", "--tenant", "hv"],
+        &["audit", "export", "--tenant", "hv", "--format", "fhir"],
+    ] {
+        let (stdout, stderr) = gateway.run(arguments);
+        assert!(stdout.len() > 20, "{arguments:?}: {stdout}");
+        out.add(arguments.join(" "), &(stdout + &stderr));
     }
 }
 
@@ -245,15 +271,33 @@ async fn refusals(served: &Served, out: &mut Out) {
     }
 }
 
+/// Every event of the audit, by following the pages.
+async fn audit(served: &Served) -> String {
+    let mut url = Some(format!("{}/AuditEvent?_count=500", served.base));
+    let mut text = String::new();
+    while let Some(page) = url {
+        let (status, _, body) = served.request(&page).await;
+        assert_eq!(status, 200, "{page}: {body}");
+        let bundle: Value = serde_json::from_str(&body).unwrap();
+        let links = bundle["link"].as_array().into_iter().flatten();
+        let mut next = links.filter(|link| link["relation"] == "next");
+        url = next.next().map(|link| link["url"].as_str().unwrap().to_owned());
+        let entries = bundle["entry"].as_array().into_iter().flatten();
+        text.extend(entries.map(|entry| entry.to_string() + &text_of(entry)));
+    }
+    assert!(text.contains("PatientRead"), "reads are written down");
+    text
+}
+
 /// Every column of every table, but those that may hold secrets.
-fn tables(store: &Path, out: &mut Out) {
+fn tables(store: &Path, known: &str, out: &mut Out) {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = Connection::open_with_flags(store, flags).unwrap();
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let mut names = connection.prepare(names).unwrap();
     let names: Vec<String> =
         names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    assert!(names.iter().any(|name| name == "resource"), "{names:?}");
+    assert!(names.iter().any(|name| name == known), "{names:?}");
     for table in names {
         let mut rows = connection.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
         let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();

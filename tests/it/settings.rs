@@ -40,7 +40,7 @@ fn lines(sample: &str) -> Vec<Line> {
     for (number, line) in sample.lines().enumerate() {
         let text = bare(line);
         if let Some(name) = text.strip_prefix('[') {
-            table = name.trim_end_matches(']').to_owned();
+            name.trim_end_matches(']').clone_into(&mut table);
             said.clear();
         } else if text.starts_with('#') {
             said.push_str(text);
@@ -59,13 +59,13 @@ fn lines(sample: &str) -> Vec<Line> {
 /// The sample with these lines in force, and the tables around them.
 fn with(sample: &str, chosen: &dyn Fn(usize) -> bool) -> String {
     let lines = lines(sample);
-    let mut text = String::new();
-    for line in lines.iter().filter(|line| chosen(line.number)) {
+    let chosen = lines.iter().filter(|line| chosen(line.number));
+    let text = chosen.map(|line| {
         let source = bare(sample.lines().nth(line.number).unwrap());
         let path = if line.table.is_empty() { String::new() } else { format!("{}.", line.table) };
-        text.push_str(&format!("{path}{source}\n"));
-    }
-    text
+        path + source + "\n"
+    });
+    text.collect()
 }
 
 fn read(text: &str) -> String {

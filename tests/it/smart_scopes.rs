@@ -372,6 +372,11 @@ async fn every_route_of_the_api_looks_at_its_token() {
             }
         };
         let name = format!("{} {}", route.method, route.pattern);
+        if route.pattern.starts_with("/fhir/AuditEvent") {
+            let answer = server.send(ask(Some(&own))).await;
+            assert_eq!(answer.refusal().0, 403, "{name}: a wildcard does not name the audit");
+            continue;
+        }
         for token in [None, Some(wrong.as_str()), Some("nonsense")] {
             let answer = server.send(ask(token)).await;
             assert_eq!(answer.refusal().0, 401, "{name}");

@@ -11,6 +11,8 @@ pub struct Answer {
     pub attention: bool,
     /// Whether the delivery had been taken in before, and this was the answer then.
     pub repeated: bool,
+    /// What became of its records: how many of each outcome.
+    pub counts: [(&'static str, usize); 5],
     /// The report, as JSON.
     pub body: Vec<u8>,
 }
@@ -46,18 +48,30 @@ impl Answer {
         };
         let attention = counts.need_attention();
         let report = Report { delivery, records: told.len(), counts, lines: told };
+        let counts = report.counts.named();
         let body = serde_json::to_vec(&report).map_err(Error::internal)?;
-        Ok(Self { attention, repeated: false, body })
+        Ok(Self { attention, repeated: false, counts, body })
     }
 
     /// An answer that was given before.
     pub(super) fn again(body: Vec<u8>) -> Result<Self> {
         let counts: Counts = serde_json::from_slice(&body).map_err(Error::internal)?;
-        Ok(Self { attention: counts.need_attention(), repeated: true, body })
+        let attention = counts.need_attention();
+        Ok(Self { attention, repeated: true, counts: counts.named(), body })
     }
 }
 
 impl Counts {
+    fn named(&self) -> [(&'static str, usize); 5] {
+        [
+            ("stored", self.stored),
+            ("unchanged", self.unchanged),
+            ("older", self.older),
+            ("quarantined", self.quarantined),
+            ("rejected", self.rejected),
+        ]
+    }
+
     fn need_attention(&self) -> bool {
         self.quarantined + self.rejected > 0
     }

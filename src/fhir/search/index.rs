@@ -74,6 +74,31 @@ fn security_context(bytes: &[u8]) -> Result<Vec<IndexRow>> {
     Ok(rows)
 }
 
+/// The patient whose record the resource belongs to, if any; nothing where the bytes are no
+/// resource.
+pub fn patient(resource_type: &str, bytes: &[u8]) -> Option<FhirId> {
+    let is_patient = resource_type == "Patient";
+    let param = param::search_type(resource_type).and_then(|kind| kind.param("patient"));
+    let paths = param.map_or(&[][..], |(_, param)| param.paths);
+    if !is_patient && paths.is_empty() {
+        return None;
+    }
+    let wanted = |name: &str| {
+        if is_patient { name == "id" } else { paths.iter().any(|path| first(path) == name) }
+    };
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let resource = Members(wanted).deserialize(&mut reader).ok()?;
+    if is_patient {
+        return resource.text_at("id").and_then(|id| id.parse().ok());
+    }
+    let (number, param) = param?;
+    let mut rows = Vec::new();
+    for path in paths {
+        visit(&resource, path, &mut |value| put(number, param, value, &mut rows));
+    }
+    rows.iter().find_map(|row| patient_of(number, row))
+}
+
 /// The first element name of a path.
 fn first(path: &str) -> &str {
     path.split(['.', '[']).next().unwrap_or(path)

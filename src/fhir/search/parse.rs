@@ -8,6 +8,7 @@ mod condition;
 mod outcome;
 mod value;
 
+pub use self::value::prefixed;
 use super::param::SearchType;
 use super::{Condition, Query, Test};
 use crate::error::{Error, Result};

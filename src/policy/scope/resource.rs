@@ -6,6 +6,7 @@ use super::rights::{Form, Rights};
 use crate::fhir::search::param::{self, SearchType};
 use crate::fhir::search::parse::{self, Setting};
 use crate::fhir::search::{Condition, Operand, Test};
+use crate::policy::AUDIT_EVENT;
 
 /// Whose records a scope is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,7 +69,7 @@ impl ResourceScope {
         let (name, rights) = rest.rsplit_once('.')?;
         let resource_type = match name {
             "*" => None,
-            _ => Some(param::served().find(|known| *known == name)?),
+            _ => Some(named(name)?),
         };
         let (rights, form) = Rights::parse(rights)?;
         let mut scope =
@@ -113,7 +114,7 @@ impl ResourceScope {
 
     /// The same for one of the types that it is about.
     pub fn of_type(&self, resource_type: &str) -> Option<Self> {
-        let known = param::served().find(|known| *known == resource_type)?;
+        let known = named(resource_type)?;
         self.is_about(known).then(|| Self { resource_type: Some(known), ..self.clone() })
     }
 
@@ -184,6 +185,11 @@ impl Filter {
             _ => None,
         }
     }
+}
+
+/// A type that a scope may name.
+fn named(name: &str) -> Option<&'static str> {
+    param::served().chain([AUDIT_EVENT]).find(|known| *known == name)
 }
 
 /// Text without its escapes.

@@ -19,14 +19,20 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 2,
-        name: "authorization",
-        sql: include_str!("migrations/0002_authorization.sql"),
+        name: "audit",
+        sql: include_str!("migrations/0002_audit.sql"),
         loses: None,
     },
     Migration {
         number: 3,
+        name: "authorization",
+        sql: include_str!("migrations/0003_authorization.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 4,
         name: "logins",
-        sql: include_str!("migrations/0003_logins.sql"),
+        sql: include_str!("migrations/0004_logins.sql"),
         loses: None,
     },
 ];

@@ -8,7 +8,7 @@ use aws_lc_rs::rand;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::schema;
+use super::schema::{self, Schema};
 use crate::error::{Error, Result};
 
 /// How long a connection waits for another process's transaction.
@@ -38,20 +38,22 @@ pub(super) struct Location {
     name: PathBuf,
     in_memory: bool,
     durability: Durability,
+    schema: &'static Schema,
 }
 
 impl Location {
     /// A file; its folder must exist.
-    pub(super) fn file(path: &Path, durability: Durability) -> Self {
-        Self { name: path.to_owned(), in_memory: false, durability }
+    pub(super) fn file(path: &Path, durability: Durability, schema: &'static Schema) -> Self {
+        Self { name: path.to_owned(), in_memory: false, durability, schema }
     }
 
     /// A database of its own in this process's memory, for tests.
-    pub(super) fn memory() -> Result<Self> {
+    pub(super) fn memory(schema: &'static Schema) -> Result<Self> {
         let mut name = [0_u8; 16];
         rand::fill(&mut name).map_err(Error::internal)?;
         let name = format!("file:/{}?vfs=memdb", hex::encode(name));
-        Ok(Self { name: name.into(), in_memory: true, durability: Durability::Process })
+        let durability = Durability::Process;
+        Ok(Self { name: name.into(), in_memory: true, durability, schema })
     }
 
     /// Opens the connection that writes, if the file may be used at all.
@@ -60,9 +62,9 @@ impl Location {
         self.keep_private();
         let connection = self.open(OpenFlags::SQLITE_OPEN_CREATE)?;
         // Nothing is changed in a file that is not ours, or of a newer version.
-        let kind = schema::kind(&connection).map_err(|error| self.explain(error))?;
+        let kind = schema::kind(&connection, self.schema).map_err(|error| self.explain(error))?;
         schema::judge(kind, &self.name)?;
-        schema::pending(&connection)?;
+        schema::pending(&connection, self.schema)?;
         Ok(connection)
     }
 
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_kept_statement_is_planned_once() {
-        let connection = Location::memory().unwrap().open_writer().unwrap();
+        let connection = Location::memory(&schema::STORE).unwrap().open_writer().unwrap();
         connection.execute_batch("CREATE TABLE t (a INTEGER PRIMARY KEY)").unwrap();
         for limit in 1..5 {
             let mut kept = connection.prepare_cached("SELECT a FROM t LIMIT ?1").unwrap();

@@ -7,7 +7,30 @@ use crate::store::upgrade::{Applied, Migration, Upgrade, check_losses, due};
 
 use super::connection::broken;
 
-/// Every migration, oldest first. The file's `user_version` is the number of the last one taken.
+/// What a file of ours holds.
+#[derive(Debug)]
+pub(super) struct Schema {
+    /// Marks the file as one of these (`application_id`).
+    application: i64,
+    /// Every migration, oldest first. The file's `user_version` is the number of the last one
+    /// taken.
+    migrations: &'static [Migration],
+}
+
+/// The store's file: "thrl".
+pub(super) const STORE: Schema = Schema { application: 0x7468_726c, migrations: MIGRATIONS };
+
+/// The ledger's file: "thra".
+pub(super) const LEDGER: Schema = Schema {
+    application: 0x7468_7261,
+    migrations: &[Migration {
+        number: 1,
+        name: "ledger",
+        sql: include_str!("migrations/audit_0001_ledger.sql"),
+        loses: None,
+    }],
+};
+
 const MIGRATIONS: &[Migration] = &[
     Migration {
         number: 1,
@@ -52,9 +75,6 @@ const MIGRATIONS: &[Migration] = &[
         loses: None,
     },
 ];
-/// Marks the file as ours (`application_id`): "thrl".
-const APPLICATION: i64 = 0x7468_726c;
-
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileKind {
@@ -64,12 +84,12 @@ pub(super) enum FileKind {
 }
 
 /// Looks at a file without changing it.
-pub(super) fn kind(connection: &Connection) -> rusqlite::Result<FileKind> {
+pub(super) fn kind(connection: &Connection, schema: &Schema) -> rusqlite::Result<FileKind> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (application, schema) = (number("application_id")?, number("user_version")?);
-    Ok(if application == APPLICATION {
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    Ok(if application == schema.application {
         FileKind::Ours
-    } else if application == 0 && schema == 0 && number("schema_version")? == 0 {
+    } else if application == 0 && version == 0 && number("schema_version")? == 0 {
         FileKind::Empty
     } else {
         FileKind::Foreign
@@ -77,8 +97,8 @@ pub(super) fn kind(connection: &Connection) -> rusqlite::Result<FileKind> {
 }
 
 /// The migrations that are due.
-pub(super) fn pending(connection: &Connection) -> Result<&'static [Migration]> {
-    due(MIGRATIONS, &applied(connection).map_err(broken)?)
+pub(super) fn pending(connection: &Connection, schema: &Schema) -> Result<&'static [Migration]> {
+    due(schema.migrations, &applied(connection).map_err(broken)?)
 }
 
 fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
@@ -106,19 +126,19 @@ pub(super) fn exists(connection: &Connection, table: &str) -> rusqlite::Result<b
 }
 
 /// Takes the steps that are due, all or none.
-pub(super) fn migrate(connection: &Connection, upgrade: Upgrade) -> Result<()> {
+pub(super) fn migrate(connection: &Connection, schema: &Schema, upgrade: Upgrade) -> Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE").map_err(broken)?;
     // Another process may have taken them meanwhile.
-    let taken = pending(connection).and_then(|due| {
+    let taken = pending(connection, schema).and_then(|due| {
         check_losses(due, upgrade.allow_loss)?;
-        due.iter().try_for_each(|migration| apply(connection, migration)).map_err(broken)
+        due.iter().try_for_each(|migration| apply(connection, schema, migration)).map_err(broken)
     });
     let end = if taken.is_ok() { "COMMIT" } else { "ROLLBACK" };
     connection.execute_batch(end).map_err(broken)?;
     taken
 }
 
-fn apply(connection: &Connection, migration: &Migration) -> rusqlite::Result<()> {
+fn apply(connection: &Connection, schema: &Schema, migration: &Migration) -> rusqlite::Result<()> {
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS throughline_migration (
            number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT",
@@ -128,7 +148,7 @@ fn apply(connection: &Connection, migration: &Migration) -> rusqlite::Result<()>
         "INSERT INTO throughline_migration VALUES (?1, ?2, ?3)",
         params![migration.number, migration.name, migration.checksum()],
     )?;
-    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "application_id", schema.application)?;
     connection.pragma_update(None, "user_version", migration.number)
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
         runtime.block_on(serving.serve(listener, stopped)).unwrap();
     });
     let client = Client::builder().no_gzip().timeout(Duration::from_secs(20)).build().unwrap();
-    let token = mint(&app, TENANT, &["system/*.rs"]);
+    let token = mint(&app, TENANT, &["system/*.rs", "system/AuditEvent.rs"]);
     Server { app, base, token, client, stop: Some(stop), thread: Some(thread), _data: data }
 }
 

@@ -129,7 +129,7 @@ fn decimal(text: &str) -> Option<(f64, f64)> {
 }
 
 /// A value's prefix, and the rest.
-fn prefixed(text: &str) -> (Prefix, &str) {
+pub fn prefixed(text: &str) -> (Prefix, &str) {
     const PREFIXES: &[(&str, Prefix)] = &[
         ("eq", Prefix::Eq),
         ("ne", Prefix::Ne),

@@ -1,4 +1,4 @@
--- Schema 2: what the authorization server keeps. Secrets are here as digests only. A client's id
+-- Schema 3: what the authorization server keeps. Secrets are here as digests only. A client's id
 -- is its own in all tenants, since a client names nothing else when it asks for a token.
 
 CREATE TABLE handle (

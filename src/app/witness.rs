@@ -1,0 +1,54 @@
+//! The authorization server's decisions, written down in the audit.
+
+use std::sync::Arc;
+
+use crate::audit::{Action, Actor, Audit, Event};
+use crate::clock::Clock;
+use crate::domain::TenantId;
+use crate::error::Result;
+use crate::smart::{Decision, Event as Decided, Witness};
+
+/// The status of a refusal, as in HTTP.
+const REFUSED: u16 = 400;
+
+/// Writes decisions down before anybody is told of them.
+pub(super) struct AuditWitness {
+    pub(super) audit: Arc<Audit>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Witness for AuditWitness {
+    fn saw(&self, decision: &Decision<'_>) -> Result<()> {
+        let tenant: Option<TenantId> = decision.tenant.and_then(|tenant| tenant.parse().ok());
+        let who = Actor {
+            subject: decision.subject.unwrap_or_default().to_owned(),
+            client: decision.client.map(str::to_owned),
+            ..Actor::default()
+        };
+        let mut event = Event::new(action(decision.event), self.clock.now(), tenant.as_ref(), who);
+        if let Some(error) = decision.error {
+            event.status = REFUSED;
+            event.issue = Some(error.to_owned());
+        }
+        let patient = decision.patient.filter(|patient| !patient.is_empty());
+        event.patients.extend(patient.map(str::to_owned));
+        for (name, value) in [("grant", decision.grant), ("scope", decision.scopes)] {
+            if let Some(value) = value {
+                event.note(name, value);
+            }
+        }
+        self.audit.record_blocking(&event)
+    }
+}
+
+fn action(decided: Decided) -> Action {
+    match decided {
+        Decided::Approved => Action::GrantApproved,
+        Decided::Denied => Action::GrantDenied,
+        Decided::Issued | Decided::Credited => Action::TokenIssued,
+        Decided::Refreshed => Action::TokenRefreshed,
+        Decided::Refused => Action::TokenRefused,
+        Decided::Reused => Action::GrantRevoked,
+        Decided::Revoked => Action::TokenRevoked,
+    }
+}
