@@ -17,9 +17,7 @@ use crate::Error;
 use crate::app::{App, Config, Goldens, Reload, Watch};
 use crate::auth::Keys;
 use crate::cli::token::DEMO_TENANT;
-use crate::config::{
-    Auditing, CacheSettings, DemoAccount, LoginSettings, Part, Serving, Sources,
-};
+use crate::config::{Auditing, CacheSettings, DemoAccount, LoginSettings, Part, Serving, Sources};
 use crate::platform::Secret;
 
 /// Folders of `fixtures/` that are for tests alone: broken input, and single cases.

@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
 use super::{
-    Refusal, audit, authorize, batch, binary, discovery, everything, history, html, metadata, oauth,
-    push, read, search, site,
+    Refusal, audit, authorize, batch, binary, discovery, everything, history, html, metadata,
+    oauth, push, read, search, site,
 };
 
 /// Who may call a route.
