@@ -3,6 +3,7 @@
 mod keys;
 mod reload;
 mod serve;
+mod sign_in;
 mod sources;
 mod storage;
 mod witness;
@@ -21,8 +22,8 @@ use crate::cache::{
 };
 use crate::clock::Clock;
 use crate::config::{
-    AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, ServerSettings,
-    Settings, Sources, StoreSettings, TlsSettings, TraceSettings,
+    AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings,
+    ServerSettings, Settings, Sources, StoreSettings, TlsSettings, TraceSettings,
 };
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
@@ -61,6 +62,8 @@ pub struct Config {
     pub limits: LimitSettings,
     /// Which web pages may call the API.
     pub cors: Cors,
+    /// How people sign in, if they can.
+    pub login: Option<LoginSettings>,
     /// The platforms that records come from while it serves.
     pub sources: Sources,
     /// How long what is granted holds.
@@ -94,6 +97,7 @@ impl Config {
             auth: settings.auth.clone(),
             clients: settings.clients.clone(),
             traces: settings.traces.clone(),
+            login: settings.login.clone(),
         }
     }
 }
@@ -109,6 +113,7 @@ pub struct App {
     meter: CacheMeter,
     limits: Option<Arc<Limits>>,
     cors: Cors,
+    login: Option<LoginSettings>,
     rules: Arc<ArcSwap<Rules>>,
     tokens: Arc<Tokens>,
     authority: Arc<Authority>,
@@ -134,6 +139,7 @@ impl App {
     /// `Setup`, with what to put right.
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
         config.cors.check()?;
+        config.login.as_ref().map_or(Ok(()), LoginSettings::check)?;
         let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
         let store = open_store(&config.data, &config.store, &keys.id_key())?;
@@ -177,6 +183,7 @@ impl App {
             redis,
             limits: limits.map(Arc::new),
             cors: config.cors.clone(),
+            login: config.login.clone(),
             cache: config.cache.clone(),
             meter: CacheMeter::default(),
             rules,

@@ -24,6 +24,7 @@ mod everything;
 mod gate;
 mod health;
 mod history;
+mod html;
 mod limit;
 mod metadata;
 mod meter;
@@ -42,6 +43,7 @@ mod search;
 mod searchset;
 mod shape;
 mod sheet;
+mod site;
 pub mod tls;
 mod weights;
 mod witness;
@@ -50,8 +52,10 @@ use std::sync::Arc;
 
 use actix_web::web::{self, Bytes};
 use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
 
 use self::cursor::Cursors;
+use self::html::{Cookies, Languages};
 use crate::audit::Audit;
 use crate::auth::Keys;
 use crate::cache::ReadThrough;
@@ -60,6 +64,7 @@ use crate::config::Cors;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::push::Pushes;
+use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
@@ -93,6 +98,12 @@ pub struct State {
     metadata: Bytes,
     elements: Elements,
     cors: Cors,
+    sign_in: Option<Arc<SignIn>>,
+    practice: Option<String>,
+    languages: Languages,
+    cookies: Cookies,
+    /// The key of what tells our forms from those of others.
+    forms: hmac::Key,
     door: Door,
     meter: RequestMeter,
     /// The same where any page may call.
@@ -116,6 +127,10 @@ pub struct Ports {
     pub cors: Cors,
     /// Which platforms may push, and where their records go.
     pub pushes: Arc<Pushes>,
+    /// Who people are, where anybody can sign in.
+    pub sign_in: Option<Arc<SignIn>>,
+    /// What the pages call the practice.
+    pub practice: Option<String>,
     /// Where it is written down what was done.
     pub audit: Arc<Audit>,
     /// The time.
@@ -161,6 +176,11 @@ impl State {
             audit: ports.audit,
             clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,
+            sign_in: ports.sign_in,
+            practice: ports.practice,
+            languages: Languages::load()?,
+            cookies: Cookies::at(&base),
+            forms: keys.forms(),
             base,
             metadata,
             elements: Elements::new(),
@@ -171,6 +191,16 @@ impl State {
             traces: ports.traces,
         })
     }
+
+    /// Where the server is: the base without its path.
+    fn origin(&self) -> &str {
+        self.base.strip_suffix(FHIR).unwrap_or(&self.base)
+    }
+}
+
+/// Where the provider sends people back to, at a server with this base.
+pub fn sign_in_url(base: &str) -> String {
+    format!("{}{}", base.strip_suffix(FHIR).unwrap_or(base), site::CALLBACK)
 }
 
 /// Registers the routes of the table and what answers everything else.

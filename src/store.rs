@@ -4,6 +4,7 @@
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
 mod allowed;
+mod directory;
 mod feeds;
 mod grants;
 mod handles;
@@ -27,6 +28,7 @@ use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
 
 pub use self::allowed::{Allowed, Guard};
+pub use self::directory::Directory;
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};
@@ -156,7 +158,7 @@ pub struct Everything {
 }
 
 /// What HTTP asks of a store.
-pub trait Store: Feeds + Grants + Handles + Send + Sync {
+pub trait Store: Directory + Feeds + Grants + Handles + Send + Sync {
     /// Whether a read takes microseconds and waits for nothing, so that it may run where others
     /// wait for it. A store across a network has to be asked from a thread that may block.
     fn is_embedded(&self) -> bool;

@@ -150,7 +150,11 @@ impl App {
         let settings = &self.server;
         let address = listener.local_addr().map_err(Error::internal)?;
         let is_exposed = certificate.is_none() && !address.ip().is_loopback();
+        let base = self.base_of(&listener)?;
+        self.authority.open_at(&base);
         let ports = Ports {
+            sign_in: self.sign_in(&base)?,
+            practice: self.login.as_ref().and_then(|login| login.practice.clone()),
             store: Arc::clone(&self.store),
             cache: self.cache(),
             limits: self.limits.clone(),
@@ -164,8 +168,6 @@ impl App {
             audit: Arc::clone(&self.audit),
             clock: Arc::clone(&self.clock),
         };
-        let base = self.base_of(&listener)?;
-        self.authority.open_at(&base);
         let state = web::Data::new(State::new(ports, &self.keys, base)?);
         // Connections inherit it: the kernel ends one whose peer leaves what was sent unread.
         let unread = Some(Duration::from_secs(settings.unread_timeout_s));

@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -220,6 +221,18 @@ impl Keys {
     /// The key of what is cached outside the process.
     pub fn cache_key(&self) -> &[u8; 32] {
         &self.cache
+    }
+
+    /// The key of what tells our forms from those of others.
+    pub fn forms(&self) -> hmac::Key {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.cursor), b"forms");
+        hmac::Key::new(hmac::HMAC_SHA256, tag.as_ref())
+    }
+
+    /// The key of opaque names of people.
+    pub fn subjects(&self) -> hmac::Key {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.id), b"subjects");
+        hmac::Key::new(hmac::HMAC_SHA256, tag.as_ref())
     }
 
     /// The key of page cursors.

@@ -17,7 +17,7 @@ use crate::Error;
 use crate::app::{App, Config, Goldens, Reload, Watch};
 use crate::auth::Keys;
 use crate::cli::token::DEMO_TENANT;
-use crate::config::{Auditing, CacheSettings, Serving, Sources};
+use crate::config::{Auditing, CacheSettings, DemoAccount, LoginSettings, Part, Serving, Sources};
 use crate::platform::Secret;
 
 /// Folders of `fixtures/` that are for tests alone: broken input, and single cases.
@@ -27,6 +27,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// The source that may push to the demo, and the file in the data folder with its secret.
 const SENDER: &str = "demo";
 const SECRET_FILE: &str = "push-secret";
+/// What the pages call the practice.
+const PRACTICE: &str = "Harborview Teletherapy";
+/// The people of the fixtures whom one may be: three clients, a mother, three therapists.
+const PEOPLE: &[(Part, &str)] = &[
+    (Part::Client, "cl_1"),
+    (Part::Client, "cl_60"),
+    (Part::Client, "cl_7"),
+    (Part::Proxy, "rp_15"),
+    (Part::Staff, "st_2"),
+    (Part::Staff, "st_3"),
+    (Part::Staff, "st_4"),
+];
 /// How long a mapping run may go on once the server has stopped.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -60,6 +72,7 @@ impl Demo {
             mappings: context.folders.mappings.clone(),
             cache: CacheSettings::with_redis(self.serving.redis_url),
             sources: sender,
+            login: Some(LoginSettings::of_demo(DEMO_TENANT, PRACTICE, accounts())),
             audit: self.auditing.audit,
             ..Config::default()
         };
@@ -78,6 +91,13 @@ impl Demo {
         writeln!(context.out, "stopped")?;
         Ok(Outcome::Done)
     }
+}
+
+/// The people whom one may be in the demo.
+fn accounts() -> Vec<DemoAccount> {
+    let account =
+        |(part, record): &(Part, &str)| DemoAccount { part: *part, record: (*record).to_owned() };
+    PEOPLE.iter().map(account).collect()
 }
 
 /// A source that pushes to the demo, with a secret that is made at first use.

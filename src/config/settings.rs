@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::problems::Problems;
 use super::{
     AdminSettings, AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings,
-    LogSettings, ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings, secret_file,
+    LogSettings, LoginSettings, ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings,
+    secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -48,6 +49,8 @@ pub struct Settings {
     pub sources: Sources,
     /// What happens to an answer whose audit event cannot be written
     pub audit: AuditMode,
+    /// How people sign in; without it nobody can
+    pub login: Option<LoginSettings>,
 }
 
 impl Default for Settings {
@@ -63,6 +66,7 @@ impl Default for Settings {
             limits: LimitSettings::default(),
             cors: Cors::default(),
             auth: AuthSettings::default(),
+            login: None,
             clients: Vec::new(),
             log: LogSettings::default(),
             traces: TraceSettings::default(),
@@ -106,6 +110,9 @@ impl Settings {
         }
         if self.store.url.is_some() && self.store.url_file.is_some() {
             problems.add("store.url_file", "give either url or url_file");
+        }
+        if let Some(Err(Error::Setup(hint))) = self.login.as_ref().map(LoginSettings::check) {
+            problems.add("login", hint);
         }
         if self.limits.window_s == 0 {
             problems.add("limits.window_s", "give a number of seconds, 1 or more");

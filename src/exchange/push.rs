@@ -18,7 +18,7 @@ pub use self::answer::Answer;
 use super::ingest::Layout;
 use super::reception::{Parcel, Reception};
 use crate::clock::Clock;
-use crate::domain::{SourceId, SourceName};
+use crate::domain::{SourceId, SourceName, TenantId};
 use crate::error::{Error, Result};
 use crate::platform::{Body, Coding, Limits, Message, SKEW, Secret, Spool};
 use crate::store::{Delivery, Store};
@@ -65,6 +65,16 @@ pub struct Signed {
 }
 
 impl Signed {
+    /// Whose records the source may speak of.
+    pub fn tenant(&self) -> &TenantId {
+        &self.desk.sender.id.tenant
+    }
+
+    /// SHA-256 of the body, as it is signed.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
     /// Who sent it.
     pub fn source(&self) -> &SourceId {
         &self.desk.sender.id

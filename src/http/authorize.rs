@@ -4,11 +4,13 @@
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
 use actix_web::web::{self, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
+use super::html::Visit;
+use super::site::Why;
 use super::{Refusal, State, body, parameters};
 use crate::error::Error;
-use crate::smart::{Begun, Fault, Turned};
+use crate::smart::{Begun, Turned};
 
 /// Where a person decides: `?request=ID` names what about.
 pub const CONSENT: &str = "/auth/consent";
@@ -21,24 +23,27 @@ const PART: usize = 8;
 /// Takes a request with the parameters in the URL.
 pub(super) async fn authorize(
     state: web::Data<State>,
+    visit: Visit,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
     let asked = parameters::parse(request.query_string())?;
-    answer(state, asked).await
+    answer(state, &visit, asked).await
 }
 
 /// Takes the same with the parameters in a form (SMART App Launch 2.2, `authorize-post`).
 pub(super) async fn authorize_by_form(
     state: web::Data<State>,
+    visit: Visit,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
     let asked = body::form(&request, payload).await?;
-    answer(state, asked).await
+    answer(state, &visit, asked).await
 }
 
 async fn answer(
     state: web::Data<State>,
+    visit: &Visit,
     asked: parameters::Pairs,
 ) -> Result<HttpResponse, Refusal> {
     let authority = state.authority.clone();
@@ -46,7 +51,7 @@ async fn answer(
     match begun {
         Ok(begun) => Ok(consent(&state, &begun)),
         Err(Turned::Back(url)) => Ok(redirect(&url).finish()),
-        Err(Turned::Stays(fault)) => Ok(refused(&fault)),
+        Err(Turned::Stays(fault)) => Ok(visit.refused(Why::Request(fault.hint)).error_response()),
         Err(Turned::Failed(error)) => Err(error.into()),
     }
 }
@@ -78,21 +83,4 @@ pub fn browser(request: &HttpRequest, id: &str) -> Option<String> {
 
 fn cookie(id: &str) -> String {
     format!("{COOKIE}{}", id.chars().take(PART).collect::<String>())
-}
-
-/// The page of an error that is not told to the app, since it is not known to be one.
-pub fn refused(fault: &Fault) -> HttpResponse {
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Not allowed</title>\
-         <h1>This app cannot be connected</h1><p>{}</p>",
-        fault.hint
-    );
-    HttpResponse::BadRequest()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-        ))
-        .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .body(page)
 }

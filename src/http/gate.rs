@@ -101,7 +101,7 @@ async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Ref
     }
     trim(request);
     match routes::access(request.path()) {
-        Access::Public => {}
+        Access::Public | Access::Page => {}
         Access::Bearer => {
             let principal = authenticate(request).await?;
             request.extensions_mut().insert(principal);

@@ -21,7 +21,7 @@ const SOON_S: u32 = 1;
 const LONGEST_ID: usize = 64;
 
 /// Who pushes: there only after the gate has seen a good signature.
-pub(super) struct Verified(Signed);
+pub(super) struct Verified(pub(super) Signed);
 
 impl FromRequest for Verified {
     type Error = Refusal;

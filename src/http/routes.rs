@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
 use super::{
-    Refusal, audit, authorize, batch, binary, discovery, everything, history, metadata, oauth,
-    push, read, search,
+    Refusal, audit, authorize, batch, binary, discovery, everything, history, html, metadata,
+    oauth, push, read, search, site,
 };
 
 /// Who may call a route.
@@ -18,6 +18,8 @@ pub enum Access {
     Bearer,
     /// A source that signs the request.
     Signed,
+    /// Anybody; the page itself sees who is signed in.
+    Page,
 }
 
 /// What a route is about (<https://hl7.org/fhir/R4/http.html#summary>).
@@ -93,6 +95,21 @@ macro_rules! posted {
     };
 }
 
+/// A row of a page for people.
+macro_rules! page {
+    ($method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
+        Endpoint {
+            method: $method,
+            pattern: $pattern,
+            access: Access::Page,
+            level: Level::Platform,
+            interaction: $interaction,
+            handler: || web::to($handler),
+            entry: None,
+        }
+    };
+}
+
 /// Where the authorization server is.
 const AUTH: &str = "/auth/";
 
@@ -155,6 +172,26 @@ pub const ROUTES: &[Endpoint] = &[
     },
     question!("/fhir/{type}/{id}", Instance, "read", read::read),
     question!("/fhir/{type}", Type, "search-type", search::search),
+    page!("GET", html::STYLE, "style", html::style),
+    page!("GET", site::LOGIN, "sign-in", site::login),
+    page!("POST", site::LOGIN, "sign-in", site::choose),
+    page!("GET", site::CALLBACK, "sign-in", site::arrive),
+    page!("GET", site::CONSENT, "consent", site::consent),
+    page!("POST", site::CONSENT, "consent", site::decided),
+    page!("POST", site::PICK, "pick", site::pick),
+    page!("GET", site::APPS, "apps", site::apps),
+    page!("POST", site::APPS, "apps", site::stop),
+    Endpoint {
+        method: "POST",
+        pattern: site::LAUNCH,
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "launch",
+        handler: || web::to(site::launch),
+        entry: None,
+    },
+    page!("GET", site::LOGOUT, "sign-out", site::signed_out),
+    page!("POST", site::LOGOUT, "sign-out", site::logout),
     Endpoint {
         method: "POST",
         pattern: "/platform/records",
@@ -195,11 +232,9 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
 /// Who may call this path. Whatever is in no row, or has variable segments, is behind a token; but
 /// for the authorization server, which gives them out, and looks at its callers by itself.
 pub(super) fn access(path: &str) -> Access {
-    if path.starts_with(AUTH) {
-        return Access::Public;
-    }
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
-    row.map_or(Access::Bearer, |endpoint| endpoint.access)
+    let other = if path.starts_with(AUTH) { Access::Public } else { Access::Bearer };
+    row.map_or(other, |endpoint| endpoint.access)
 }
 
 /// The first row of a question that a path, whose segments are decoded, matches.

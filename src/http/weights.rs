@@ -40,6 +40,13 @@ impl<'a> Weights<'a> {
         self.named(media).or_else(|| self.exact("*/*")).unwrap_or(0.0)
     }
 
+    /// The names that are not refused, the dearest first.
+    pub(super) fn dearest(self) -> Vec<&'a str> {
+        let mut items: Vec<_> = self.items().filter(|(_, weight)| *weight > 0.0).collect();
+        items.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        items.into_iter().map(|(name, _)| name).collect()
+    }
+
     /// The names with their weights; a name for another FHIR version than 4.0 is none.
     fn items(self) -> impl Iterator<Item = (&'a str, f32)> {
         let fields = self.headers.get_all(self.field).filter_map(|field| field.to_str().ok());

@@ -39,6 +39,15 @@ impl Credentials {
         let basic = || self.basic.as_ref().map(|(id, _)| id.clone());
         self.client_id.clone().or_else(basic).or_else(asserted)
     }
+
+    /// Whether nothing is shown at all.
+    pub(super) fn is_silent(&self) -> bool {
+        self.basic.is_none()
+            && self.client_id.is_none()
+            && self.assertion.is_none()
+            && self.assertion_type.is_none()
+            && !self.secret_in_form
+    }
 }
 
 impl Authority {

@@ -104,7 +104,7 @@ impl Authority {
                 return Err(Fault::new(Code::UnsupportedGrantType, hint).into());
             }
         };
-        let client = self.prove(request.credentials.clone()).await?;
+        let client = self.prove(self.credentials(&request).await?).await?;
         let authority = Arc::clone(self);
         let work = move || -> std::result::Result<TokenAnswer, Refused> {
             let (answer, told) = way(&authority, &client, &request)?;
@@ -120,6 +120,27 @@ impl Authority {
             Ok(answer)
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    }
+
+    /// What a client shows of itself. A public one may leave its name out where its refresh token
+    /// says whose it is (RFC 6749, 6).
+    async fn credentials(
+        self: &Arc<Self>,
+        request: &TokenRequest,
+    ) -> std::result::Result<Credentials, Refused> {
+        let mut shown = request.credentials.clone();
+        if request.grant_type.as_deref() == Some("refresh_token")
+            && shown.is_silent()
+            && let Some(token) = &request.refresh_token
+        {
+            let (authority, digest) = (Arc::clone(self), auth::digest(token));
+            let find = move || authority.store().refresh(&digest, authority.now());
+            let found = tokio::task::spawn_blocking(find).await.map_err(Error::internal)??;
+            let hint = "the refresh token is not good: ask the person again";
+            let (grant, _) = found.ok_or(Fault::new(Code::InvalidGrant, hint))?;
+            shown.client_id = Some(grant.client);
+        }
+        Ok(shown)
     }
 
     fn for_code(&self, client: &Client, request: &TokenRequest) -> Answered {

@@ -2,6 +2,7 @@
 
 mod allowed;
 mod connection;
+mod directory;
 mod feeds;
 mod grants;
 mod handles;

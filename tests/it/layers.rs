@@ -31,6 +31,8 @@ const LAYERS: &[(&str, u8)] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/"]),
     ("redis::", &["cache.rs", "cache/redis.rs", "cache/redis/", "limits/shared.rs"]),
+    ("openidconnect", &["auth/login.rs", "auth/login/"]),
+    ("maud", &["http/html.rs", "http/html/", "http/site.rs", "http/site/"]),
     ("actix_web", &["http.rs", "http/", "app/serve.rs"]),
     ("fhir_codec", &["fhir.rs", "fhir/"]),
     ("fhir_sdk", &["fhir.rs", "fhir/"]),

@@ -49,6 +49,8 @@ pub(super) fn write(
         writeln!(out, "  {refused} in quarantine: `throughline quarantine list` says why")?;
     }
     writeln!(out, "\n  FHIR base  {base}")?;
+    let apps = base.replace(crate::http::FHIR, "/auth/apps");
+    writeln!(out, "  pages      {apps} (choose whom to be; there is no password)")?;
     writeln!(out, "  metadata   {base}/metadata (needs no token)")?;
     writeln!(out, "  token      {token}")?;
     writeln!(out, "             holds for 12 hours; curl reads it from {header}")?;

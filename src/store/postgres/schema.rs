@@ -35,6 +35,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0004_allowed.sql"),
         loses: None,
     },
+    Migration {
+        number: 5,
+        name: "logins",
+        sql: include_str!("migrations/0005_logins.sql"),
+        loses: None,
+    },
 ];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;

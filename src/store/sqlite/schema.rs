@@ -74,6 +74,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0007_allowed.sql"),
         loses: None,
     },
+    Migration {
+        number: 8,
+        name: "logins",
+        sql: include_str!("migrations/0008_logins.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

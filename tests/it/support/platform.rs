@@ -35,6 +35,8 @@ pub(crate) struct Push {
     pub(crate) timestamp: i64,
     pub(crate) delivery: String,
     pub(crate) coding: &'static str,
+    /// Where it is sent to.
+    pub(crate) target: &'static str,
     pub(crate) body: Vec<u8>,
 }
 
@@ -53,8 +55,14 @@ impl Push {
             timestamp: now(),
             delivery: format!("d-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
             coding: "identity",
+            target: "/platform/records",
             body: body.into(),
         }
+    }
+
+    /// The context of a launch, signed in the same way.
+    pub(crate) fn launch(context: &Value) -> Self {
+        Self { target: "/auth/launch", ..Self::text(context.to_string()) }
     }
 
     /// The same, compressed.
@@ -71,13 +79,13 @@ impl Push {
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         let hash = hex(digest::digest(&digest::SHA256, &self.body).as_ref());
         let lines = format!(
-            "throughline-v1\nPOST\n/platform/records\n{}\n{}\n{}\n{}\n{hash}",
-            self.source, self.timestamp, self.delivery, self.coding
+            "throughline-v1\nPOST\n{}\n{}\n{}\n{}\n{}\n{hash}",
+            self.target, self.source, self.timestamp, self.delivery, self.coding
         );
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
         let tag = hex(hmac::sign(&key, lines.as_bytes()).as_ref());
         let mut headers = vec![
-            ("content-type", "application/x-ndjson".to_owned()),
+            ("content-type", self.media().to_owned()),
             ("throughline-source", self.source.clone()),
             ("throughline-timestamp", self.timestamp.to_string()),
             ("throughline-delivery", self.delivery.clone()),
@@ -90,6 +98,10 @@ impl Push {
         headers
     }
 
+    fn media(&self) -> &'static str {
+        if self.target == "/auth/launch" { "application/json" } else { "application/x-ndjson" }
+    }
+
     /// The request.
     pub(crate) fn request(&self, client: &Client, url: &str) -> RequestBuilder {
         let request = client.post(url).body(self.body.clone());
@@ -100,7 +112,8 @@ impl Push {
 
     /// Sends it.
     pub(crate) async fn send(&self, server: &Server) -> Answer {
-        server.send(self.request(&server.client, &server.push_url())).await
+        let url = server.push_url().replace("/platform/records", self.target);
+        server.send(self.request(&server.client, &url)).await
     }
 }
 

@@ -1,0 +1,133 @@
+//! The words of the pages, as data: one file a language, read into one type, so that a text that is
+//! missing, or that nobody uses, is found when they are read.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Language;
+use crate::error::{Error, Result};
+
+macro_rules! texts {
+    ($($table:ident : $name:ident { $($key:ident),* $(,)? })*) => {
+        /// The texts of one language, a table for each page.
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(in crate::http) struct Texts {
+            $(pub(in crate::http) $table: $name,)*
+            /// What kinds of entries are called, by resource type.
+            pub(in crate::http) kinds: BTreeMap<String, String>,
+            /// What they hold, by resource type.
+            pub(in crate::http) hints: BTreeMap<String, String>,
+            /// What parts of a kind are called, by the code of the category.
+            pub(in crate::http) categories: BTreeMap<String, String>,
+        }
+
+        $(
+            #[derive(Debug, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub(in crate::http) struct $name {
+                $(pub(in crate::http) $key: String,)*
+            }
+        )*
+    };
+}
+
+texts! {
+    frame: Frame { skip, language, signed_in_as, sign_out, apps, footer, untitled }
+    sign_in: SignIn {
+        title, demo_title, demo_lede, clients, proxies, staff, proxy, signed_out_title, signed_out,
+        again,
+    }
+    refused: Refused {
+        title_expired, expired, title_forged, forged, title_sign_in, sign_in, title_unknown, unknown,
+        title_unavailable, unavailable, title_forbidden, forbidden, title_request, request, retry,
+        error,
+    }
+    pick: Pick {
+        title, lede_proxy, lede_staff, born, you, search, find, none, none_proxy, more, visit_title,
+        visit_lede, choose, cancel, missing,
+    }
+    consent: Consent {
+        title, lede_self, lede_other, lede_staff, practice, kinds, kinds_lede, sensitive_title,
+        sensitive_lede, parts, identity, identity_hint, refresh_title, refresh_no, refresh_no_hint,
+        refresh_days, refresh_year, refresh_hint, after_title, after_own, after_revoke, not_shared,
+        allow, deny, nothing, dropped, only, goes_to,
+    }
+    apps: Apps {
+        title, lede, none, since, used, never, until, sees, whose, made_by, you, somebody, stop,
+        stopped_title, stopped,
+    }
+    dates: Dates { months, day }
+}
+
+/// The texts of every language.
+#[derive(Debug)]
+pub(in crate::http) struct Languages {
+    english: Texts,
+    spanish: Texts,
+}
+
+impl Languages {
+    /// Reads them.
+    ///
+    /// # Errors
+    ///
+    /// A file of this program that is not as it should be.
+    pub(in crate::http) fn load() -> Result<Self> {
+        Ok(Self {
+            english: read(include_str!("texts/en.toml"))?,
+            spanish: read(include_str!("texts/es.toml"))?,
+        })
+    }
+
+    /// The texts of a language.
+    pub(in crate::http) fn of(&self, language: Language) -> &Texts {
+        match language {
+            Language::English => &self.english,
+            Language::Spanish => &self.spanish,
+        }
+    }
+}
+
+fn read(file: &str) -> Result<Texts> {
+    toml::from_str(file).map_err(|cause| Error::broken(format_args!("the pages' texts: {cause}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use toml::Table;
+
+    use super::*;
+
+    /// Every text by its key, with the names in braces that it holds.
+    fn keys(file: &str) -> BTreeMap<String, BTreeSet<String>> {
+        let tables: Table = toml::from_str(file).unwrap();
+        let mut keys = BTreeMap::new();
+        for (table, texts) in &tables {
+            for (key, text) in texts.as_table().unwrap() {
+                let text = text.as_str().unwrap();
+                let names = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+                let names = names.map(|(name, _)| name.to_owned()).collect();
+                assert!(!text.trim().is_empty(), "{table}.{key} is empty");
+                keys.insert(format!("{table}.{key}"), names);
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn every_language_has_the_same_texts_with_the_same_names_in_them() {
+        let english = keys(include_str!("texts/en.toml"));
+        let spanish = keys(include_str!("texts/es.toml"));
+        assert!(english.len() > 20);
+        assert_eq!(english, spanish);
+    }
+
+    #[test]
+    fn the_texts_are_those_that_the_pages_use() {
+        Languages::load().unwrap();
+    }
+}

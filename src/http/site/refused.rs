@@ -1,0 +1,89 @@
+//! What is refused to somebody at a page: what happened, that nothing was changed, and what to do.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use maud::html;
+
+use super::LOGIN;
+use crate::http::html::{Page, Tone, Visit, fill, notice};
+
+/// Why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Why {
+    /// What the page was about is over, or was never there.
+    Expired,
+    /// The form may not be one of ours.
+    Forged,
+    /// The provider's answer is not good.
+    SignIn,
+    /// Nobody here has this login.
+    Unknown,
+    /// Something does not answer.
+    Unavailable,
+    /// This person may not do this.
+    Forbidden,
+    /// An app asked for what cannot be answered to it; what is wrong, for those who make it.
+    Request(&'static str),
+}
+
+/// A refusal, as a page.
+#[derive(Debug)]
+pub(in crate::http) struct Refused {
+    visit: Visit,
+    why: Why,
+}
+
+impl Refused {
+    /// A refusal to a visit.
+    pub(in crate::http) fn new(visit: Visit, why: Why) -> Self {
+        Self { visit, why }
+    }
+
+    fn texts(&self) -> (&str, String) {
+        let texts = &self.visit.texts().refused;
+        let (title, text) = match self.why {
+            Why::Expired => (&texts.title_expired, &texts.expired),
+            Why::Forged => (&texts.title_forged, &texts.forged),
+            Why::SignIn => (&texts.title_sign_in, &texts.sign_in),
+            Why::Unknown => (&texts.title_unknown, &texts.unknown),
+            Why::Unavailable => (&texts.title_unavailable, &texts.unavailable),
+            Why::Forbidden => (&texts.title_forbidden, &texts.forbidden),
+            Why::Request(reason) => {
+                return (&texts.title_request, fill(&texts.request, &[("reason", reason)]));
+            }
+        };
+        (title, text.clone())
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a page was refused: {:?}", self.why)
+    }
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        match self.why {
+            Why::Expired => StatusCode::GONE,
+            Why::Forged | Why::Unknown | Why::Forbidden => StatusCode::FORBIDDEN,
+            Why::SignIn | Why::Request(_) => StatusCode::BAD_REQUEST,
+            Why::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (title, text) = self.texts();
+        let texts = self.visit.texts();
+        let body = html! {
+            (notice(Tone::Danger, &texts.refused.error, &text))
+            @if matches!(self.why, Why::SignIn | Why::Unknown) {
+                p { a.button.quiet href=(LOGIN) { (texts.refused.retry) } }
+            }
+        };
+        let page = Page { status: self.status_code(), ..Page::new(title, body) };
+        page.answer(&self.visit)
+    }
+}

@@ -1,0 +1,33 @@
+//! What signing in needs of a store: the source records of people, as they are now.
+//!
+//! These are records of the custodian about who may use the gateway, and are asked for by nobody
+//! else; what is served of a record needs a permit.
+
+use std::sync::Arc;
+
+use crate::domain::{Kind, Record, TenantId};
+use crate::error::Result;
+
+/// The people of a tenant.
+pub trait Directory {
+    /// The current state of a record of the general plane.
+    fn source(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>>;
+    /// The current state of the records of `kind` of which some version refers to `(to, id)`,
+    /// ordered by id. Whether the state still does is for the caller to see.
+    fn sources_referring(
+        &self,
+        tenant: &TenantId,
+        kind: Kind,
+        to: Kind,
+        id: &str,
+    ) -> Result<Vec<Arc<Record>>>;
+    /// The current state of the `staff` or `related_party` records of which some version names
+    /// this login (`login_sub`, `portal_sub`), ordered by id. Whether the state still does is for
+    /// the caller to see.
+    fn sources_of_login(
+        &self,
+        tenant: &TenantId,
+        kind: Kind,
+        login: &str,
+    ) -> Result<Vec<Arc<Record>>>;
+}

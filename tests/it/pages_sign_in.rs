@@ -1,0 +1,192 @@
+//! Signing in at a real OpenID provider, and what comes of it.
+
+use serde_json::json;
+use throughline::config::{LoginSettings, ProviderSettings};
+
+use crate::support::people::{BACK, ELLIE, PRACTICE, practice};
+use crate::support::platform::secret;
+use crate::support::provider::{CLIENT_SECRET, Provider};
+use crate::support::server::Server;
+use crate::support::visitor::{Seen, Visitor, absolute};
+
+/// A practice whose people sign in at this provider.
+fn at(provider: &Provider) -> (Server, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = secret(folder.path(), "client-secret", CLIENT_SECRET);
+    let login = LoginSettings {
+        provider: Some(ProviderSettings {
+            issuer: provider.issuer.clone(),
+            client_id: "throughline".into(),
+            client_secret_file: Some(file),
+            scopes: vec!["profile".into()],
+        }),
+        ..LoginSettings::of_demo("hv", PRACTICE, Vec::new())
+    };
+    (practice(login, BACK, &[]), folder)
+}
+
+/// A practice whose people sign in at a provider.
+fn at_provider() -> (Server, Provider, tempfile::TempDir) {
+    let mut provider = Provider::start(&json!({
+        "ellie": { "client_record": ELLIE },
+        "oidc|l.reyes": {},
+        "oidc|m.ruiz": {},
+        "oidc|g.falk": {},
+        "stranger": {},
+    }));
+    let (server, folder) = at(&provider);
+    provider.serve(server.origin());
+    (server, provider, folder)
+}
+
+/// As far as the way back from the provider, which is not followed yet.
+async fn as_far_as_back(visitor: &mut Visitor, url: &str, account: &str) -> String {
+    let page = visitor.follow(url).await;
+    assert!(page.text.contains("<h1>Provider</h1>"), "{}", page.text);
+    let mut seen = visitor.post(&page.url, &[("account", account)]).await;
+    for _ in 0..10 {
+        let next = absolute(&seen.url, seen.location());
+        if next.contains("/auth/login/callback") {
+            return next;
+        }
+        seen = visitor.get(&next).await;
+    }
+    unreachable!("the provider sends nobody back: {}", seen.text);
+}
+
+async fn signed_in(visitor: &mut Visitor, server: &Server, account: &str) -> Seen {
+    let url = format!("{}/auth/apps", server.origin());
+    let back = as_far_as_back(visitor, &url, account).await;
+    visitor.follow(&back).await
+}
+
+#[tokio::test]
+async fn people_of_every_kind_sign_in_and_are_who_the_records_say() {
+    let (server, provider, _folder) = at_provider();
+    for (account, name) in [
+        ("ellie", "Signed in as Ellie Marsh"),
+        ("oidc|l.reyes", "Signed in as Lucía Reyes"),
+        ("oidc|m.ruiz", "Signed in as Marisol Ruiz"),
+    ] {
+        let seen = signed_in(&mut Visitor::new(), &server, account).await;
+        assert_eq!(seen.status, 200, "{}", seen.text);
+        assert!(seen.text.contains(name), "{}", seen.text);
+        let policy = seen.header("content-security-policy");
+        assert!(policy.contains(&format!("form-action 'self' {}", provider.issuer)), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_record_here_or_works_here_no_longer_is_told_so() {
+    let (server, _provider, _folder) = at_provider();
+    for account in ["stranger", "oidc|g.falk"] {
+        let mut visitor = Visitor::new();
+        let seen = signed_in(&mut visitor, &server, account).await;
+        assert_eq!(seen.status, 403, "{}", seen.text);
+        assert!(seen.text.contains("We do not know this sign-in"), "{}", seen.text);
+        let apps = visitor.get(&format!("{}/auth/apps", server.origin())).await;
+        assert_eq!(apps.status, 303, "nobody is signed in");
+    }
+}
+
+#[tokio::test]
+async fn the_way_back_is_for_the_browser_that_went_once_and_as_it_was_given() {
+    let (server, _provider, _folder) = at_provider();
+    let url = format!("{}/auth/apps", server.origin());
+    let mut ellie = Visitor::new();
+    let back = as_far_as_back(&mut ellie, &url, "ellie").await;
+    let mut thief = Visitor::new();
+    assert_eq!(thief.get(&back).await.status, 400, "another browser");
+
+    let mut ellie = Visitor::new();
+    let back = as_far_as_back(&mut ellie, &url, "ellie").await;
+    let issuer = back.replace("iss=http", "iss=https");
+    assert_ne!(issuer, back);
+    assert_eq!(ellie.get(&issuer).await.status, 400, "another issuer");
+
+    let mut ellie = Visitor::new();
+    let back = as_far_as_back(&mut ellie, &url, "ellie").await;
+    let unsigned = back.split("&iss=").next().unwrap();
+    assert_eq!(ellie.get(unsigned).await.status, 303, "the issuer may be left out");
+    let mut ellie = Visitor::new();
+    let back = as_far_as_back(&mut ellie, &url, "ellie").await;
+    assert_eq!(ellie.get(&back).await.status, 303);
+    assert_eq!(ellie.get(&back).await.status, 400, "a second time");
+    let callback = format!("{}/auth/login/callback", server.origin());
+    for forged in ["?code=x&state=y", "?code=x", "?error=access_denied&state=y", ""] {
+        assert_eq!(ellie.get(&format!("{callback}{forged}")).await.status, 400, "{forged}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_token_that_is_not_right_signs_nobody_in() {
+    let mut provider = Provider::hostile("oidc|m.ruiz");
+    let (server, _folder) = at(&provider);
+    let apps = format!("{}/auth/apps", server.origin());
+    for (case, status) in [
+        ("nothing", 200),
+        ("another issuer", 400),
+        ("another audience", 400),
+        ("another nonce", 400),
+        ("no nonce", 400),
+        ("expired", 400),
+        ("from the future", 400),
+        ("another at_hash", 400),
+        ("no token", 400),
+        ("no signature", 400),
+        ("the public key as a secret", 400),
+        ("the gateway's secret", 400),
+        ("another key", 400),
+        ("an unknown key", 400),
+        ("an unknown crit", 400),
+        ("a changed claim", 400),
+    ] {
+        provider.case(case);
+        let mut visitor = Visitor::new();
+        let seen = visitor.follow(&apps).await;
+        assert_eq!(seen.status, status, "{case}: {}", seen.text);
+        let signed_in = visitor.get(&apps).await.status == 200;
+        assert_eq!(signed_in, status == 200, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_of_the_provider_is_learnt_at_once() {
+    let (server, mut provider, _folder) = at_provider();
+    assert_eq!(signed_in(&mut Visitor::new(), &server, "ellie").await.status, 200);
+    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    provider.rotate();
+    let seen = signed_in(&mut Visitor::new(), &server, "ellie").await;
+    assert_eq!(seen.status, 200, "{}", seen.text);
+}
+
+#[tokio::test]
+async fn signing_in_gives_a_new_cookie_and_signing_out_ends_it_everywhere() {
+    let (server, _provider, _folder) = at_provider();
+    let apps = format!("{}/auth/apps", server.origin());
+    let mut ellie = Visitor::new();
+    let back = as_far_as_back(&mut ellie, &apps, "ellie").await;
+    let before = ellie.cookie("throughline-visit");
+    let seen = ellie.follow(&back).await;
+    let after = ellie.cookie("throughline-visit");
+    assert_ne!(before, after, "a cookie that was planted leads nowhere");
+    let mut copy = ellie.clone();
+    assert_eq!(copy.get(&apps).await.status, 200);
+
+    let csrf = seen.token("/auth/logout");
+    let logout = format!("{}/auth/logout", server.origin());
+    let out = ellie.post(&logout, &[("csrf", &csrf)]).await;
+    assert_eq!(out.status, 303);
+    assert!(out.location().contains("/session/end?"), "the provider too: {}", out.location());
+    assert!(out.location().contains("id_token_hint="));
+    assert_eq!(copy.get(&apps).await.status, 303, "a copy of the cookie is worth nothing");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_gone_is_a_page_that_says_so() {
+    let (server, provider, _folder) = at_provider();
+    drop(provider);
+    let seen = Visitor::new().follow(&format!("{}/auth/apps", server.origin())).await;
+    assert_eq!(seen.status, 503);
+    assert!(seen.text.contains("does not work at the moment"), "{}", seen.text);
+}
