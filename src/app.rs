@@ -156,7 +156,7 @@ impl App {
             tokens: Arc::clone(&tokens),
             changes: changes.clone(),
             clock: Arc::clone(&clock),
-            witness: AuditWitness::new(&audit, &clock),
+            witness: AuditWitness::over(&audit, &clock),
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;

@@ -19,7 +19,7 @@ pub(super) struct AuditWitness {
 
 impl AuditWitness {
     /// Writes into this audit.
-    pub(super) fn new(audit: &Arc<Audit>, clock: &Arc<dyn Clock>) -> Arc<dyn Witness> {
+    pub(super) fn over(audit: &Arc<Audit>, clock: &Arc<dyn Clock>) -> Arc<dyn Witness> {
         Arc::new(Self { audit: Arc::clone(audit), clock: Arc::clone(clock) })
     }
 }
