@@ -245,7 +245,7 @@ async fn a_push_is_an_event_with_what_became_of_its_records() {
     assert_eq!(events.len(), 1, "{events:?}");
     assert_eq!(events[0].action.name(), "push");
     assert_eq!(events[0].who.subject, "source:app");
-    assert_eq!(events[0].noted("rejected"), Some("1"));
+    assert_eq!(events[0].noted("quarantined"), Some("1"));
 }
 
 #[tokio::test]
