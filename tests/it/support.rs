@@ -2,6 +2,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod desk;
+pub(crate) mod mutate;
 pub(crate) mod platform;
 pub(crate) mod postgres;
 pub(crate) mod readers;

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::too_deep;
+
 /// The text of a StructureMap.
 ///
 /// # Errors
@@ -13,6 +15,9 @@ pub(crate) fn from_structure_map(map: Value) -> Result<String, String> {
     }
     if !is_shaped(&map) {
         return Err("a group, rule, source, target or dependent is not an object".to_owned());
+    }
+    if nests_too_deep(&map) {
+        return Err("an expression nests too deep; split its rule".to_owned());
     }
     let map = fml_model::from_json(map).map_err(|cause| cause.to_string())?;
     Ok(fml_model::print(&map))
@@ -28,4 +33,14 @@ fn is_shaped(value: &Value) -> bool {
         .filter_map(|(_, list)| list.as_array())
         .flatten()
         .all(is_shaped)
+}
+
+/// Whether an expression anywhere in the resource nests deeper than expressions may.
+fn nests_too_deep(value: &Value) -> bool {
+    match value {
+        Value::String(text) => too_deep(text).is_some(),
+        Value::Array(items) => items.iter().any(nests_too_deep),
+        Value::Object(members) => members.values().any(nests_too_deep),
+        _ => false,
+    }
 }
