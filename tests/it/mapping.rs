@@ -322,7 +322,7 @@ fn with_length(constants: &str, rule: &str) -> tempfile::TempDir {
 #[test]
 fn constants_and_arithmetic_work_and_are_written_out_for_engines_without_them() {
     let constants = "let unit = 'h';\nlet system = 'http://unitsofmeasure.org';\nlet sixty = 60;";
-    let rule = "  d.minutes as v where v > %sixty - 59 -> e.length as length, length.value = (v / sixty), \
+    let rule = "  d.minutes as v where $this > %sixty - 59 -> e.length as length, length.value = (v / sixty), \
                 length.unit = unit, length.system = system, length.code = append(unit) \"length\";";
     let folder = with_length(constants, rule);
     let set = MapSet::load(folder.path()).unwrap_or_else(|found| panic!("{found:#?}"));
@@ -355,7 +355,7 @@ fn a_group_that_extends_another_does_its_rules_first() {
                   group Minutes(source d, target length : Duration) extends Unit \
                   { d.minutes as v -> length.value = v \"value\"; }\n\
                   group Hours(source d, target length : Duration) extends Minutes \
-                  { d.minutes as v where v.toString().matches('^[0-9]+$') -> length.code = 'min' \"code\"; }\n";
+                  { d.minutes as v where $this.toString().matches('^[0-9]+$') -> length.code = 'min' \"code\"; }\n";
     let folder = with_length("", call);
     let path = folder.path().join(ENCOUNTER);
     let text = fs::read_to_string(&path).unwrap();
