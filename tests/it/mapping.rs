@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use throughline::mapping::{Diagnostic, MapSet, Refusal, Scratch, Versions};
+use throughline::mapping::{Diagnostic, Exported, MapSet, Refusal, Scratch, Versions};
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/maps")
@@ -229,10 +229,9 @@ fn rewrite(folder: &Path, extension: &str, made: impl Fn(&str) -> String) {
     }
 }
 
-/// The StructureMap that a set exports for the map of this text.
-fn exported(set: &MapSet, text: &str) -> String {
-    let exported = set.export();
-    let found = exported.iter().find(|file| {
+/// The StructureMap among what was exported that belongs to the map of this text.
+fn exported(all: &[Exported], text: &str) -> String {
+    let found = all.iter().find(|file| {
         let url = file.resource["url"].as_str().unwrap_or_default();
         file.resource["resourceType"] == "StructureMap" && text.contains(&format!("'{url}'"))
     });
@@ -245,7 +244,8 @@ fn exported_structure_maps_are_read_again_and_give_the_same() {
         let work = tempfile::tempdir().unwrap();
         copy_folder(&folder, work.path());
         let before = MapSet::load(work.path()).ok().unwrap();
-        rewrite(work.path(), "json", |text| exported(&before, text));
+        let all = before.export();
+        rewrite(work.path(), "json", |text| exported(&all, text));
         let after = MapSet::load(work.path()).unwrap_or_else(|found| panic!("{found:#?}"));
         assert_eq!(after.maps(), before.maps());
         assert!(after.about(before.maps()[0]).unwrap().file.ends_with(".json"));
@@ -256,7 +256,7 @@ fn exported_structure_maps_are_read_again_and_give_the_same() {
         let back = tempfile::tempdir().unwrap();
         copy_folder(&folder, back.path());
         rewrite(back.path(), "fml", |text| {
-            throughline::mapping::text_of(exported(&before, text).as_bytes()).unwrap()
+            throughline::mapping::text_of(exported(&all, text).as_bytes()).unwrap()
         });
         assert_eq!(MapSet::load(back.path()).ok().unwrap().test().failed(), 0);
     }
@@ -272,9 +272,9 @@ fn a_foreign_structure_map_is_refused_by_name_where_it_goes_beyond_the_subset() 
         ),
     ] {
         let folder = copy();
-        let set = MapSet::load(folder.path()).ok().unwrap();
+        let all = MapSet::load(folder.path()).ok().unwrap().export();
         rewrite(folder.path(), "json", |text| {
-            let mut map: Value = serde_json::from_str(&exported(&set, text)).unwrap();
+            let mut map: Value = serde_json::from_str(&exported(&all, text)).unwrap();
             let target = &mut map["group"][1]["rule"][0]["target"][0];
             if target.is_object() {
                 let change: Value = serde_json::from_str(change).unwrap();
@@ -332,9 +332,10 @@ fn constants_and_arithmetic_work_and_are_written_out_for_engines_without_them() 
     let expected = json!({"value": 0.833_333_33, "unit": "h", "system": "http://unitsofmeasure.org", "code": "h"});
     assert_eq!(made["length"], expected);
     let text = fs::read_to_string(folder.path().join(ENCOUNTER)).unwrap();
-    let r4 = exported(&set, &text);
+    let all = set.export();
+    let r4 = exported(&all, &text);
     assert!(!r4.contains("sixty") && r4.contains("/ 60"), "{r4}");
-    rewrite(folder.path(), "json", |text| exported(&set, text));
+    rewrite(folder.path(), "json", |text| exported(&all, text));
     let again = MapSet::load(folder.path()).unwrap_or_else(|found| panic!("{found:#?}"));
     assert_eq!(run(&again, &record).unwrap(), made);
 }

@@ -1,4 +1,4 @@
-//! StructureMaps as JSON, R4 or R5, read as the text that they are the resource of.
+//! Maps as JSON, R4 or R5, read as the text that they are the resource of.
 
 use serde_json::Value;
 

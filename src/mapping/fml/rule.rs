@@ -111,7 +111,9 @@ impl Reader<'_> {
             literal
         });
         let alias = source.alias().map(|text| Name { text, span: at.clone() });
-        alias.iter().for_each(|name| self.check_unlike_constants(name));
+        if let Some(name) = &alias {
+            self.check_unlike_constants(name);
+        }
         Some(Source {
             context,
             element,
@@ -139,7 +141,9 @@ impl Reader<'_> {
             Some(value) => self.transform(&value).unwrap_or(Transform::Broken),
         };
         let alias = target.alias().map(|text| Name { text, span: at.clone() });
-        alias.iter().for_each(|name| self.check_unlike_constants(name));
+        if let Some(name) = &alias {
+            self.check_unlike_constants(name);
+        }
         Some(Target { context, element, transform, alias, span: at })
     }
 

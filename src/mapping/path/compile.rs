@@ -198,14 +198,13 @@ impl Compiler<'_> {
             return Expr::Empty;
         };
         let mut builder = regex::RegexBuilder::new(text);
-        match builder.dot_matches_new_line(true).size_limit(MAX_PATTERN).build() {
-            Ok(pattern) => Expr::Pattern(pattern),
-            Err(_) => {
-                let message = "not a pattern that can be used: no look-around, no back-references";
-                self.error("MAP110", &argument.span, message.to_owned());
-                Expr::Empty
-            }
-        }
+        let built = builder.dot_matches_new_line(true).size_limit(MAX_PATTERN).build();
+        let Ok(pattern) = built else {
+            let message = "not a pattern that can be used: no look-around, no back-references";
+            self.error("MAP110", &argument.span, message.to_owned());
+            return Expr::Empty;
+        };
+        Expr::Pattern(pattern)
     }
 
     fn binary(
