@@ -14,13 +14,15 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 COPY src src
+# Some of its tables are compiled in.
+COPY mappings mappings
 # The typed FHIR model takes minutes and 4 GB of memory to compile; its build is kept between builds.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     cargo build --release --locked --bin throughline \
  && install -D --strip target/release/throughline /out/usr/local/bin/throughline \
- && install -d /data
-COPY mappings /out/usr/share/throughline/mappings
+ && install -d /data /out/usr/share/throughline \
+ && cp -r mappings /out/usr/share/throughline/
 COPY LICENSE /out/usr/share/doc/throughline/LICENSE
 
 # glibc, libgcc, the authorities that TLS trusts, and the user 65532.

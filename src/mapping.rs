@@ -87,6 +87,16 @@ pub struct Scratch {
     bump: Bump,
 }
 
+/// The text of a map that is a StructureMap in JSON, R4 or R5.
+///
+/// # Errors
+///
+/// Why it is none.
+pub fn text_of(structure_map: &[u8]) -> Result<String, String> {
+    let map = serde_json::from_slice(structure_map).map_err(|cause| cause.to_string())?;
+    fml::from_structure_map(map)
+}
+
 impl MapSet {
     /// Loads and compiles a folder; on failure answers every diagnostic, not just the first.
     pub fn load(folder: &Path) -> Result<Self, Vec<Diagnostic>> {

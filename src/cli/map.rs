@@ -5,13 +5,13 @@ mod scaffold;
 
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 
 use super::{Context, Outcome};
-use crate::mapping::{Diagnostic, Gap, MapSet, Scratch, Versions, pretty};
+use crate::mapping::{self, Diagnostic, Gap, MapSet, Scratch, Versions, pretty};
 
 /// Check, test, explain and export maps
 #[derive(Debug, Args)]
@@ -68,6 +68,11 @@ enum Command {
     /// Move code tables to and from spreadsheets
     #[command(subcommand)]
     Codes(codes::Codes),
+    /// Print a map that is a `StructureMap` in JSON (R4 or R5) as text, to keep in `outbound/`
+    Import {
+        /// The file
+        file: PathBuf,
+    },
     /// Write the set as R4 JSON: `StructureMap`, `ConceptMap` and `StructureDefinition`
     Export {
         /// The format: `r4`
@@ -89,6 +94,7 @@ impl Map {
             Command::Lint => lint(context),
             Command::New(new) => new.run(context),
             Command::Codes(codes) => codes.run(context),
+            Command::Import { file } => import(context, &file),
             Command::Export { folder, .. } => export(context, &folder),
             Command::Test { bless, unreleased } => test(context, bless, unreleased),
         }
@@ -222,6 +228,13 @@ fn test(context: &mut Context<'_>, bless: bool, unreleased: bool) -> anyhow::Res
     let (total, failed) = (report.cases.len(), report.failed());
     writeln!(context.out, "{} goldens passed, {failed} failed", total - failed)?;
     Ok(if failed == 0 { Outcome::Done } else { Outcome::Attention })
+}
+
+fn import(context: &mut Context<'_>, file: &Path) -> anyhow::Result<Outcome> {
+    let map = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = mapping::text_of(&map).map_err(|wrong| anyhow!("{}: {wrong}", file.display()))?;
+    write!(context.out, "{text}")?;
+    Ok(Outcome::Done)
 }
 
 fn export(context: &mut Context<'_>, folder: &PathBuf) -> anyhow::Result<Outcome> {

@@ -1,6 +1,7 @@
 //! Compiles one map to a plan: names to slots, groups to the types they are called with, and
 //! every departure from the model or the R4 element table to a diagnostic.
 
+mod extend;
 mod fhirtype;
 mod rule;
 mod shape;
@@ -14,7 +15,7 @@ use super::diagnostic::{Diagnostics, Place, did_you_mean};
 use super::fml::{self, File, Name, Span};
 use super::model::{FieldType, Model};
 use super::path::{self, Variable};
-use super::plan::{Group, Plan, Row, Shape};
+use super::plan::{Group, Plan, Row, Rule, Shape};
 use crate::fhir::r4::Elements;
 
 /// Everything that maps refer to.
@@ -314,7 +315,8 @@ impl<'a> Compiler<'a, '_> {
                     frame.target_paths.insert(slot, name.unwrap_or_default());
                 }
             }
-            let rules = self.rules(&group.rules, &mut frame);
+            let mut rules: Vec<Rule> = self.extended(group, &frame).into_iter().collect();
+            rules.extend(self.rules(&group.rules, &mut frame));
             let compiled = Group { sources: frame.sources, targets: frame.targets, rules };
             if let Some(place) = self.groups.get_mut(index) {
                 *place = compiled;

@@ -23,7 +23,7 @@ impl MapSet {
     pub fn export(&self) -> Vec<Exported> {
         let mut exported: Vec<Exported> = Vec::new();
         for source in &self.sources {
-            let mut map = to_structure_map(&source.text);
+            let mut map = to_structure_map(source);
             rules(&mut map);
             exported.push(named(map));
         }

@@ -3,8 +3,10 @@
 //! The only module that knows the `fml_*` crates. What the language allows and this engine does
 //! not support is reported here, by name.
 
+mod constant;
 pub(crate) mod definitions;
 mod expr;
+mod foreign;
 mod rule;
 
 use std::ops::Range;
@@ -14,6 +16,8 @@ use fml_syntax::ast::{self, AstNode};
 use fml_syntax::{SyntaxKind, SyntaxNode, SyntaxToken};
 
 use super::diagnostic::{Diagnostics, Place, SourceText};
+
+pub(crate) use foreign::from_structure_map;
 
 /// The bytes of a part of a file.
 pub(crate) type Span = Range<usize>;
@@ -34,6 +38,8 @@ pub(crate) struct File {
     pub uses: Vec<Uses>,
     pub imports: Vec<Name>,
     pub groups: Vec<Group>,
+    /// Where constants of `let` stand, and what to write there where there is no `let`.
+    pub constants: Vec<(Span, String)>,
 }
 
 /// `uses "url" alias Name as source`
@@ -43,10 +49,12 @@ pub(crate) struct Uses {
     pub alias: Option<String>,
 }
 
-/// `group Name(source a : A, target b : B) { … }`
+/// `group Name(source a : A, target b : B) extends Base { … }`
 #[derive(Debug)]
 pub(crate) struct Group {
     pub name: Name,
+    /// The group whose rules come first.
+    pub extends: Option<Name>,
     pub params: Vec<Param>,
     pub rules: Vec<Rule>,
 }
@@ -196,7 +204,8 @@ const DEEPEST: usize = 100;
 /// as an empty one.
 pub(crate) fn read(source: Arc<SourceText>, diagnostics: &mut Diagnostics) -> File {
     let too_deep = too_deep(&source.text);
-    let mut reader = Reader { source, diagnostics, depth: 0 };
+    let mut reader =
+        Reader { source, diagnostics, depth: 0, constants: Vec::new(), uses: Vec::new() };
     if let Some(at) = too_deep {
         reader.error("MAP002", at, "brackets or signs nest too deep here; split the rule");
         let path = reader.source.path.clone();
@@ -240,9 +249,11 @@ fn too_deep(text: &str) -> Option<Span> {
     None
 }
 
-/// The text as an R4 StructureMap.
-pub(crate) fn to_structure_map(text: &str) -> serde_json::Value {
-    fml_model::to_r4(&fml_model::compile(text).map).json
+/// The map as an R4 StructureMap, which has no `let`: its constants are written where they are used.
+pub(crate) fn to_structure_map(source: &Arc<SourceText>) -> serde_json::Value {
+    let file = read(Arc::clone(source), &mut Diagnostics::default());
+    let text = constant::written_out(&source.text, file.constants);
+    fml_model::to_r4(&fml_model::compile(&text).map).json
 }
 
 /// Reports what HL7's compiler would have otherwise, and forms that other engines lack.
@@ -271,6 +282,10 @@ struct Reader<'a> {
     diagnostics: &'a mut Diagnostics,
     /// How deep in an expression the reader is.
     depth: usize,
+    /// The constants of `let`.
+    constants: Vec<constant::Constant>,
+    /// Where they were declared and used, and the text to write there.
+    uses: Vec<(Span, String)>,
 }
 
 impl Reader<'_> {
@@ -308,28 +323,21 @@ impl Reader<'_> {
                 );
             }
         }
-        if let Some(constant) = tree.constants().next() {
-            self.unsupported(
-                span(constant.syntax()),
-                "`let`",
-                "write the constant where it is used",
-            );
+        for declared in tree.constants() {
+            self.declare(&declared);
         }
         if let Some(embedded) = tree.concept_maps().next() {
             let instead = "put the table into codes/ as a ConceptMap";
             self.unsupported(span(embedded.syntax()), "an embedded conceptmap", instead);
         }
-        File {
-            url,
-            version,
-            uses: tree.uses().filter_map(|u| self.uses(&u)).collect(),
-            imports: tree.imports().filter_map(|i| literal_name(&i.url()?)).collect(),
-            groups: tree.groups().filter_map(|g| self.group(&g)).collect(),
-            source: Arc::clone(&self.source),
-        }
+        let uses = tree.uses().filter_map(|u| self.model(&u)).collect();
+        let imports = tree.imports().filter_map(|i| literal_name(&i.url()?)).collect();
+        let groups = tree.groups().filter_map(|g| self.group(&g)).collect();
+        let constants = std::mem::take(&mut self.uses);
+        File { source: Arc::clone(&self.source), url, version, uses, imports, groups, constants }
     }
 
-    fn uses(&mut self, uses: &ast::UsesDeclaration) -> Option<Uses> {
+    fn model(&mut self, uses: &ast::UsesDeclaration) -> Option<Uses> {
         if !matches!(uses.mode(), Some(ast::ModelMode::Source | ast::ModelMode::Target)) {
             let at = span(uses.syntax());
             self.unsupported(at, "this mode of `uses`", "use `as source` or `as target`");
@@ -338,25 +346,25 @@ impl Reader<'_> {
     }
 
     fn group(&mut self, group: &ast::Group) -> Option<Group> {
-        if group.extends().is_some() {
-            let at = span(group.syntax());
-            self.unsupported(at, "`extends`", "call the other group with `then`");
-        }
         let name = first_name(group.syntax(), &["group"])?;
+        let clause = group.syntax().children().find(|n| n.kind() == SyntaxKind::ExtendsClause);
+        let extends = clause.and_then(|clause| first_name(&clause, &["extends"]));
         let mut params = Vec::new();
         for parameter in group.parameters() {
             let type_name = parameter
                 .type_annotation()
                 .and_then(|t| Some(Name { text: t.type_name()?, span: span(t.syntax()) }));
             let Some(parameter_name) = parameter.name() else { continue };
+            let parameter_name = Name { text: parameter_name, span: span(parameter.syntax()) };
+            self.check_unlike_constants(&parameter_name);
             params.push(Param {
-                name: Name { text: parameter_name, span: span(parameter.syntax()) },
+                name: parameter_name,
                 source: parameter.mode() == Some(ast::ParameterMode::Source),
                 type_name,
             });
         }
         let rules = group.rules().filter_map(|rule| self.rule(&rule)).collect();
-        Some(Group { name, params, rules })
+        Some(Group { name, extends, params, rules })
     }
 }
 

@@ -271,7 +271,13 @@ impl Loader<'_> {
     }
 
     fn maps(&mut self) -> Vec<File> {
-        let texts = self.read("outbound", "fml");
+        let mut texts = self.read("outbound", "fml");
+        for (path, map) in self.json("outbound") {
+            match fml::from_structure_map(map) {
+                Ok(text) => texts.push((path, text)),
+                Err(wrong) => self.diagnostics.file("MAP002", &path, wrong),
+            }
+        }
         let mut files: Vec<File> = Vec::new();
         for (path, text) in texts {
             let file = fml::read(Arc::new(SourceText { path, text }), self.diagnostics);

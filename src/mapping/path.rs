@@ -1,8 +1,11 @@
 //! FHIRPath, the part that maps need, compiled against the types of a model.
 //! <https://hl7.org/fhirpath/N1/>
 
+mod arithmetic;
 mod compile;
 mod eval;
+
+use regex::Regex;
 
 pub(crate) use compile::{Compiler, Scope, Ty, Variable};
 pub(crate) use eval::Env;
@@ -21,6 +24,8 @@ pub(crate) enum Expr {
     /// A field of each item.
     Field(Box<Expr>, usize),
     Function(Function, Box<Expr>, Vec<Expr>),
+    /// What `matches` is given.
+    Pattern(Regex),
     Binary(Operator, Box<Expr>, Box<Expr>),
 }
 
@@ -39,6 +44,7 @@ pub(crate) enum Function {
     StartsWith,
     EndsWith,
     Contains,
+    Matches,
     Length,
     Lower,
     Upper,
@@ -61,6 +67,7 @@ pub(crate) const FUNCTIONS: &[(&str, Function, usize, usize)] = &[
     ("startsWith", Function::StartsWith, 1, 1),
     ("endsWith", Function::EndsWith, 1, 1),
     ("contains", Function::Contains, 1, 1),
+    ("matches", Function::Matches, 1, 1),
     ("length", Function::Length, 0, 0),
     ("lower", Function::Lower, 0, 0),
     ("upper", Function::Upper, 0, 0),
@@ -87,8 +94,17 @@ pub(crate) enum Operator {
     Union,
     /// `&`: an empty side counts as no text.
     Join,
-    /// `+`: an empty side makes the result empty.
+    /// `+` of texts: an empty side makes the result empty.
     Plus,
+    /// `+` of numbers.
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    /// `div`: without the rest.
+    DivideWhole,
+    /// `mod`: the rest.
+    Modulo,
 }
 
 /// The operators as they are written.
@@ -108,4 +124,9 @@ pub(crate) const OPERATORS: &[(&str, Operator)] = &[
     ("|", Operator::Union),
     ("&", Operator::Join),
     ("+", Operator::Plus),
+    ("-", Operator::Subtract),
+    ("*", Operator::Multiply),
+    ("/", Operator::Divide),
+    ("div", Operator::DivideWhole),
+    ("mod", Operator::Modulo),
 ];

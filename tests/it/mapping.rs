@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use throughline::mapping::{Diagnostic, MapSet, Refusal, Scratch, Versions};
+use throughline::mapping::{Diagnostic, Exported, MapSet, Refusal, Scratch, Versions};
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/maps")
@@ -100,11 +100,11 @@ fn a_required_element_that_no_rule_sets_is_an_error_at_load() {
 #[test]
 fn what_the_engine_does_not_support_is_refused_by_name() {
     let folder = copy();
-    replace(folder.path(), ENCOUNTER, "d.minutes as v ->", "d.minutes as v where (v mod 2) = 0 ->");
+    replace(folder.path(), ENCOUNTER, "d.minutes as v ->", "d.minutes as v where (v ~ 2) ->");
     replace(folder.path(), ENCOUNTER, "= v \"id\"", "= uuid() \"id\"");
     replace(folder.path(), ENCOUNTER, "started_at.exists()", "started_at < now()");
     let texts: Vec<String> = errors(folder.path()).into_iter().map(|d| d.message).collect();
-    for name in ["`mod`", "`uuid`", "`now()`"] {
+    for name in ["`~`", "`uuid`", "`now()`"] {
         assert!(texts.iter().any(|text| text.contains(name)), "{name} in {texts:?}");
     }
 }
@@ -211,6 +211,169 @@ fn an_exported_map_has_what_other_engines_need() {
     for model in models {
         assert!(model.resource["snapshot"]["element"].as_array().unwrap().len() > 10);
     }
+}
+
+/// Writes the text of every map of a folder anew, as a file of the same name with another extension.
+fn rewrite(folder: &Path, extension: &str, made: impl Fn(&str) -> String) {
+    let mut folders = vec![folder.join("outbound")];
+    while let Some(below) = folders.pop() {
+        for path in fs::read_dir(below).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == "fml") {
+                let text = made(&fs::read_to_string(&path).unwrap());
+                fs::remove_file(&path).unwrap();
+                fs::write(path.with_extension(extension), text).unwrap();
+            }
+        }
+    }
+}
+
+/// The StructureMap among what was exported that belongs to the map of this text.
+fn exported(all: &[Exported], text: &str) -> String {
+    let found = all.iter().find(|file| {
+        let url = file.resource["url"].as_str().unwrap_or_default();
+        file.resource["resourceType"] == "StructureMap" && text.contains(&format!("'{url}'"))
+    });
+    found.unwrap().resource.to_string()
+}
+
+#[test]
+fn exported_structure_maps_are_read_again_and_give_the_same() {
+    for folder in [example(), Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings")] {
+        let work = tempfile::tempdir().unwrap();
+        copy_folder(&folder, work.path());
+        let before = MapSet::load(work.path()).ok().unwrap();
+        let all = before.export();
+        rewrite(work.path(), "json", |text| exported(&all, text));
+        let after = MapSet::load(work.path()).unwrap_or_else(|found| panic!("{found:#?}"));
+        assert_eq!(after.maps(), before.maps());
+        let file = Path::new(after.about(before.maps()[0]).unwrap().file);
+        assert_eq!(file.extension().unwrap(), "json");
+        let failed: Vec<_> =
+            after.test().cases.into_iter().filter(|case| case.problem.is_some()).collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+        // And as text that was made of them.
+        let back = tempfile::tempdir().unwrap();
+        copy_folder(&folder, back.path());
+        rewrite(back.path(), "fml", |text| {
+            throughline::mapping::text_of(exported(&all, text).as_bytes()).unwrap()
+        });
+        assert_eq!(MapSet::load(back.path()).ok().unwrap().test().failed(), 0);
+    }
+}
+
+#[test]
+fn a_foreign_structure_map_is_refused_by_name_where_it_goes_beyond_the_subset() {
+    for (change, told) in [
+        (r#"{"transform": "uuid"}"#, "`uuid`"),
+        (
+            r#"{"transform": "cc", "parameter": [{"valueString": "http://loinc.org"}, {"valueString": "1"}]}"#,
+            "`cc`",
+        ),
+    ] {
+        let folder = copy();
+        let all = MapSet::load(folder.path()).ok().unwrap().export();
+        rewrite(folder.path(), "json", |text| {
+            let mut map: Value = serde_json::from_str(&exported(&all, text)).unwrap();
+            let target = &mut map["group"][1]["rule"][0]["target"][0];
+            if target.is_object() {
+                let change: Value = serde_json::from_str(change).unwrap();
+                target.as_object_mut().unwrap().remove("parameter");
+                target.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            }
+            map.to_string()
+        });
+        let found = errors(folder.path());
+        assert!(found.iter().any(|d| d.message.contains(told)), "{found:#?}");
+    }
+}
+
+#[test]
+fn what_is_no_structure_map_is_an_error_that_names_the_file() {
+    for text in [
+        "[]",
+        "{}",
+        r#"{"resourceType": "Patient"}"#,
+        r#"{"resourceType": "StructureMap", "group": [1]}"#,
+    ] {
+        let folder = copy();
+        fs::write(folder.path().join("outbound/foreign.json"), text).unwrap();
+        let found = errors(folder.path());
+        assert!(
+            found.iter().any(|d| d.text.contains("outbound/foreign.json")),
+            "{text}: {found:#?}"
+        );
+        assert!(throughline::mapping::text_of(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+/// The example map with a rule for `length`, and constants before its groups.
+fn with_length(constants: &str, rule: &str) -> tempfile::TempDir {
+    let folder = copy();
+    let path = folder.path().join(ENCOUNTER);
+    let text = fs::read_to_string(&path).unwrap();
+    let start = text.find("  d.minutes as v ->").unwrap();
+    let end = start + text[start..].find('\n').unwrap();
+    let text = format!("{}{rule}{}", &text[..start], &text[end..]);
+    fs::write(path, text.replacen("\ngroup ", &format!("\n{constants}\ngroup "), 1)).unwrap();
+    folder
+}
+
+#[test]
+fn constants_and_arithmetic_work_and_are_written_out_for_engines_without_them() {
+    let constants = "let unit = 'h';\nlet system = 'http://unitsofmeasure.org';\nlet sixty = 60;";
+    let rule = "  d.minutes as v where $this > %sixty - 59 -> e.length as length, length.value = (v / sixty), \
+                length.unit = unit, length.system = system, length.code = append(unit) \"length\";";
+    let folder = with_length(constants, rule);
+    let set = MapSet::load(folder.path()).unwrap_or_else(|found| panic!("{found:#?}"));
+    let mut record = view();
+    record["derived"]["minutes"] = json!(50);
+    let made = run(&set, &record).unwrap();
+    let expected = json!({"value": 0.833_333_33, "unit": "h", "system": "http://unitsofmeasure.org", "code": "h"});
+    assert_eq!(made["length"], expected);
+    let text = fs::read_to_string(folder.path().join(ENCOUNTER)).unwrap();
+    let all = set.export();
+    let r4 = exported(&all, &text);
+    assert!(!r4.contains("sixty") && r4.contains("/ 60"), "{r4}");
+    rewrite(folder.path(), "json", |text| exported(&all, text));
+    let again = MapSet::load(folder.path()).unwrap_or_else(|found| panic!("{found:#?}"));
+    assert_eq!(run(&again, &record).unwrap(), made);
+}
+
+#[test]
+fn a_constant_and_a_variable_of_one_name_are_refused() {
+    let rule = "  d.minutes as sixty -> e.length as length, length.value = sixty;";
+    let found = errors(with_length("let sixty = 60;", rule).path());
+    assert!(found.iter().any(|d| d.message.contains("`sixty` is a constant")), "{found:#?}");
+    let found = errors(with_length("let sixty = 6 * 10;", rule).path());
+    assert!(found.iter().any(|d| d.message.contains("a computed constant")), "{found:#?}");
+}
+
+#[test]
+fn a_group_that_extends_another_does_its_rules_first() {
+    let call = "  d -> e.length as length then Hours(d, length) \"length\";";
+    let groups = "group Unit(source d, target length : Duration) { d -> length.unit = 'min' \"unit\"; }\n\
+                  group Minutes(source d, target length : Duration) extends Unit \
+                  { d.minutes as v -> length.value = v \"value\"; }\n\
+                  group Hours(source d, target length : Duration) extends Minutes \
+                  { d.minutes as v where $this.toString().matches('^[0-9]+$') -> length.code = 'min' \"code\"; }\n";
+    let folder = with_length("", call);
+    let path = folder.path().join(ENCOUNTER);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}\n{groups}")).unwrap();
+    let set = MapSet::load(folder.path()).unwrap_or_else(|found| panic!("{found:#?}"));
+    let mut record = view();
+    record["derived"]["minutes"] = json!(50);
+    assert_eq!(
+        run(&set, &record).unwrap()["length"],
+        json!({"value": 50, "unit": "min", "code": "min"})
+    );
+    let circular =
+        groups.replace("length : Duration) { d -> ", "length : Duration) extends Hours { d -> ");
+    fs::write(&path, format!("{text}\n{circular}")).unwrap();
+    let found = errors(folder.path());
+    assert!(found.iter().any(|d| d.message.contains("extends itself")), "{found:#?}");
 }
 
 /// Any JSON text for a display name, and any order of members.

@@ -177,7 +177,7 @@ impl Compiler<'_, '_> {
         Some(compile(&mut path::Compiler { model, source, scope: frame, diagnostics, reads }))
     }
 
-    fn call(&mut self, call: &fml::Call, frame: &Frame) -> Option<Call> {
+    pub(super) fn call(&mut self, call: &fml::Call, frame: &Frame) -> Option<Call> {
         let name = &call.group;
         let Some((file, group)) = self.find_group(&name.text) else {
             let names = self.group_names();

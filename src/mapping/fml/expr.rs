@@ -24,11 +24,7 @@ impl Reader<'_> {
         let kind = match syntax.kind() {
             SyntaxKind::Literal => Self::literal(syntax).map(|l| ExprKind::Literal(l.value)),
             SyntaxKind::NullLiteral => Some(ExprKind::Empty),
-            SyntaxKind::NameRef => name_ref(syntax),
-            SyntaxKind::ExternalConstant => {
-                let name = node.text();
-                Some(ExprKind::Variable(name.trim_start_matches('%').trim_matches('\'').to_owned()))
-            }
+            SyntaxKind::NameRef | SyntaxKind::ExternalConstant => self.named(node),
             SyntaxKind::MemberExpr => self.member(syntax),
             SyntaxKind::CallExpr => self.call(None, syntax),
             SyntaxKind::BinaryExpr => self.binary(syntax),
@@ -41,6 +37,19 @@ impl Reader<'_> {
             ExprKind::Broken
         });
         Expr { kind, span: at }
+    }
+
+    /// A constant, a variable or an element.
+    fn named(&mut self, node: &Node) -> Option<ExprKind> {
+        let syntax = node.syntax();
+        if let Some(literal) = self.value(syntax) {
+            return Some(ExprKind::Literal(literal.value));
+        }
+        if syntax.kind() == SyntaxKind::NameRef {
+            return name_ref(syntax);
+        }
+        let name = node.text();
+        Some(ExprKind::Variable(name.trim_start_matches('%').trim_matches('\'').to_owned()))
     }
 
     fn member(&mut self, syntax: &SyntaxNode) -> Option<ExprKind> {
@@ -108,7 +117,7 @@ impl Reader<'_> {
 
     /// A constant text given to a transform.
     pub(super) fn text_argument(&mut self, node: &Node) -> Option<Name> {
-        let literal = Self::literal(node.syntax());
+        let literal = self.value(node.syntax());
         if let Some(Literal { value: LiteralValue::Text(text), span }) = literal {
             return Some(Name { text, span });
         }

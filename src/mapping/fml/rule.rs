@@ -3,8 +3,8 @@
 use fml_syntax::ast::{self, AstNode, Expr as Node, TransformValue};
 
 use super::{
-    Argument, Call, Literal, LiteralValue, Name, Pick, Reader, Rule, Source, Target, Transform,
-    first_name, name_tokens, span, token_name,
+    Argument, Call, LiteralValue, Name, Pick, Reader, Rule, Source, Target, Transform, first_name,
+    name_tokens, span, token_name,
 };
 
 /// Transforms of the language that maps here do without, since not every engine has them.
@@ -104,13 +104,16 @@ impl Reader<'_> {
         let default = source.default_value().and_then(|d| d.expression());
         let default = default.and_then(|node| {
             let node = node.unparenthesized();
-            let literal = Self::literal(node.syntax());
+            let literal = self.value(node.syntax());
             if literal.is_none() {
                 self.unsupported(span(node.syntax()), "a computed default", "give a constant");
             }
             literal
         });
         let alias = source.alias().map(|text| Name { text, span: at.clone() });
+        if let Some(name) = &alias {
+            self.check_unlike_constants(name);
+        }
         Some(Source {
             context,
             element,
@@ -138,6 +141,9 @@ impl Reader<'_> {
             Some(value) => self.transform(&value).unwrap_or(Transform::Broken),
         };
         let alias = target.alias().map(|text| Name { text, span: at.clone() });
+        if let Some(name) = &alias {
+            self.check_unlike_constants(name);
+        }
         Some(Target { context, element, transform, alias, span: at })
     }
 
@@ -153,7 +159,10 @@ impl Reader<'_> {
                     self.unsupported(element.span, "a path on the right of `=`", instead);
                     return None;
                 }
-                Some(Transform::Copy(variable))
+                Some(match self.constant(&variable.text, &variable.span) {
+                    Some(literal) => Transform::Constant(literal),
+                    None => Transform::Copy(variable),
+                })
             }
             TransformValue::Expression(node) => {
                 Some(Transform::Evaluate { focus: None, expr: self.expr(node) })
@@ -188,7 +197,7 @@ impl Reader<'_> {
                 Some(Transform::Append(arguments.iter().filter_map(|a| self.argument(a)).collect()))
             }
             ("truncate", [variable, length]) => {
-                let length = Self::literal(length.syntax()).map(|l| l.value);
+                let length = self.value(length.syntax()).map(|l| l.value);
                 let Some(LiteralValue::Number(length)) = length else { return None };
                 Some(Transform::Truncate(self.name_argument(variable)?, length.parse().ok()?))
             }
@@ -210,8 +219,7 @@ impl Reader<'_> {
     }
 
     fn argument(&mut self, node: &Node) -> Option<Argument> {
-        if let Some(literal) = Self::literal(node.syntax()) {
-            let Literal { .. } = literal;
+        if let Some(literal) = self.value(node.syntax()) {
             return Some(Argument::Constant(literal));
         }
         self.name_argument(node).map(Argument::Variable)

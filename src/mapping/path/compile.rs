@@ -8,6 +8,9 @@ use crate::mapping::diagnostic::{Diagnostics, Place, SourceText, did_you_mean};
 use crate::mapping::fml::{self, ExprKind, LiteralValue, Name, Span};
 use crate::mapping::model::{FieldType, Model};
 
+/// The most bytes that a compiled pattern takes.
+const MAX_PATTERN: usize = 1 << 20;
+
 /// What an expression gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ty {
@@ -176,8 +179,32 @@ impl Compiler<'_> {
         };
         let compiled: Vec<(Expr, Ty)> = arguments.iter().map(|a| self.compile(a, inner)).collect();
         let result = result_of(*function, ty, compiled.get(1).map(|(_, ty)| *ty));
-        let arguments = compiled.into_iter().map(|(expr, _)| expr).collect();
+        let arguments = match (function, arguments) {
+            (Function::Matches, [pattern]) => vec![self.pattern(pattern, ty)],
+            _ => compiled.into_iter().map(|(expr, _)| expr).collect(),
+        };
         (Expr::Function(*function, Box::new(base), arguments), result)
+    }
+
+    /// The pattern of `matches`, made once, when the map is loaded.
+    fn pattern(&mut self, argument: &fml::Expr, of: Ty) -> Expr {
+        if of.form().is_some_and(|form| form != Form::Text) {
+            self.error("MAP110", &argument.span, "`matches()` takes a text".to_owned());
+            return Expr::Empty;
+        }
+        let ExprKind::Literal(LiteralValue::Text(text)) = &argument.kind else {
+            let message = "the pattern of `matches()` has to be a constant text";
+            self.error("MAP110", &argument.span, message.to_owned());
+            return Expr::Empty;
+        };
+        let mut builder = regex::RegexBuilder::new(text);
+        let built = builder.dot_matches_new_line(true).size_limit(MAX_PATTERN).build();
+        let Ok(pattern) = built else {
+            let message = "not a pattern that can be used: no look-around, no back-references";
+            self.error("MAP110", &argument.span, message.to_owned());
+            return Expr::Empty;
+        };
+        Expr::Pattern(pattern)
     }
 
     fn binary(
@@ -198,9 +225,16 @@ impl Compiler<'_> {
             );
             return broken();
         };
+        let forms = (left_ty.form(), right_ty.form());
+        let is_sum = forms.0.or(forms.1) == Some(Form::Number);
+        let operator = match operator {
+            Operator::Plus if is_sum => &Operator::Add,
+            other => other,
+        };
         let ty = match operator {
             Operator::Union => Ty { content: left_ty.content.or(right_ty.content), many: true },
             Operator::Join | Operator::Plus => Ty::one(Primitive::String),
+            _ if operator.is_arithmetic() => number_of(*operator, left_ty, right_ty),
             _ => Ty::one(Primitive::Boolean),
         };
         let compared = matches!(
@@ -213,7 +247,6 @@ impl Compiler<'_> {
                 | Operator::GreaterOrEqual
                 | Operator::In
         );
-        let forms = (left_ty.form(), right_ty.form());
         if compared && matches!(forms, (Some(a), Some(b)) if a != b) {
             self.error(
                 "MAP110",
@@ -221,14 +254,10 @@ impl Compiler<'_> {
                 "the two sides can never be equal: their types differ".to_owned(),
             );
         }
-        if *operator == Operator::Plus
-            && (forms.0 == Some(Form::Number) || forms.1 == Some(Form::Number))
-        {
-            self.error(
-                "MAP110",
-                span,
-                "arithmetic is not supported; derive the value before".to_owned(),
-            );
+        let is_number = |form: Option<Form>| form.is_none_or(|form| form == Form::Number);
+        if operator.is_arithmetic() && !(is_number(forms.0) && is_number(forms.1)) {
+            let message = "arithmetic takes numbers; derive dates and the like before";
+            self.error("MAP110", span, message.to_owned());
         }
         (Expr::Binary(*operator, Box::new(left), Box::new(right)), ty)
     }
@@ -249,10 +278,23 @@ fn literal(value: &LiteralValue) -> (Expr, Ty) {
             (Expr::Text(text.as_str().into()), Ty::one(Primitive::DateTime))
         }
         LiteralValue::Number(text) => {
-            (Expr::Number(text.as_str().into()), Ty::one(Primitive::Decimal))
+            let whole = !text.contains('.');
+            let primitive = if whole { Primitive::Integer } else { Primitive::Decimal };
+            (Expr::Number(text.as_str().into()), Ty::one(primitive))
         }
         LiteralValue::Boolean(value) => (Expr::Boolean(*value), Ty::one(Primitive::Boolean)),
     }
+}
+
+/// What arithmetic gives: a whole number of whole numbers, but for a division.
+fn number_of(operator: Operator, left: Ty, right: Ty) -> Ty {
+    let is_decimal = |ty: Ty| ty.content == Some(FieldType::Primitive(Primitive::Decimal));
+    let whole = match operator {
+        Operator::Divide => false,
+        Operator::DivideWhole => true,
+        _ => !is_decimal(left) && !is_decimal(right),
+    };
+    Ty::one(if whole { Primitive::Integer } else { Primitive::Decimal })
 }
 
 fn result_of(function: Function, base: Ty, second: Option<Ty>) -> Ty {

@@ -58,7 +58,7 @@ impl Expr {
     /// Hands over each item; answers whether the callback wanted all of them.
     pub(crate) fn each<'a>(&'a self, env: Env<'a, '_>, visit: Visit<'_, 'a>) -> bool {
         match self {
-            Expr::Empty => true,
+            Expr::Empty | Expr::Pattern(_) => true,
             Expr::Boolean(value) => visit(Node::Boolean(*value)),
             Expr::Number(text) => visit(Node::Number(text)),
             Expr::Text(text) => visit(Node::Text(text)),
@@ -183,6 +183,10 @@ impl Function {
             Function::StartsWith => test(|text, other| text.starts_with(other)),
             Function::EndsWith => test(|text, other| text.ends_with(other)),
             Function::Contains => test(|text, other| text.contains(other)),
+            Function::Matches => match first {
+                Some(Expr::Pattern(pattern)) => Node::Boolean(pattern.is_match(text)),
+                _ => Node::Absent,
+            },
             Function::Length => Node::Number(env.bump.alloc_str(&text.chars().count().to_string())),
             Function::Lower => Node::Text(env.bump.alloc_str(&text.to_lowercase())),
             Function::Upper => Node::Text(env.bump.alloc_str(&text.to_uppercase())),
@@ -221,6 +225,7 @@ impl Operator {
             Operator::Contains => boolean(member(env, right, left)),
             Operator::Join | Operator::Plus => self.joined(env, left, right),
             Operator::Union => Node::Absent,
+            _ if self.is_arithmetic() => self.calculated(env, left, right),
             _ => {
                 let order = compare(left.first(env), right.first(env));
                 boolean(order.map(|order| match self {
@@ -231,6 +236,14 @@ impl Operator {
                 }))
             }
         }
+    }
+
+    fn calculated<'a>(self, env: Env<'a, '_>, left: &'a Expr, right: &'a Expr) -> Node<'a> {
+        let (Node::Number(left), Node::Number(right)) = (left.first(env), right.first(env)) else {
+            return Node::Absent;
+        };
+        let result = self.calculate(left, right);
+        result.map_or(Node::Absent, |text| Node::Number(env.bump.alloc_str(&text)))
     }
 
     fn joined<'a>(self, env: Env<'a, '_>, left: &'a Expr, right: &'a Expr) -> Node<'a> {
@@ -378,6 +391,15 @@ mod tests {
             ("at = @2026-11-01T05:30:00Z", "true"),
             ("flag implies (n = 1)", "true"),
             ("iif(flag, 'x', status.upper().substring(1, 2))", "PE"),
+            (
+                "status.matches('^op') and status.matches('p.n') and status.matches('^p').not()",
+                "true",
+            ),
+            ("n + 1", "8"),
+            ("(n - 1) / 4 + 0.5", "2.0"),
+            ("n div 2 * 10 + n mod 2", "31"),
+            ("n * 60 > 400", "true"),
+            ("status + '-' + status", "open-open"),
             ("status.startsWith('op') and who.all(role.length() = 1)", "true"),
         ] {
             assert_eq!(evaluate(expression, record).as_deref(), Ok(expected), "{expression}");
@@ -392,6 +414,10 @@ mod tests {
             ("status = 'open' or n.empty()", "true"),
             ("status = 'open' and n.exists()", "false"),
             ("status + 'x'", "{}"),
+            ("n + 1", "{}"),
+            ("{} + 1", "{}"),
+            ("1 / 0", "{}"),
+            ("status.matches('x')", "{}"),
             ("status & 'x'", "x"),
             ("who.count()", "0"),
         ] {
@@ -406,8 +432,12 @@ mod tests {
             "who.rolle.exists()",
             "today()",
             "status = 1",
-            "n + 1",
-            "status.matches('x')",
+            "n + status",
+            "status - 1",
+            "n.matches('x')",
+            "status.matches(status)",
+            "status.matches('(')",
+            "status.matches('a(?=b)')",
         ] {
             assert_eq!(evaluate(expression, "{}").unwrap_err().len(), 1, "{expression}");
         }
