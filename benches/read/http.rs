@@ -13,7 +13,7 @@ use actix_web::{App as Service, HttpResponse, HttpServer};
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::{CacheSettings, LimitSettings, StoreSettings};
+use throughline::config::{CacheSettings, LimitSettings, Sources, StoreSettings};
 
 use crate::load::Load;
 use crate::postgres::{self, PostgresServer};
@@ -32,6 +32,7 @@ pub(crate) struct Case {
     store: StoreSettings,
     cache: CacheSettings,
     limits: LimitSettings,
+    pub(crate) sources: Sources,
     /// What a read may cost, in reads of the bare route.
     limit: Option<f64>,
 }
@@ -197,6 +198,7 @@ pub(crate) fn open(folder: &Path, case: &Case) -> App {
         mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
         cache: case.cache.clone(),
         limits: case.limits.clone(),
+        sources: case.sources.clone(),
         ..Config::default()
     };
     App::open(&config, Arc::new(SystemClock)).unwrap()
