@@ -32,9 +32,16 @@ pub(crate) struct Case {
     store: StoreSettings,
     cache: CacheSettings,
     limits: LimitSettings,
-    pub(crate) sources: Sources,
+    sources: Sources,
     /// What a read may cost, in reads of the bare route.
     limit: Option<f64>,
+}
+
+impl Case {
+    /// The defaults, and sources that push.
+    pub(crate) fn pushed_to(sources: Sources) -> Self {
+        Self { sources, ..Self::default() }
+    }
 }
 
 /// Nothing is kept.

@@ -35,7 +35,7 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
     std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600))?;
     let tenant = practice::tenant().to_string();
     let sources = Sources::of_one_sender("app", &tenant, secret);
-    let app = open(folder.path(), &Case { sources, ..Case::default() });
+    let app = open(folder.path(), &Case::pushed_to(sources));
     let token = mint(&app);
     let address = serve(app);
     let mut records = Vec::new();
