@@ -19,7 +19,7 @@ const STATEMENTS: usize = 256;
 const IDLE_READERS: usize = 16;
 /// The pages that a reader keeps, in KiB: the upper ones of what is read often. The operating system
 /// has the others.
-const READER_PAGES: i64 = 4_096;
+const READER_PAGES: i64 = 8_192;
 
 /// When a commit is on the disk.
 ///
