@@ -13,7 +13,7 @@ use actix_web::{App as Service, HttpResponse, HttpServer};
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::{AuditMode, CacheSettings, LimitSettings, StoreSettings};
+use throughline::config::{AuditMode, CacheSettings, LimitSettings, Sources, StoreSettings};
 
 use crate::load::{CONNECTIONS, Load};
 use crate::postgres::{self, PostgresServer};
@@ -34,8 +34,16 @@ pub(crate) struct Case {
     limits: LimitSettings,
     /// Whether it is written down.
     audited: bool,
+    sources: Sources,
     /// What a read may cost, in reads of the bare route.
     limit: Option<f64>,
+}
+
+impl Case {
+    /// The defaults, and sources that push.
+    pub(crate) fn pushed_to(sources: Sources) -> Self {
+        Self { sources, ..Self::default() }
+    }
 }
 
 /// Nothing is kept.
@@ -208,6 +216,7 @@ pub(crate) fn open(folder: &Path, case: &Case) -> App {
         cache: case.cache.clone(),
         limits: case.limits.clone(),
         audit: if case.audited { AuditMode::Closed } else { AuditMode::Off },
+        sources: case.sources.clone(),
         ..Config::default()
     };
     App::open(&config, Arc::new(SystemClock)).unwrap()

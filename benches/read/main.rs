@@ -1,11 +1,13 @@
 //! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- audit`, `-- token`,
-//! `-- points` and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten
+//! `-- points`,
+//! `-- push` and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten
 //! minutes.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a benchmark that cannot go on should stop where it is"
 )]
 
@@ -18,6 +20,7 @@ mod points;
 #[expect(dead_code, reason = "tests ask more of it")]
 mod postgres;
 mod practice;
+mod push;
 mod redis;
 mod token;
 mod usage;
@@ -44,6 +47,9 @@ fn main() -> io::Result<()> {
     }
     if is_wanted("points") {
         points::run(out)?;
+    }
+    if is_wanted("push") {
+        push::run(out)?;
     }
     if is_wanted("growth") {
         growth::run(out)?;

@@ -23,6 +23,10 @@ pub(crate) fn check(
 ) {
     let known = Known { elements, models, made: RefCell::default() };
     let parse = fml_syntax::parse(&source.text);
+    // The checker is for whole trees: in one with gaps it relies on what is not there.
+    if parse.has_errors() {
+        return;
+    }
     for found in fml_check::check(&parse.tree(), &known) {
         let place = Place { source: Arc::clone(source), span: span_of(found.range) };
         if found.severity == fml_syntax::Severity::Error && !diagnostics.knows(&place) {

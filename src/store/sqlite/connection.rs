@@ -16,7 +16,10 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Statements kept prepared by each connection; more than there are fixed ones.
 const STATEMENTS: usize = 256;
 /// Idle readers that are kept; a burst opens more and closes them again.
-const IDLE_READERS: usize = 32;
+const IDLE_READERS: usize = 16;
+/// The pages that a reader keeps, in KiB: the upper ones of what is read often. The operating system
+/// has the others.
+const READER_PAGES: i64 = 8_192;
 
 /// When a commit is on the disk.
 ///
@@ -73,7 +76,7 @@ impl Location {
         let connection = self.open(OpenFlags::empty())?;
         let set = || {
             connection.pragma_update(None, "query_only", true)?;
-            connection.pragma_update(None, "cache_size", -8_192)
+            connection.pragma_update(None, "cache_size", -READER_PAGES)
         };
         set().map_err(|error| self.explain(error))?;
         Ok(connection)

@@ -16,8 +16,8 @@ const FEW: usize = 300;
 const SECONDS: &str = "FUZZ_SECONDS";
 /// The longest input, in bytes.
 const LONGEST: usize = 4_096;
-/// The longest that one input may take, on a busy machine and without optimisation.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest that one input may take of this thread's CPU, and in all on a busy machine.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(3));
 /// The most inputs that are kept.
 const POOL: usize = 20_000;
 
@@ -44,12 +44,14 @@ pub(crate) fn fuzz(target: &str, words: &[&str], mut run: impl FnMut(&[u8]) -> S
 
 /// Runs the target; where it fails, says with what.
 fn guarded(target: &str, input: &[u8], run: &mut impl FnMut(&[u8]) -> String) -> String {
-    let began = Instant::now();
+    let (began, used) = (Instant::now(), cpu());
     let done = catch_unwind(AssertUnwindSafe(|| run(input)));
     let shown = input.escape_ascii();
     match done {
         Ok(result) => {
-            assert!(began.elapsed() < PATIENCE, "{target} takes too long for {shown}");
+            let took = (cpu().saturating_sub(used), began.elapsed());
+            let is_quick = took.0 < PATIENCE.0 && took.1 < PATIENCE.1;
+            assert!(is_quick, "{target} takes {took:?} for {shown}");
             result
         }
         Err(cause) => {
@@ -57,6 +59,12 @@ fn guarded(target: &str, input: &[u8], run: &mut impl FnMut(&[u8]) -> String) ->
             resume_unwind(cause);
         }
     }
+}
+
+/// What this thread has used of the CPU.
+fn cpu() -> Duration {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
 }
 
 /// The files of the target's corpus, by name.
