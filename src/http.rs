@@ -47,6 +47,7 @@ use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::push::Pushes;
 use crate::fhir::capability;
+use crate::fhir::profile::UsCore;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
 use crate::store::Store;
@@ -96,11 +97,18 @@ impl State {
         let since = clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let instance = routes::interactions(routes::Level::Instance);
         let searched = routes::interactions(routes::Level::Type);
+        // Asking what the server can do is no interaction that a statement names.
+        let mut system = routes::interactions(routes::Level::System);
+        system.retain(|code| *code != "capabilities");
         let server = capability::Server {
             base: &base,
             since: &since,
+            system: &system,
             instance: &instance,
             searched: &searched,
+            operations: &routes::operations(),
+            cors: !ports.cors.origins.is_empty(),
+            us_core: UsCore::default(),
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         Ok(Self {

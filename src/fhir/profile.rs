@@ -1,9 +1,100 @@
-//! The US Core 6.1.0 profiles that served resources claim (<https://hl7.org/fhir/us/core/STU6.1/>).
+//! What US Core asks of the types that are served: the profiles that resources claim, and the
+//! searches by several parameters at once (<https://hl7.org/fhir/us/core/STU6.1/>).
+
+/// A version of US Core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UsCore {
+    /// 6.1.0
+    #[default]
+    V6,
+}
+
+impl UsCore {
+    /// As it is written.
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::V6 => "6.1.0",
+        }
+    }
+}
 
 /// The profiles of one resource type.
 pub fn supported(resource_type: &str) -> &'static [&'static str] {
     PROFILES.iter().find(|(name, _)| *name == resource_type).map_or(&[], |(_, profiles)| profiles)
 }
+
+/// The searches by several parameters at once that US Core names for a type, each as its parameters.
+pub fn combinations(
+    resource_type: &str,
+) -> impl Iterator<Item = std::str::Split<'static, char>> + use<> {
+    let of_type = COMBINATIONS.iter().find(|(name, _)| *name == resource_type);
+    let all = of_type.map_or(&[][..], |(_, all)| all);
+    all.iter().map(|names| names.split('+'))
+}
+
+/// US Core's CapabilityStatement of a server, as far as the parameters are served.
+const COMBINATIONS: &[(&str, &[&str])] = &[
+    (
+        "Patient",
+        &[
+            "birthdate+family",
+            "family+gender",
+            "birthdate+name",
+            "gender+name",
+            "death-date+family",
+        ],
+    ),
+    ("RelatedPerson", &["patient+name"]),
+    ("CareTeam", &["patient+status", "patient+role"]),
+    (
+        "Encounter",
+        &["patient+type", "class+patient", "patient+status", "date+patient", "patient+location"],
+    ),
+    (
+        "DocumentReference",
+        &[
+            "patient+type",
+            "patient+status",
+            "patient+type+period",
+            "patient+category+date",
+            "patient+category",
+        ],
+    ),
+    (
+        "CarePlan",
+        &[
+            "patient+category",
+            "patient+category+status",
+            "patient+category+status+date",
+            "patient+category+date",
+        ],
+    ),
+    ("Goal", &["patient+target-date", "patient+description", "patient+lifecycle-status"]),
+    (
+        "Condition",
+        &[
+            "patient+recorded-date",
+            "patient+category+clinical-status",
+            "patient+onset-date",
+            "patient+abatement-date",
+            "patient+clinical-status",
+            "patient+category+encounter",
+            "patient+code",
+            "patient+category",
+        ],
+    ),
+    (
+        "Observation",
+        &[
+            "patient+code+date",
+            "patient+category+status",
+            "patient+category+date",
+            "patient+category",
+            "patient+code",
+        ],
+    ),
+    ("QuestionnaireResponse", &["patient+questionnaire", "patient+authored", "patient+status"]),
+];
 
 const PROFILES: &[(&str, &[&str])] = &[
     ("Patient", &["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"]),

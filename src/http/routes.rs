@@ -152,6 +152,19 @@ pub fn interactions(level: Level) -> Vec<&'static str> {
     codes
 }
 
+/// The operations of types, each once: the type and the name.
+pub fn operations() -> Vec<(&'static str, &'static str)> {
+    let mut operations = Vec::new();
+    for endpoint in ROUTES.iter().filter(|endpoint| endpoint.level == Level::Operation) {
+        let owner = endpoint.pattern.split('/').nth(2).unwrap_or_default();
+        let operation = (owner, endpoint.interaction);
+        if !operations.contains(&operation) {
+            operations.push(operation);
+        }
+    }
+    operations
+}
+
 /// The code of the interaction that a method at a pattern is.
 pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str> {
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };

@@ -11,6 +11,7 @@ mod cases;
 mod changes;
 mod clients;
 mod crash;
+mod declared;
 mod demo;
 mod errors;
 mod expectation;

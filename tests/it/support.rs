@@ -1,6 +1,7 @@
 //! What several features' tests need: servers started for one test.
 
 pub(crate) mod demo;
+pub(crate) mod demo_data;
 pub(crate) mod desk;
 pub(crate) mod platform;
 pub(crate) mod postgres;
