@@ -1,4 +1,5 @@
-//! The secrets of an installation: one file in the data folder that only its owner can read.
+//! The secrets of an installation: one file in the data folder that only its owner can read, or its
+//! group where it was put there, as an orchestrator puts a secret.
 //!
 //! They are made on first use. Losing the file means new FHIR ids for every record, so it belongs
 //! into the backup of the data folder, and nowhere else.
@@ -46,7 +47,8 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// The folder cannot be written, or the file is readable by others or not ours.
+    /// The folder cannot be written, or the file can be read by everybody, changed by its group, or
+    /// is not ours.
     pub fn open(data: &Path) -> Result<Self> {
         let unusable = |cause: io::Error| {
             Error::Setup(format!(
@@ -66,8 +68,8 @@ impl Keys {
         let wrong = |what: &str| Error::Setup(format!("{}: {what}", path.display()));
         let mode =
             fs::metadata(path).map_err(|cause| wrong(&cause.to_string()))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(wrong("others can read the keys: chmod 600 it"));
+        if mode & 0o037 != 0 {
+            return Err(wrong("others can read or change the keys: chmod 600 it"));
         }
         let text = fs::read(path).map_err(|cause| wrong(&cause.to_string()))?;
         // A parser's message could quote a secret, so it is not passed on.
@@ -179,13 +181,23 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_others_can_read_are_refused() {
+    fn keys_that_others_can_read_or_change_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         Keys::open(folder.path()).unwrap();
         let path = folder.path().join(FILE);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let refused = Keys::open(folder.path()).unwrap_err().to_string();
-        assert!(refused.contains("chmod 600"), "{refused}");
+        for (mode, is_safe) in [
+            (0o600, true),
+            (0o400, true),
+            (0o440, true),
+            (0o640, true),
+            (0o660, false),
+            (0o604, false),
+        ] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let opened = Keys::open(folder.path()).map_err(|refused| refused.to_string());
+            let told = opened.as_ref().is_err_and(|refused| refused.contains("chmod 600"));
+            assert_eq!((opened.is_ok(), told), (is_safe, !is_safe), "{mode:o}");
+        }
     }
 
     #[test]
