@@ -19,6 +19,7 @@ mod history;
 mod limit;
 mod metadata;
 mod negotiate;
+mod openapi;
 mod pages;
 mod parameters;
 mod path;
@@ -47,7 +48,6 @@ use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::push::Pushes;
 use crate::fhir::capability;
-use crate::fhir::profile::UsCore;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
 use crate::store::Store;
@@ -69,6 +69,7 @@ pub struct State {
     cursors: Cursors,
     base: String,
     metadata: Bytes,
+    openapi: Bytes,
     elements: Elements,
     cors: Cors,
 }
@@ -108,9 +109,9 @@ impl State {
             searched: &searched,
             operations: &routes::operations(),
             cors: !ports.cors.origins.is_empty(),
-            us_core: UsCore::default(),
         };
         let metadata = Bytes::from(capability::encode(&server)?);
+        let openapi = Bytes::from(openapi::document(&base).to_string());
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
@@ -121,6 +122,7 @@ impl State {
             cursors: Cursors::new(keys.cursor_key())?,
             base,
             metadata,
+            openapi,
             elements: Elements::new(),
             cors: ports.cors,
         })

@@ -13,9 +13,11 @@ use fhir_codec::fhir_sdk::r4b::resources::{
     CapabilityStatementSoftware, Resource,
 };
 
-use super::profile::UsCore;
+use super::profile;
 use super::search::param;
 use crate::error::{Error, Result};
+
+pub use resource::declared;
 
 /// What the statement is about.
 #[derive(Debug, Clone)]
@@ -34,13 +36,13 @@ pub struct Server<'a> {
     pub operations: &'a [(&'static str, &'static str)],
     /// Whether web pages of other origins may call.
     pub cors: bool,
-    /// The version of US Core that resources claim.
-    pub us_core: UsCore,
 }
 
 /// The statement as JSON.
 pub fn encode(server: &Server<'_>) -> Result<Vec<u8>> {
-    let version = server.us_core.version();
+    let guides = profile::VERSIONS.iter().map(|version| {
+        Some(format!("http://hl7.org/fhir/us/core/ImplementationGuide/hl7.fhir.us.core|{version}"))
+    });
     let statement = CapabilityStatement::builder()
         .status(PublicationStatus::Active)
         .experimental(true)
@@ -49,9 +51,7 @@ pub fn encode(server: &Server<'_>) -> Result<Vec<u8>> {
         .instantiates(vec![Some(
             "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server".to_owned(),
         )])
-        .implementation_guide(vec![Some(format!(
-            "http://hl7.org/fhir/us/core/ImplementationGuide/hl7.fhir.us.core|{version}"
-        ))])
+        .implementation_guide(guides.collect::<Vec<_>>())
         .software(software()?)
         .implementation(
             CapabilityStatementImplementation::builder()

@@ -1,22 +1,8 @@
 //! What US Core asks of the types that are served: the profiles that resources claim, and the
 //! searches by several parameters at once (<https://hl7.org/fhir/us/core/STU6.1/>).
 
-/// A version of US Core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum UsCore {
-    /// 6.1.0
-    #[default]
-    V6,
-}
-
-impl UsCore {
-    /// As it is written.
-    pub const fn version(self) -> &'static str {
-        match self {
-            Self::V6 => "6.1.0",
-        }
-    }
-}
+/// The versions of US Core to whose profiles resources are valid, all at once.
+pub const VERSIONS: &[&str] = &["6.1.0", "7.0.0"];
 
 /// The profiles of one resource type.
 pub fn supported(resource_type: &str) -> &'static [&'static str] {
@@ -32,7 +18,7 @@ pub fn combinations(
     all.iter().map(|names| names.split('+'))
 }
 
-/// US Core's CapabilityStatement of a server, as far as the parameters are served.
+/// What US Core's CapabilityStatement of a server names in either version, as far as the parameters are served.
 const COMBINATIONS: &[(&str, &[&str])] = &[
     (
         "Patient",
@@ -48,7 +34,14 @@ const COMBINATIONS: &[(&str, &[&str])] = &[
     ("CareTeam", &["patient+status", "patient+role"]),
     (
         "Encounter",
-        &["patient+type", "class+patient", "patient+status", "date+patient", "patient+location"],
+        &[
+            "patient+type",
+            "class+patient",
+            "patient+status",
+            "date+patient",
+            "patient+location",
+            "patient+_lastUpdated",
+        ],
     ),
     (
         "DocumentReference",
@@ -79,6 +72,7 @@ const COMBINATIONS: &[(&str, &[&str])] = &[
             "patient+abatement-date",
             "patient+clinical-status",
             "patient+category+encounter",
+            "patient+_lastUpdated",
             "patient+code",
             "patient+category",
         ],
@@ -89,6 +83,7 @@ const COMBINATIONS: &[(&str, &[&str])] = &[
             "patient+code+date",
             "patient+category+status",
             "patient+category+date",
+            "patient+category+_lastUpdated",
             "patient+category",
             "patient+code",
         ],

@@ -4,7 +4,7 @@ use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
-use super::{Refusal, batch, binary, everything, history, metadata, push, read, search};
+use super::{Refusal, batch, binary, everything, history, metadata, openapi, push, read, search};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +102,15 @@ pub const ROUTES: &[Endpoint] = &[
         entry: Some(|state, _, call| {
             Box::pin(async move { Ok(metadata::metadata(state, call.form).await) })
         }),
+    },
+    Endpoint {
+        method: "GET",
+        pattern: "/fhir/openapi.json",
+        access: Access::Public,
+        level: Level::Platform,
+        interaction: "openapi",
+        handler: || web::to(openapi::openapi),
+        entry: None,
     },
     posted!("/fhir", System, "batch", batch::batch),
     posted!("/fhir/{type}/_search", Type, "search-type", search::search_by_form),

@@ -9,40 +9,24 @@ use throughline::fhir::search::param::{self, Form, Param};
 use throughline::fhir::search::{ParamKind, date};
 use url::form_urlencoded::byte_serialize;
 
-use crate::support::demo_data::{all, included, matches, serve};
+use crate::support::demo_data::{all, at, included, matches, serve};
 use crate::support::server::Server;
 
 type Resources = BTreeMap<String, Vec<Value>>;
 
-/// The values at a path of the table, found in plain JSON: names joined by dots, arrays walked
-/// through, `[name=value]` keeping what has that value.
-fn at<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
-    let (segment, rest) = match (path.find('['), path.find('.')) {
-        (Some(bracket), dot) if dot.is_none_or(|dot| bracket < dot) => {
-            let end = path.find(']').unwrap() + 1;
-            (&path[..end], path[end..].strip_prefix('.'))
-        }
-        (_, Some(dot)) => (&path[..dot], Some(&path[dot + 1..])),
-        _ => (path, None),
-    };
-    let (name, condition) = match segment.split_once('[') {
-        Some((name, condition)) => (name, condition.trim_end_matches(']').split_once('=')),
-        None => (segment, None),
-    };
-    let items = match &value[name] {
-        Value::Null => Vec::new(),
-        Value::Array(items) => items.iter().collect(),
-        one => vec![one],
-    };
-    let kept = items.into_iter().filter(|item| condition.is_none_or(|(k, v)| item[k] == v));
-    match rest {
-        Some(rest) => kept.flat_map(|item| at(item, rest)).collect(),
-        None => kept.collect(),
-    }
-}
-
 fn texts(value: &Value, path: &str) -> Vec<String> {
     at(value, path).into_iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The parts of a name or an address that people search for.
+fn words_of(parts: &Value) -> Vec<&str> {
+    let is_said = |name: &str| !["use", "period", "type"].contains(&name);
+    let said = parts.as_object().unwrap().iter().filter(|(name, _)| is_said(name));
+    said.flat_map(|(_, part)| match part {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect::<Vec<_>>(),
+    })
+    .collect()
 }
 
 /// What a value is searched by, written as a parameter is, without escapes for the URL.
@@ -86,17 +70,7 @@ fn written(param: &Param, value: &Value) -> Vec<String> {
         }
         ParamKind::Text => match value {
             Value::String(text) => vec![escape(text)],
-            parts => parts
-                .as_object()
-                .unwrap()
-                .iter()
-                .filter(|(name, _)| !["use", "period", "type"].contains(&name.as_str()))
-                .flat_map(|(_, part)| match part {
-                    Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
-                    one => one.as_str().into_iter().collect::<Vec<_>>(),
-                })
-                .map(escape)
-                .collect(),
+            parts => words_of(parts).into_iter().map(escape).collect(),
         },
         ParamKind::Quantity => {
             let text = |name: &str| value[name].as_str().unwrap_or_default();
@@ -209,6 +183,9 @@ async fn parameter(server: &Server, kind: &str, name: &str, resources: &[Value])
         })
         .collect();
     let distinct: BTreeSet<&String> = with.iter().flat_map(|(_, values)| values).collect();
+    if distinct.is_empty() && param.kind == ParamKind::Token {
+        return words(server, kind, &param, name, resources).await;
+    }
     assert!(!distinct.is_empty(), "{kind}.{name} is declared, but nothing served has it");
     // The first, the last and one in the middle stand for all.
     let all: Vec<&&String> = distinct.iter().collect();
@@ -236,6 +213,26 @@ async fn parameter(server: &Server, kind: &str, name: &str, resources: &[Value])
     assert!(present.is_superset(&sure), "{kind}.{name}");
     assert!(present.is_disjoint(&missing), "{kind}.{name}");
     assert_eq!(present.len() + missing.len(), resources.len(), "{kind}.{name}");
+}
+
+/// Searches by the words of a token that has no codes here.
+async fn words(server: &Server, kind: &str, param: &Param, name: &str, resources: &[Value]) {
+    let said = |resource: &Value| -> BTreeSet<String> {
+        let concepts = param.paths.iter().flat_map(|path| at(resource, path));
+        concepts.filter_map(|concept| concept["text"].as_str()).map(plain).collect()
+    };
+    let all: BTreeSet<String> = resources.iter().flat_map(said).collect();
+    let asked = all.first();
+    let asked = asked.unwrap_or_else(|| panic!("{kind}.{name} is declared, but nothing has it"));
+    let hits = resources.iter().filter(|resource| {
+        said(resource).iter().any(|text| text.starts_with(asked.as_str()))
+    });
+    let hits: Vec<Value> = hits.cloned().collect();
+    let query = format!("{kind}?{name}:text={}", encoded(asked));
+    assert_eq!(found(server, &query).await, ids(&hits), "{query}");
+    let missing = found(server, &format!("{kind}?{name}:missing=true")).await;
+    let silent = resources.iter().filter(|resource| said(resource).is_empty());
+    assert_eq!(missing, ids(&silent.cloned().collect::<Vec<_>>()), "{kind}.{name}:missing");
 }
 
 /// The resources whose date is within the one that is asked for.

@@ -37,6 +37,8 @@ mod layers;
 mod limits;
 mod mapping;
 mod migrate;
+mod must_support;
+mod openapi;
 mod order;
 mod postgres_replicas;
 mod pull;

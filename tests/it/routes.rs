@@ -10,7 +10,8 @@ use crate::support::server::spawn;
 #[test]
 fn only_what_is_about_the_server_is_public() {
     let public = ROUTES.iter().filter(|endpoint| endpoint.access == Access::Public);
-    assert_eq!(public.map(|endpoint| endpoint.pattern).collect::<Vec<_>>(), ["/fhir/metadata"]);
+    let public: Vec<_> = public.map(|endpoint| endpoint.pattern).collect();
+    assert_eq!(public, ["/fhir/metadata", "/fhir/openapi.json"]);
 }
 
 fn codes(list: &Value, name: &str) -> Vec<String> {

@@ -58,7 +58,7 @@ pub(super) fn resource(
 }
 
 /// The parameters of a type with their kinds; `_profile` only where resources claim profiles.
-pub(in crate::fhir) fn declared(kind: &SearchType) -> Vec<(&'static str, ParamKind)> {
+pub fn declared(kind: &SearchType) -> Vec<(&'static str, ParamKind)> {
     let claims = !profile::supported(kind.name).is_empty();
     let own = kind.numbered().filter(|(_, param)| claims || param.name != "_profile");
     let own = own.flat_map(|(_, param)| {

@@ -363,10 +363,11 @@ mod tests {
         assert_eq!(found("Patient", patient, "phone"), ["|1"]);
         assert_eq!(found("Patient", patient, "email"), ["|a@b.example"]);
         assert_eq!(found("Patient", patient, "name"), ["simic", "zoe"]);
-        let condition = r#"{"id":"c","extension":[{"url":
-            "http://hl7.org/fhir/StructureDefinition/condition-assertedDate",
-            "valueDateTime":"1970-01-01"},{"url":"urn:other","valueDateTime":"1980"}]}"#;
-        assert_eq!(found("Condition", condition, "asserted-date"), ["0..86399999999"]);
+        let race = r#"{"id":"p","extension":[{"url":
+            "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race",
+            "extension":[{"url":"ombCategory","valueCoding":{"code":"1"}}]},
+            {"url":"urn:other","extension":[{"valueCoding":{"code":"2"}}]}]}"#;
+        assert_eq!(found("Patient", race, "race"), ["|1"]);
     }
 
     #[test]

@@ -57,3 +57,30 @@ async fn entries(server: &Server, query: &str, mode: &str) -> Vec<Value> {
 pub(crate) async fn all(server: &Server, resource_type: &str) -> Vec<Value> {
     matches(server, &format!("{resource_type}?_count=1000")).await
 }
+
+/// The values at a path of the table, found in plain JSON: names joined by dots, arrays walked
+/// through, `[name=value]` keeping what has that value.
+pub(crate) fn at<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
+    let (segment, rest) = match (path.find('['), path.find('.')) {
+        (Some(bracket), dot) if dot.is_none_or(|dot| bracket < dot) => {
+            let end = path.find(']').unwrap() + 1;
+            (&path[..end], path[end..].strip_prefix('.'))
+        }
+        (_, Some(dot)) => (&path[..dot], Some(&path[dot + 1..])),
+        _ => (path, None),
+    };
+    let (name, condition) = match segment.split_once('[') {
+        Some((name, condition)) => (name, condition.trim_end_matches(']').split_once('=')),
+        None => (segment, None),
+    };
+    let items = match &value[name] {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.iter().collect(),
+        one => vec![one],
+    };
+    let kept = items.into_iter().filter(|item| condition.is_none_or(|(k, v)| item[k] == v));
+    match rest {
+        Some(rest) => kept.flat_map(|item| at(item, rest)).collect(),
+        None => kept.collect(),
+    }
+}

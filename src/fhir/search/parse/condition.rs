@@ -65,6 +65,9 @@ impl Part<'_> {
             let [left, right] = values.as_slice() else {
                 return Err(self.invalid("a pair is two values joined by $"));
             };
+            if left.is_empty() || right.is_empty() {
+                return Err(self.invalid("a pair is two values joined by $"));
+            }
             let part = |(_, param): (u16, &Param), text| Part { text, ..self }.test(param, None);
             let (Test::Any(left), Test::Any(right)) = (part(first, left)?, part(second, right)?)
             else {

@@ -253,7 +253,6 @@ fn a_modifier_or_a_bad_value_is_refused_even_then() {
         ("type:in", "urn:other"),
         ("type:of-type", "urn:s|a|b"),
         ("identifier:of-type", "a|b"),
-        ("relationship", "a"),
         ("_has:x", "y"),
         ("status", ""),
         ("date", "never"),
