@@ -11,6 +11,7 @@ mod body;
 mod call;
 mod compress;
 mod conditions;
+mod content;
 mod cors;
 mod cursor;
 mod everything;
@@ -32,6 +33,7 @@ pub mod routes;
 mod search;
 mod searchset;
 mod shape;
+mod sheet;
 mod weights;
 
 use std::sync::Arc;

@@ -159,6 +159,9 @@ pub trait Store: Feeds + Send + Sync {
     /// A page of everything in a patient's compartment, of the types that the permit, which is one
     /// for the Patient, reaches; ordered by type and id.
     fn everything(&self, permit: &Permit, scope: &Everything) -> Result<Page>;
+    /// Names what such a page holds, so that one that was kept is known to be current: while the
+    /// name is the same, so is the page. `None` where the store cannot tell.
+    fn edition(&self, permit: &Permit, scope: &Everything) -> Result<Option<String>>;
     /// The current version of a resource without its bytes, for the cache's key and for `304`.
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>>;
     /// Opens the one write transaction; dropping it without `commit` undoes everything.

@@ -1,4 +1,4 @@
-//! Reads over HTTP, against a bare actix route that returns the same bytes.
+//! Answers over HTTP, against a bare actix route that returns the same bytes.
 
 use std::future::pending;
 use std::io::{self, Write};
@@ -13,11 +13,12 @@ use actix_web::{App as Service, HttpResponse, HttpServer};
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::{CacheSettings, LimitSettings};
+use throughline::config::{CacheSettings, LimitSettings, StoreSettings};
 
 use crate::load::Load;
-use crate::practice;
+use crate::postgres::{self, PostgresServer};
 use crate::redis::Redis;
+use crate::{practice, usage};
 
 /// Measurements of each server, taken in turn.
 const ROUNDS: usize = 5;
@@ -25,62 +26,72 @@ const ROUNDS: usize = 5;
 const LENGTH: Duration = Duration::from_secs(3);
 
 /// A server to be measured.
-struct Case {
+#[derive(Default)]
+pub(crate) struct Case {
     name: &'static str,
+    store: StoreSettings,
     cache: CacheSettings,
     limits: LimitSettings,
     /// What a read may cost, in reads of the bare route.
     limit: Option<f64>,
 }
 
+/// Nothing is kept.
+fn uncached() -> CacheSettings {
+    CacheSettings { memory_mb: 0, ..CacheSettings::default() }
+}
+
 /// The servers: what is kept where, and what is limited.
-fn cases(redis: Option<&Redis>) -> Vec<Case> {
-    let off = LimitSettings::default;
-    let on = || LimitSettings { quota: 1_000_000_000, ..off() };
-    let kept = CacheSettings::default;
+fn cases(redis: Option<&Redis>, postgres: Option<&str>) -> Vec<Case> {
+    let on = || LimitSettings { quota: 1_000_000_000, ..LimitSettings::default() };
+    let case = |name| Case { name, ..Case::default() };
     let mut cases = vec![
-        Case { name: "found in process", cache: kept(), limits: off(), limit: Some(4.0) },
-        Case { name: "… with a rate limit in process", cache: kept(), limits: on(), limit: None },
+        Case { limit: Some(4.0), ..case("found in process") },
+        Case { limits: on(), ..case("… with a rate limit in process") },
     ];
     if let Some(redis) = redis {
         let both = || CacheSettings::with_redis(Some(redis.url().into()));
         let shared = || CacheSettings { memory_mb: 0, ..both() };
         cases.extend([
-            Case { name: "found in Redis only", cache: shared(), limits: off(), limit: None },
-            Case {
-                name: "… in process, Redis behind", cache: both(), limits: off(), limit: None
-            },
-            Case { name: "… and a shared rate limit", cache: both(), limits: on(), limit: None },
+            Case { cache: shared(), ..case("found in Redis only") },
+            Case { cache: both(), ..case("… in process, Redis behind") },
+            Case { cache: both(), limits: on(), ..case("… and a shared rate limit") },
+        ]);
+    }
+    if let Some(url) = postgres {
+        let store = || postgres::settings(url);
+        cases.extend([
+            Case { store: store(), ..case("found in process, over PostgreSQL") },
+            Case { store: store(), cache: uncached(), ..case("not kept, from PostgreSQL") },
         ]);
     }
     cases
 }
 
-/// Measures and reports.
-pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
+/// Measures reads, with everything that may be kept somewhere.
+pub(crate) fn reads(out: &mut impl Write) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
-    let redis = Redis::start();
+    let (redis, postgres) = (Redis::start(), PostgresServer::start());
     if redis.is_none() {
         writeln!(out, "redis-server is not installed: its figures are left out")?;
     }
     let body = Bytes::from_owner(practice::encounter(7).resource.body);
     writeln!(out, "a read of {} bytes over HTTP, 16 connections, CPU:", body.len())?;
     let path = format!("/fhir/Encounter/{}", practice::id(7));
-    let cases = cases(redis.as_ref());
-    let (mut token, mut servers) = (String::new(), vec![serve_bare(&path, body)]);
+    let database = postgres.as_ref().map(PostgresServer::migrated);
+    let cases = cases(redis.as_ref(), database.as_deref());
+    let mut servers = vec![(serve_bare(&path, body), String::new())];
     for case in &cases {
         let app = open(folder.path(), case);
-        if token.is_empty() {
+        if app.store().resource_counts().unwrap().is_empty() {
             practice::fill(app.store(), 0..1_000);
-            token = mint(&app);
         }
-        servers.push(serve(app));
+        let token = mint(&app);
+        servers.push((serve(app), token));
     }
     let costs = |length| -> Vec<f64> {
-        let cost = |address: &SocketAddr| {
-            let (path, token) = (path.clone(), token.clone());
-            cost(&Load { address: *address, path, token, length }, redis.as_ref())
-        };
+        let cost =
+            |(address, token): &(SocketAddr, String)| cost(&load(*address, &path, token, length));
         servers.iter().map(cost).collect()
     };
     costs(Duration::from_secs(1));
@@ -91,49 +102,67 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
     for (number, case) in (1..).zip(&cases) {
         let cost = median(rounds.iter().map(|costs| costs[number]));
         let ratio = median(rounds.iter().map(|costs| costs[number] / costs[0]));
-        let may = case.limit.map(|limit| format!(", may be {limit:.0}")).unwrap_or_default();
-        writeln!(out, "{:34} {cost:8.1} µs, ratio {ratio:.2}{may}", case.name)?;
+        writeln!(out, "{:34} {cost:8.1} µs, ratio {ratio:.2}{}", case.name, limit(case.limit))?;
         too_dear |= case.limit.is_some_and(|limit| ratio > limit);
     }
     judge(too_dear)
 }
 
-fn judge(too_dear: bool) -> io::Result<()> {
+/// Fails where something costs more than it may.
+pub(crate) fn judge(too_dear: bool) -> io::Result<()> {
     if too_dear {
         return Err(io::Error::other("an answer costs more than it may"));
     }
     Ok(())
 }
 
-/// Measures answers other than a cached read, each against a bare route with the same bytes.
+fn limit(limit: Option<f64>) -> String {
+    limit.map(|limit| format!(", may be {limit:.0}")).unwrap_or_default()
+}
+
+/// Measures answers of several resources, and of what is kept nowhere.
 pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
-    let nothing = CacheSettings { memory_mb: 0, ..CacheSettings::default() };
-    let case =
-        Case { name: "uncached", cache: nothing, limits: LimitSettings::default(), limit: None };
-    let app = open(folder.path(), &case);
-    let token = mint(&app);
-    practice::fill(app.store(), 0..1_000);
     let (few, many) = (practice::APART, practice::APART + 1_000_000);
-    practice::fill_one(app.store(), few, 10);
-    practice::fill_one(app.store(), many, 299);
-    let address = serve(app);
+    let mut servers = Vec::new();
+    let postgres = PostgresServer::start();
+    let database = postgres.as_ref().map(PostgresServer::migrated);
+    let stores = [Some(StoreSettings::default()), database.as_deref().map(postgres::settings)];
+    for store in stores.into_iter().flatten() {
+        for cache in [uncached(), CacheSettings::default()] {
+            let case = Case { store: store.clone(), cache, ..Case::default() };
+            let app = open(folder.path(), &case);
+            if app.store().resource_counts().unwrap().is_empty() {
+                practice::fill(app.store(), 0..1_000);
+                practice::fill_one(app.store(), few, 10);
+                practice::fill_one(app.store(), many, 297);
+            }
+            let token = mint(&app);
+            servers.push((serve(app), token));
+        }
+    }
     let read = format!("/fhir/Encounter/{}", practice::id(7));
     let search = format!("/fhir/Encounter?patient={}&_count=20", practice::patient(few));
     let everything = format!("/fhir/Patient/{}/$everything?_count=500", practice::patient(many));
     let mut too_dear = false;
-    for (name, path, may) in [
-        ("a read without a cache", read, 7.0),
-        ("a search, 10 hits of a patient", search, 10.0),
-        ("everything, 300 resources", everything, 3.0),
+    for (name, path, server, may) in [
+        ("a read without a cache", &read, 0, Some(7.0)),
+        ("a search, 10 hits of a patient", &search, 0, Some(10.0)),
+        ("everything, 300 resources, kept", &everything, 1, Some(3.0)),
+        ("everything, without a cache", &everything, 0, None),
+        ("PostgreSQL: a read", &read, 2, None),
+        ("PostgreSQL: a search, 10 hits", &search, 2, None),
+        ("PostgreSQL: everything", &everything, 2, None),
     ] {
-        let load =
-            |address, length| Load { address, path: path.clone(), token: token.clone(), length };
-        let body = Bytes::from(load(address, LENGTH).fetch()?);
+        let Some((address, token)) = servers.get(server) else { continue };
+        let body = Bytes::from(load(*address, path, token, LENGTH).fetch()?);
         let size = body.len();
         let route = path.split('?').next().unwrap_or_default();
         let bare = serve_bare(route, body);
-        let pair = |length| (cost(&load(bare, length), None), cost(&load(address, length), None));
+        let pair = |length| {
+            let cost = |address| cost(&load(address, path, token, length));
+            (cost(bare), cost(*address))
+        };
         pair(Duration::from_secs(1));
         let rounds: Vec<_> = (0..ROUNDS).map(|_| pair(LENGTH)).collect();
         let (bare, product) =
@@ -141,23 +170,30 @@ pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
         let ratio = median(rounds.iter().map(|(bare, product)| product / bare));
         writeln!(
             out,
-            "{name:34} {product:8.1} µs, bare {bare:.1} µs for {size} bytes, ratio {ratio:.2}, may be \
-             {may:.0}"
+            "{name:34} {product:8.1} µs, bare {bare:.1} µs for {size} bytes, ratio {ratio:.2}{}",
+            limit(may)
         )?;
-        too_dear |= ratio > may;
+        too_dear |= may.is_some_and(|may| ratio > may);
     }
     judge(too_dear)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+fn load(address: SocketAddr, path: &str, token: &str, length: Duration) -> Load {
+    Load { address, path: path.to_owned(), token: token.to_owned(), length, among: 0 }
+}
+
+/// The value in the middle.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn open(folder: &Path, case: &Case) -> App {
+/// The product on a data folder.
+pub(crate) fn open(folder: &Path, case: &Case) -> App {
     let config = Config {
         data: folder.to_owned(),
+        store: case.store.clone(),
         mappings: Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings"),
         cache: case.cache.clone(),
         limits: case.limits.clone(),
@@ -166,7 +202,8 @@ fn open(folder: &Path, case: &Case) -> App {
     App::open(&config, Arc::new(SystemClock)).unwrap()
 }
 
-fn mint(app: &App) -> String {
+/// A token for everything.
+pub(crate) fn mint(app: &App) -> String {
     let grant = Grant {
         tenant: practice::tenant(),
         subject: "bench".into(),
@@ -176,21 +213,11 @@ fn mint(app: &App) -> String {
     app.tokens().mint(&grant).unwrap()
 }
 
-/// Microseconds of CPU for each answered request: of this process, and of Redis.
-fn cost(load: &Load, redis: Option<&Redis>) -> f64 {
-    let used = || cpu("self") + redis.map(|redis| cpu(&redis.id())).unwrap_or_default();
-    let before = used();
+/// Microseconds of CPU for each answered request: of this process, and of its stores.
+pub(crate) fn cost(load: &Load) -> f64 {
+    let before = usage::cpu();
     let answered = u32::try_from(load.run()).unwrap();
-    used().saturating_sub(before).as_secs_f64() * 1e6 / f64::from(answered)
-}
-
-/// The CPU that a process has used (`man 5 proc`: utime and stime, in hundredths of a second).
-fn cpu(process: &str) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let (_, after_name) = stat.rsplit_once(')').unwrap();
-    let fields = after_name.split_whitespace().skip(11).take(2);
-    let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
+    usage::cpu().saturating_sub(before).as_secs_f64() * 1e6 / f64::from(answered)
 }
 
 fn listener() -> (TcpListener, SocketAddr) {
@@ -200,7 +227,7 @@ fn listener() -> (TcpListener, SocketAddr) {
 }
 
 /// Serves the product on a thread of its own.
-fn serve(app: App) -> SocketAddr {
+pub(crate) fn serve(app: App) -> SocketAddr {
     let (listener, address) = listener();
     thread::spawn(move || {
         actix_web::rt::System::new().block_on(app.serve(listener, pending())).unwrap();

@@ -3,7 +3,10 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::practice;
 
 /// Connections that ask at the same time.
 const CONNECTIONS: usize = 16;
@@ -11,11 +14,16 @@ const CONNECTIONS: usize = 16;
 const MARK: &str = "--load";
 
 /// What to ask, for how long.
+#[derive(Clone)]
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
+    /// The path; `{encounter}` stands for an Encounter's id and `{patient}` for its patient's, each
+    /// time another's.
     pub(crate) path: String,
     pub(crate) token: String,
     pub(crate) length: Duration,
+    /// Of so many Encounters.
+    pub(crate) among: usize,
 }
 
 impl Load {
@@ -23,7 +31,7 @@ impl Load {
     pub(crate) fn run(&self) -> u64 {
         let output = Command::new(std::env::current_exe().unwrap())
             .args([MARK, &self.address.to_string(), &self.path, &self.token])
-            .arg(self.length.as_millis().to_string())
+            .args([self.length.as_millis().to_string(), self.among.to_string()])
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
@@ -36,7 +44,8 @@ impl Load {
         let address = arguments.next()?.parse().unwrap();
         let (path, token) = (arguments.next()?, arguments.next()?);
         let length = Duration::from_millis(arguments.next()?.parse().unwrap());
-        Some(Self { address, path, token, length })
+        let among = arguments.next()?.parse().unwrap();
+        Some(Self { address, path, token, length, among })
     }
 
     /// Makes the requests; answers their number.
@@ -53,15 +62,20 @@ impl Load {
     /// Asks once; answers the body.
     pub(crate) fn fetch(&self) -> io::Result<Vec<u8>> {
         let mut connection = self.connect()?;
-        connection.ask()?;
+        connection.ask(&self.request(0))?;
         Ok(connection.body)
     }
 
     fn connection(&self, deadline: Instant) -> io::Result<u64> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let mut connection = self.connect()?;
+        let (is_same, mut request) = (!self.path.contains('{'), self.request(0));
         let mut answered = 0;
         while Instant::now() < deadline {
-            connection.ask()?;
+            if !is_same {
+                request = self.request(NEXT.fetch_add(1, Ordering::Relaxed));
+            }
+            connection.ask(&request)?;
             answered += 1;
         }
         Ok(answered)
@@ -71,11 +85,21 @@ impl Load {
         let stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
         let reader = BufReader::with_capacity(64 * 1024, stream.try_clone()?);
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\r\n",
-            self.path, self.token
-        );
-        Ok(Connection { stream, reader, request, line: String::new(), body: Vec::new() })
+        Ok(Connection { stream, reader, line: String::new(), body: Vec::new() })
+    }
+
+    /// The request with this number.
+    fn request(&self, number: usize) -> String {
+        let path = if self.path.contains('{') {
+            let number = practice::spread(number, self.among);
+            self.path
+                .replace("{encounter}", practice::id(number).as_str())
+                .replace("{patient}", practice::patient(number).as_str())
+        } else {
+            self.path.clone()
+        };
+        let token = &self.token;
+        format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n")
     }
 }
 
@@ -83,14 +107,13 @@ impl Load {
 struct Connection {
     stream: TcpStream,
     reader: BufReader<TcpStream>,
-    request: String,
     line: String,
     body: Vec<u8>,
 }
 
 impl Connection {
-    fn ask(&mut self) -> io::Result<()> {
-        let Self { stream, reader, request, line, body } = self;
+    fn ask(&mut self, request: &str) -> io::Result<()> {
+        let Self { stream, reader, line, body } = self;
         stream.write_all(request.as_bytes())?;
         line.clear();
         reader.read_line(line)?;

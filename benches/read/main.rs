@@ -1,5 +1,5 @@
-//! What a read costs: `cargo bench --bench read`, or `-- http`, `-- answers` and
-//! `-- points` for one part.
+//! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- points` and
+//! `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten minutes.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
 #![expect(
@@ -8,11 +8,16 @@
     reason = "a benchmark that cannot go on should stop where it is"
 )]
 
+mod growth;
 mod http;
 mod load;
 mod points;
+#[path = "../../tests/it/support/postgres.rs"]
+#[expect(dead_code, reason = "tests ask more of it")]
+mod postgres;
 mod practice;
 mod redis;
+mod usage;
 
 use std::io::{self, Write};
 
@@ -22,13 +27,16 @@ fn main() -> io::Result<()> {
         return writeln!(out, "{}", load.make());
     }
     if is_wanted("http") {
-        http::run(out)?;
+        http::reads(out)?;
     }
     if is_wanted("answers") {
         http::answers(out)?;
     }
     if is_wanted("points") {
         points::run(out)?;
+    }
+    if is_wanted("growth") {
+        growth::run(out)?;
     }
     out.flush()
 }

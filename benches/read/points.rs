@@ -87,7 +87,7 @@ fn searches(out: &mut impl Write, store: &SqliteStore, baseline: Duration) -> io
         });
         report(out, name, time, Some(baseline))?;
     }
-    practice::fill_one(store, practice::APART, 299);
+    practice::fill_one(store, practice::APART, 297);
     let scope = Everything {
         patient: practice::patient(practice::APART),
         types: Vec::new(),
@@ -104,9 +104,8 @@ fn is(name: &str, operand: Operand) -> Condition {
     Condition::Param { param, test: Test::Any(vec![operand]) }
 }
 
-/// A number below [`SIZE`] that jumps about.
 fn spread(sample: usize) -> usize {
-    sample.wrapping_mul(48_271) % SIZE
+    practice::spread(sample, SIZE)
 }
 
 fn median<T>(mut action: impl FnMut(usize) -> T) -> Duration {

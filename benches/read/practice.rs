@@ -35,19 +35,34 @@ pub(crate) fn patient(number: usize) -> FhirId {
     id(10_000_000 + if number < APART { number / EACH } else { number / 1_000_000 })
 }
 
-/// A patient who is there as a resource.
-pub(crate) fn person(id: &FhirId) -> NewResource {
+/// A number below `size` that jumps about.
+pub(crate) fn spread(sample: usize, size: usize) -> usize {
+    sample.wrapping_mul(48_271) % size
+}
+
+/// Who treats the patient of the numbered Encounter, and where.
+fn elsewhere(number: usize) -> [(&'static str, FhirId); 2] {
+    let staff = if number < APART { number / EACH } else { number / 1_000_000 };
+    [("Practitioner", id(20_000_000 + staff % 40)), ("Organization", id(30_000_000))]
+}
+
+/// A resource of which there is little to say.
+fn plain(resource_type: &str, id: &FhirId) -> NewResource {
     let last_updated = Timestamp::from_second(1_750_000_000).unwrap();
+    let name = match resource_type {
+        "Organization" => json!("Bench"),
+        _ => json!([{ "family": "Bench" }]),
+    };
     let body = json!({
-        "resourceType": "Patient",
+        "resourceType": resource_type,
         "id": id.as_str(),
         "meta": { "versionId": "1-0a1b2c3d", "lastUpdated": last_updated.to_string() },
-        "name": [{ "family": "Bench" }]
+        "name": name
     });
     let body = serde_json::to_vec(&body).unwrap();
-    let (patient, index) = index::rows("Patient", &body).unwrap();
+    let (patient, index) = index::rows(resource_type, &body).unwrap();
     let resource = StoredResource {
-        resource_type: "Patient".into(),
+        resource_type: resource_type.into(),
         id: id.clone(),
         version_id: "1-0a1b2c3d".into(),
         last_updated,
@@ -62,6 +77,7 @@ pub(crate) fn encounter(number: usize) -> NewResource {
     let start = Timestamp::from_second(1_750_000_000 + hours * 3_600).unwrap();
     let end = Timestamp::from_second(start.as_second() + 3_000).unwrap();
     let patient = format!("Patient/{}", patient(number));
+    let elsewhere = elsewhere(number).map(|(kind, id)| format!("{kind}/{id}"));
     let body = json!({
         "resourceType": "Encounter",
         "id": id(number).as_str(),
@@ -95,13 +111,13 @@ pub(crate) fn encounter(number: usize) -> NewResource {
                 "code": "PPRF"
             }] }],
             "period": { "start": start.to_string(), "end": end.to_string() },
-            "individual": { "reference": format!("Practitioner/{}", id(20_000_000 + number % 40)) }
+            "individual": { "reference": elsewhere[0] }
         }],
         "period": { "start": start.to_string(), "end": end.to_string() },
         "length": {
             "value": 50, "unit": "minute", "system": "http://unitsofmeasure.org", "code": "min"
         },
-        "serviceProvider": { "reference": format!("Organization/{}", id(30_000_000)) },
+        "serviceProvider": { "reference": elsewhere[1] },
     });
     let body = serde_json::to_vec(&body).unwrap();
     let (patient, index) = index::rows("Encounter", &body).unwrap();
@@ -116,12 +132,15 @@ pub(crate) fn encounter(number: usize) -> NewResource {
     NewResource { resource, patient, index }
 }
 
-/// Puts a patient with that many Encounters into the store.
+/// Puts a patient with that many Encounters, and who treats them, into the store.
 pub(crate) fn fill_one(store: &dyn Store, first: usize, encounters: usize) {
     fill(store, first..first + encounters);
     let mut write = store.write().unwrap();
-    let made = vec![person(&patient(first))];
-    write.put_projection(&tenant(), Kind::Client, &format!("cl_{first}"), made).unwrap();
+    let made = [("Patient", patient(first))].into_iter().chain(elsewhere(first));
+    for (kind, id) in made {
+        let made = vec![plain(kind, &id)];
+        write.put_projection(&tenant(), Kind::Client, &format!("{kind} {id}"), made).unwrap();
+    }
     write.commit().unwrap();
 }
 

@@ -36,11 +36,6 @@ impl Redis {
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
-
-    /// The process's id.
-    pub(crate) fn id(&self) -> String {
-        self.process.id().to_string()
-    }
 }
 
 impl Drop for Redis {

@@ -102,6 +102,22 @@ impl Writer {
         Self { out, entries: 0 }
     }
 
+    /// Begins entries without a Bundle, to be kept.
+    pub fn entries(size_hint: usize) -> Self {
+        Self { out: Vec::with_capacity(size_hint), entries: 0 }
+    }
+
+    /// What was written so far, without an end.
+    pub fn kept(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// What comes before entries that were kept, and a writer of what comes after them.
+    pub fn around(self, kept: &[u8]) -> (Vec<u8>, Self) {
+        let entries = self.entries + usize::from(!kept.is_empty());
+        (self.out, Self { out: Vec::new(), entries })
+    }
+
     /// Adds a resource that was found.
     pub fn found(&mut self, resource: Resource<'_>, mode: Mode) {
         self.begin();
@@ -256,6 +272,29 @@ mod tests {
         assert_eq!(bundle, json!({"resourceType": "Bundle", "type": "searchset"}));
         let bundle = parsed(Writer::new(Kind::History, Some(0), &[], 0));
         assert_eq!(bundle, json!({"resourceType": "Bundle", "type": "history", "total": 0}));
+    }
+
+    #[test]
+    fn entries_that_were_kept_make_the_same_bundle() {
+        let body = b"{}";
+        let resource = Resource { base: "http://h", resource_type: "Patient", id: "p", body };
+        for (found, outcomes) in [(0, 0), (0, 1), (2, 0), (2, 1)] {
+            let new = || Writer::new(Kind::Searchset, None, &[("self", "http://h/x")], 0);
+            let (mut whole, mut entries) = (new(), Writer::entries(0));
+            for _ in 0..found {
+                whole.found(resource, Mode::Match);
+                entries.found(resource, Mode::Match);
+            }
+            let kept = entries.kept();
+            let (mut bytes, mut end) = new().around(&kept);
+            for _ in 0..outcomes {
+                whole.outcome(b"{}");
+                end.outcome(b"{}");
+            }
+            bytes.extend_from_slice(&kept);
+            bytes.extend_from_slice(&end.finish());
+            assert_eq!(bytes, whole.finish(), "{found} {outcomes}");
+        }
     }
 
     #[test]

@@ -276,6 +276,34 @@ pub struct Query {
     pub includes: Vec<Include>,
 }
 
+impl Query {
+    /// Whether it is about one patient or named resources, and nothing but them is looked at: then
+    /// it takes as long with many others in the store as with few.
+    pub fn is_narrow(&self) -> bool {
+        let is_plain = |condition: &Condition| {
+            !matches!(condition, Condition::Chain { .. } | Condition::Has { .. })
+        };
+        self.includes.is_empty()
+            && self.conditions.iter().all(is_plain)
+            && self.conditions.iter().any(Condition::is_narrow)
+    }
+}
+
+impl Condition {
+    fn is_narrow(&self) -> bool {
+        match self {
+            Self::Id(_) | Self::Patient(_) => true,
+            Self::Param { test: Test::Any(any_of), .. } => match any_of.as_slice() {
+                [Operand::Reference { targets }] => {
+                    targets.iter().all(|target| target.starts_with("Patient/"))
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
 /// Whether and how far the matches of a search are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Total {

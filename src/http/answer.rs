@@ -2,9 +2,9 @@
 
 use actix_web::body::BoxBody;
 use actix_web::http::header::{self, HttpDate};
-use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
 
+use super::content::Content;
 use super::negotiate::Form;
 use crate::fhir::pretty;
 use crate::store::Head;
@@ -15,14 +15,14 @@ pub(super) struct Answer {
     /// The version, where one resource is answered.
     pub(super) head: Option<Head>,
     /// The JSON; `None` where the caller has it already.
-    pub(super) body: Option<Bytes>,
+    pub(super) body: Option<Content>,
     /// How it is written.
     pub(super) form: Form,
 }
 
 impl Answer {
     /// An answer that is no version of a resource.
-    pub(super) fn new(body: impl Into<Bytes>, form: Form) -> Self {
+    pub(super) fn new(body: impl Into<Content>, form: Form) -> Self {
         Self { head: None, body: Some(body.into()), form }
     }
 
@@ -53,8 +53,8 @@ impl Responder for Answer {
     fn respond_to(self, _request: &HttpRequest) -> HttpResponse {
         let mut response = self.builder();
         let Some(body) = self.body else { return response.finish() };
-        let body = if self.form.pretty { pretty::indent(&body).into() } else { body };
-        response.content_type(self.form.media).body(body)
+        let body = if self.form.pretty { pretty::indent(&body.whole()).into() } else { body };
+        response.content_type(self.form.media).body(body.body())
     }
 }
 

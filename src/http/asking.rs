@@ -11,15 +11,15 @@ use crate::store::Store;
 /// How much a question asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Size {
-    /// One resource, or less.
+    /// One resource or less, or those of one patient.
     Point,
     /// As many as there are.
     Many,
 }
 
 impl State {
-    /// Asks the store. A point read of an embedded one takes less time than handing it over to
-    /// another thread; anything else goes to a thread that may block.
+    /// Asks the store. An embedded one answers a small question in less time than handing it over to
+    /// another thread takes; anything else goes to a thread that may block.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         size: Size,

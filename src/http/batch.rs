@@ -14,6 +14,7 @@ use serde::Deserialize;
 use self::entry::Entry;
 use super::answer::Answer;
 use super::call::Call;
+use super::content::Content;
 use super::{Refusal, State, body};
 use crate::error::Error;
 use crate::fhir::bundle::{Kind, Response, Writer};
@@ -101,7 +102,8 @@ fn add(bundle: &mut Writer, answer: &Answer, is_head: bool) {
         last_modified: last_modified.as_deref(),
         outcome: None,
     };
-    bundle.answered(answer.body.as_deref().filter(|_| !is_head), response);
+    let body = answer.body.as_ref().filter(|_| !is_head).map(Content::whole);
+    bundle.answered(body.as_deref(), response);
 }
 
 fn refuse(bundle: &mut Writer, refusal: &Refusal) {

@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::negotiate;
 use super::path::IdPath;
-use super::{Refusal, State, read};
+use super::{Refusal, State, content, read};
 use crate::fhir::raw::Members;
 
 /// The content of a Binary.
@@ -30,8 +30,10 @@ pub(super) async fn binary(
     let (call, form) = Call::of(&request)?;
     let parameters = call.parameters.clone();
     let answer = read::read(state, path.binary(), call).await?;
-    let Some(body) = answer.body.as_deref() else { return Ok(answer.respond_to(&request)) };
-    let content = Content::of(body).filter(|content| {
+    let Some(body) = answer.body.as_ref().map(content::Content::whole) else {
+        return Ok(answer.respond_to(&request));
+    };
+    let content = Content::of(&body).filter(|content| {
         negotiate::prefers_content(request.headers(), &parameters, &content.media)
     });
     match content {

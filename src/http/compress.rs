@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -10,7 +10,9 @@ use actix_web::web::{self, Bytes};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::Refusal;
 use super::weights::Weights;
+use crate::error::Error;
 
 /// The shortest body that is compressed, in bytes: a shorter one fits a packet as it is.
 const SHORTEST: u64 = 1_400;
@@ -28,7 +30,13 @@ pub(super) async fn compress(response: ServiceResponse<BoxBody>) -> ServiceRespo
     let (mut response, body) = response.into_parts();
     let body = match body.try_into_bytes() {
         Ok(body) => body,
-        Err(stream) => return ServiceResponse::new(request, response.set_body(stream)),
+        // It has a size, and so is at hand.
+        Err(parts) => match to_bytes(parts).await {
+            Ok(body) => body,
+            Err(cause) => {
+                return ServiceResponse::from_err(Refusal::from(Error::broken(cause)), request);
+            }
+        },
     };
     let Some(short) = gzipped(body.clone()).await else {
         return ServiceResponse::new(request, response.set_body(BoxBody::new(body)));

@@ -5,8 +5,10 @@
 //! refused: the date of care is another element in each type, and some have none, so that an answer
 //! cut by them would say more about the index than about the client.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
-use actix_web::web::{self, Payload};
+use actix_web::web::{self, Bytes, Payload};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -19,13 +21,15 @@ use super::pages::Pages;
 use super::parameters::Pairs;
 use super::path::IdPath;
 use super::searchset::Searchset;
+use super::sheet::Sheet;
 use super::{Refusal, State, body};
+use crate::cache::CacheKey;
 use crate::error::Error;
 use crate::fhir::search::param;
 use crate::fhir::search::parse::{MAX_COUNT, PAGE};
 use crate::fhir::subset::View;
 use crate::policy::{Action, Permit};
-use crate::store::Everything;
+use crate::store::{Everything, Store};
 
 /// The type whose compartment it is.
 const PATIENT: &str = "Patient";
@@ -63,14 +67,43 @@ pub(super) async fn everything(
         parameters: &asked.understood,
         page: asked.page.as_deref(),
     };
-    let scope = Everything { after: pages.after()?, ..asked.scope };
-    let question = move |store: &dyn crate::store::Store| {
-        store.head(&reads, &scope.patient)?.ok_or(Error::NotFound)?;
-        store.everything(&searches, &scope)
+    let scope = Arc::new(Everything { after: pages.after()?, ..asked.scope });
+    let (permit, of) = (searches.clone(), Arc::clone(&scope));
+    let question = move |store: &dyn Store| {
+        store.head(&reads, &of.patient)?.ok_or(Error::NotFound)?;
+        store.edition(&permit, &of)
     };
-    let page = state.ask(Size::Many, question).await?;
+    let edition = state.ask(Size::Point, question).await?;
+    let sheet = state.sheet(searches, scope, edition).await?;
     let set = Searchset { pages: &pages, view: &View::Whole, ignored: &asked.ignored };
-    Ok(Answer::new(set.encode(&page)?, call.form))
+    Ok(Answer::new(set.around(sheet)?, call.form))
+}
+
+impl State {
+    /// The page, from the cache if one of this edition is there.
+    async fn sheet(
+        &self,
+        permit: Permit,
+        scope: Arc<Everything>,
+        edition: Option<String>,
+    ) -> Result<Sheet, Error> {
+        // The base is part of the entries, and replicas that share a cache may have another.
+        let key = edition.map(|edition| {
+            let (maps, version) = (self.rules.load(), format!("{edition} {}", self.base));
+            CacheKey::new(permit.tenant(), PATIENT, &scope.patient, &version, maps.maps.hash())
+        });
+        let question = move |store: &dyn Store| store.everything(&permit, &scope);
+        let load = async { Sheet::write(&self.ask(Size::Many, question).await?, &self.base) };
+        let bytes = match key {
+            None => Bytes::from(load.await?),
+            Some(key) => {
+                let load = async { load.await.map(|page| Some(Arc::from(page))) };
+                let kept = self.cache.get_or_load(&key, load).await?.ok_or(Error::NotFound)?;
+                Bytes::from_owner(kept)
+            }
+        };
+        Sheet::read(bytes)
+    }
 }
 
 /// Answers the same with the parameters in a `Parameters` resource.

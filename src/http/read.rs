@@ -63,6 +63,6 @@ impl State {
             View::Whole => body,
             part => part.of(&self.elements, resource_type, &body).into_owned().into(),
         };
-        Answer { head: Some(head), body: Some(body), form: call.form }
+        Answer { head: Some(head), body: Some(body.into()), form: call.form }
     }
 }

@@ -108,7 +108,8 @@ async fn answer(state: &State, scope: Scope, mut call: Call) -> Result<Answer, R
     let parameters = &search.understood;
     let pages = Pages { state, call: &call, path: scope.path(), parameters, page };
     let query = Query { after: pages.after()?, ..search.query.clone() };
-    let page = state.ask(Size::Many, move |store| store.search(&permit, &query)).await?;
+    let size = if query.is_narrow() { Size::Point } else { Size::Many };
+    let page = state.ask(size, move |store| store.search(&permit, &query)).await?;
     let set = Searchset { pages: &pages, view: &shape.view, ignored: &search.ignored };
     Ok(Answer::new(set.encode(&page)?, call.form))
 }

@@ -1,9 +1,14 @@
 //! A page of resources as a Bundle (<https://hl7.org/fhir/R4/bundle.html#searchset>).
 
+use actix_web::web::Bytes;
+
+use super::content::Content;
 use super::pages::Pages;
+use super::sheet::Sheet;
 use crate::error::Result;
 use crate::fhir::bundle::{Kind, Mode, Resource, Writer};
 use crate::fhir::outcome::{self, Issue, IssueType};
+use crate::fhir::search::Cursor;
 use crate::fhir::subset::View;
 use crate::store::{Page, StoredResource};
 
@@ -21,13 +26,21 @@ pub(super) struct Searchset<'a> {
 }
 
 impl Searchset<'_> {
+    /// A page that was kept as JSON. It is shown whole, and nothing came along with it.
+    pub(super) fn around(&self, sheet: Sheet) -> Result<Content> {
+        let head = self.head(sheet.next.as_ref(), None, 0)?;
+        let (before, mut after) = head.around(&sheet.entries);
+        if !self.ignored.is_empty() {
+            after.outcome(&ignored(self.ignored)?);
+        }
+        let (before, after) = (Bytes::from(before), Bytes::from(after.finish()));
+        Ok(Content::Parts([before, sheet.entries, after].into()))
+    }
+
     /// The page as JSON.
     pub(super) fn encode(&self, page: &Page) -> Result<Vec<u8>> {
-        let links = self.pages.links(page.next.as_ref())?;
-        let links: Vec<_> = links.iter().map(|(name, url)| (*name, url.as_str())).collect();
-        let found = page.matches.iter().chain(&page.included);
-        let size = found.map(|resource| resource.body.len() + ENTRY).sum();
-        let mut bundle = Writer::new(Kind::Searchset, page.total, &links, size);
+        let size = size(page.matches.iter().chain(&page.included));
+        let mut bundle = self.head(page.next.as_ref(), page.total, size)?;
         for resource in &page.matches {
             self.add(&mut bundle, resource, Mode::Match, self.view);
         }
@@ -42,6 +55,13 @@ impl Searchset<'_> {
         Ok(bundle.finish())
     }
 
+    /// The Bundle without its entries.
+    fn head(&self, next: Option<&Cursor>, total: Option<u64>, size: usize) -> Result<Writer> {
+        let links = self.pages.links(next)?;
+        let links: Vec<_> = links.iter().map(|(name, url)| (*name, url.as_str())).collect();
+        Ok(Writer::new(Kind::Searchset, total, &links, size))
+    }
+
     fn add(&self, bundle: &mut Writer, resource: &StoredResource, mode: Mode, view: &View) {
         let state = self.pages.state;
         let resource_type = &resource.resource_type;
@@ -49,6 +69,11 @@ impl Searchset<'_> {
         let (base, id) = (&state.base, resource.id.as_str());
         bundle.found(Resource { base, resource_type, id, body: &body }, mode);
     }
+}
+
+/// How many bytes the entries of resources have, roughly.
+pub(super) fn size<'a>(resources: impl Iterator<Item = &'a StoredResource>) -> usize {
+    resources.map(|resource| resource.body.len() + ENTRY).sum()
 }
 
 /// Says which parameters were ignored.

@@ -188,10 +188,21 @@ pub(crate) enum ExprKind {
     Broken,
 }
 
-/// Reads a file; whatever is wrong with it goes to `diagnostics`.
+/// How deep brackets, signs and expressions may nest: reading, compiling and running an expression
+/// take room on the stack for each level.
+const DEEPEST: usize = 100;
+
+/// Reads a file; whatever is wrong with it goes to `diagnostics`. One that nests too deep is read
+/// as an empty one.
 pub(crate) fn read(source: Arc<SourceText>, diagnostics: &mut Diagnostics) -> File {
-    let parse = fml_syntax::parse(&source.text);
-    let mut reader = Reader { source, diagnostics };
+    let too_deep = too_deep(&source.text);
+    let mut reader = Reader { source, diagnostics, depth: 0 };
+    if let Some(at) = too_deep {
+        reader.error("MAP002", at, "brackets or signs nest too deep here; split the rule");
+        let path = reader.source.path.clone();
+        reader.source = Arc::new(SourceText { path, text: String::new() });
+    }
+    let parse = fml_syntax::parse(&reader.source.text);
     for problem in parse.diagnostics() {
         let place = reader.place(span_of(problem.range));
         match problem.severity {
@@ -204,6 +215,29 @@ pub(crate) fn read(source: Arc<SourceText>, diagnostics: &mut Diagnostics) -> Fi
         }
     }
     reader.file(&parse.tree())
+}
+
+/// Where brackets, or signs before a term, nest deeper than they may.
+fn too_deep(text: &str) -> Option<Span> {
+    let (mut open, mut signs) = (0_usize, 0);
+    for token in fml_syntax::tokenize(text).0 {
+        match token.kind {
+            SyntaxKind::LParen | SyntaxKind::LBracket | SyntaxKind::LBrace => open += 1,
+            SyntaxKind::RParen | SyntaxKind::RBracket | SyntaxKind::RBrace => {
+                open = open.saturating_sub(1);
+            }
+            _ => {}
+        }
+        signs = match token.kind {
+            SyntaxKind::Plus | SyntaxKind::Minus => signs + 1,
+            kind if kind.is_trivia() => signs,
+            _ => 0,
+        };
+        if open.max(signs) > DEEPEST {
+            return Some(span_of(token.range));
+        }
+    }
+    None
 }
 
 /// The text as an R4 StructureMap.
@@ -235,6 +269,8 @@ pub(crate) fn lint(source: &Arc<SourceText>, diagnostics: &mut Diagnostics) {
 struct Reader<'a> {
     source: Arc<SourceText>,
     diagnostics: &'a mut Diagnostics,
+    /// How deep in an expression the reader is.
+    depth: usize,
 }
 
 impl Reader<'_> {

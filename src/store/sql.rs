@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::fhir::search::SortValue;
 use crate::store::StoredResource;
 
-pub(super) use self::everything::everything;
+pub(super) use self::everything::{edition, everything};
 pub(super) use self::page::page;
 
 /// What differs between the databases.

@@ -136,6 +136,11 @@ impl Store for SqliteStore {
         self.readers.take()?.snapshot(|reading| sql::everything(&Reading(reading), permit, scope))
     }
 
+    fn edition(&self, permit: &Permit, scope: &Everything) -> Result<Option<String>> {
+        let reader = self.readers.take()?;
+        sql::edition(&Reading(reader.connection()?), permit, scope).map(Some)
+    }
+
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
         self.readers.take()?.run(|connection| read::head(connection, permit, id))
     }

@@ -222,11 +222,11 @@ async fn words(server: &Server, kind: &str, param: &Param, name: &str, resources
         concepts.filter_map(|concept| concept["text"].as_str()).map(plain).collect()
     };
     let all: BTreeSet<String> = resources.iter().flat_map(said).collect();
-    let asked = all.first();
-    let asked = asked.unwrap_or_else(|| panic!("{kind}.{name} is declared, but nothing has it"));
-    let hits = resources.iter().filter(|resource| {
-        said(resource).iter().any(|text| text.starts_with(asked.as_str()))
-    });
+    assert!(!all.is_empty(), "{kind}.{name} is declared, but nothing served has it");
+    let asked = all.first().unwrap();
+    let hits = resources
+        .iter()
+        .filter(|resource| said(resource).iter().any(|text| text.starts_with(asked.as_str())));
     let hits: Vec<Value> = hits.cloned().collect();
     let query = format!("{kind}?{name}:text={}", encoded(asked));
     assert_eq!(found(server, &query).await, ids(&hits), "{query}");

@@ -1,6 +1,7 @@
 //! Everything about a patient.
 
 use std::collections::HashSet;
+use std::io::Read;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -169,4 +170,71 @@ async fn a_patient_who_is_not_there_and_what_is_not_taken_are_refused() {
     let next = server.get("Patient/p1/$everything?_count=2").await.link("next").unwrap();
     assert_eq!(server.get(&next.replace("/p1/", "/p2/")).await.refusal().0, 400);
     assert_eq!(server.get(&next.replace("_count=2", "_count=3")).await.refusal().0, 400);
+}
+
+#[tokio::test]
+async fn a_page_that_was_kept_is_answered_until_something_on_it_changes() {
+    let server = server();
+    let path = "Patient/p1/$everything";
+    let hits = || server.metric(r#"cache_lookups_total{layer="memory",outcome="hit"}"#);
+    let first = server.get(path).await.text;
+    let before = hits();
+    assert_eq!(server.get(path).await.text, first);
+    assert_eq!(hits(), before + 1, "it was kept");
+    let subject = json!({"subject": {"reference": "Patient/p1"}});
+    let added = |text: &str| {
+        let mut condition = resource("Condition", "p1-c2", 4, &subject);
+        condition["code"] = json!({"text": text});
+        condition["meta"]["versionId"] = json!(text);
+        condition
+    };
+    for text in ["added", "changed"] {
+        server.store(TENANT, "2", &[added(text)]);
+        let page = server.get(path).await;
+        assert!(page.text.contains(&format!(r#""text":"{text}""#)), "{}", page.text);
+    }
+    server.store(TENANT, "2", &[]);
+    assert_eq!(server.get(path).await.text, first, "taken away again");
+    let mut practitioner = resource("Practitioner", "pr1", 2, &json!({"active": false}));
+    practitioner["meta"]["versionId"] = json!("2");
+    server.store(TENANT, "3", &[practitioner]);
+    let page = server.get(path).await;
+    assert!(page.text.contains(r#""active":false"#), "what it names changed: {}", page.text);
+    // The same path, for somebody who may see less.
+    let token = server.token_for(TENANT, &["system/Patient.rs"]);
+    let narrow = server.request(Method::GET, path).bearer_auth(token);
+    assert_eq!(urls(&server.send(narrow).await), ["Patient/p1"]);
+}
+
+#[tokio::test]
+async fn a_kept_page_has_every_form() {
+    let server = server();
+    let path = "Patient/p1/$everything?_count=4";
+    for _ in 0..2 {
+        let page = server.get(path).await;
+        let head = server.send(server.ask(Method::HEAD, path)).await;
+        assert_eq!(head.header("content-length"), page.text.len().to_string());
+        assert!(head.text.is_empty());
+        let pretty = server.get(&format!("{path}&_pretty=true")).await;
+        assert!(pretty.text.contains("\n  \"entry\""), "{}", pretty.text);
+        assert_eq!(urls(&pretty), urls(&page));
+        let request = server.ask(Method::GET, path).header("Accept-Encoding", "gzip");
+        let packed = request.send().await.unwrap();
+        assert_eq!(packed.headers()["content-encoding"], "gzip");
+        let packed = packed.bytes().await.unwrap();
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut unpacked).unwrap();
+        let (mut unpacked, mut plain): (Value, Value) =
+            (serde_json::from_str(&unpacked).unwrap(), page.json());
+        // The cursor is sealed anew each time.
+        for bundle in [&mut unpacked, &mut plain] {
+            bundle.as_object_mut().unwrap().remove("link").unwrap();
+        }
+        assert_eq!(unpacked, plain);
+        let lenient = server.ask(Method::GET, &format!("{path}&nonsense=1"));
+        let told = server.send(lenient.header("Prefer", "handling=lenient")).await;
+        let entries = told.json()["entry"].as_array().unwrap().clone();
+        assert_eq!(entries.len(), 5);
+        assert_eq!(entries[4]["search"]["mode"], "outcome");
+    }
 }

@@ -231,12 +231,13 @@ fn a_file_of_the_first_schema_is_brought_up_to_date_when_it_is_opened() {
         .unwrap()
         .execute_batch(
             "DROP TABLE fact; DROP TABLE throughline_migration; DROP TABLE quantity;
-             DROP TABLE uri; DROP TABLE delivery; DROP TABLE lease; DROP TABLE feed; PRAGMA user_version = 1",
+             DROP TABLE uri; DROP TABLE delivery; DROP TABLE lease; DROP TABLE feed; DROP TABLE compartment;
+             DROP TRIGGER resource_added; DROP TRIGGER resource_removed; DROP TRIGGER resource_changed;
+             PRAGMA user_version = 1",
         )
         .unwrap();
     let check = throughline(&["migrate", "--check"], data.path(), None);
-    let due =
-        "due: 0002_facts\ndue: 0003_search\ndue: 0004_feeds\ndue: making the search index anew\n";
+    let due = "due: 0002_facts\ndue: 0003_search\ndue: 0004_feeds\ndue: 0005_compartment\ndue: making the search index anew\n";
     assert_eq!(outcome(&check), (1, due.to_owned()));
     let store = SqliteStore::open(&path).unwrap();
     assert_eq!(resources(&store, &[TENANT]), expected);

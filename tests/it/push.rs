@@ -227,8 +227,7 @@ async fn what_cannot_be_a_push_is_refused_with_a_reason() {
 
 /// A connection on which a push was begun: its header section is sent, and nothing of its body.
 async fn started(server: &Server, push: &Push) -> TcpStream {
-    let address = server.base.strip_prefix("http://").unwrap().strip_suffix("/fhir").unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let mut lines = vec![
         "POST /platform/records HTTP/1.1".to_owned(),
         "host: x".to_owned(),

@@ -3,6 +3,7 @@
 pub(crate) mod demo;
 pub(crate) mod demo_data;
 pub(crate) mod desk;
+pub(crate) mod mutate;
 pub(crate) mod platform;
 pub(crate) mod postgres;
 pub(crate) mod readers;

@@ -3,18 +3,25 @@
 use fml_syntax::ast::{self, AstNode, Expr as Node};
 use fml_syntax::{SyntaxKind, SyntaxNode};
 
-use super::{Expr, ExprKind, Literal, LiteralValue, Name, Reader, span, token_name};
+use super::{DEEPEST, Expr, ExprKind, Literal, LiteralValue, Name, Reader, span, token_name};
 
 impl Reader<'_> {
     pub(super) fn expr(&mut self, node: &Node) -> Expr {
-        self.expression(&node.unparenthesized())
+        if self.depth >= DEEPEST {
+            let at = span(node.syntax());
+            self.error("MAP002", at.clone(), "the expression is too deep; split it into rules");
+            return Expr { kind: ExprKind::Broken, span: at };
+        }
+        self.depth += 1;
+        let expr = self.expression(&node.unparenthesized());
+        self.depth -= 1;
+        expr
     }
 
     fn expression(&mut self, node: &Node) -> Expr {
         let syntax = node.syntax();
         let at = span(syntax);
         let kind = match syntax.kind() {
-            SyntaxKind::ParenExpr => return self.expr(node),
             SyntaxKind::Literal => Self::literal(syntax).map(|l| ExprKind::Literal(l.value)),
             SyntaxKind::NullLiteral => Some(ExprKind::Empty),
             SyntaxKind::NameRef => name_ref(syntax),

@@ -412,4 +412,20 @@ mod tests {
             assert_eq!(evaluate(expression, "{}").unwrap_err().len(), 1, "{expression}");
         }
     }
+
+    #[test]
+    fn what_nests_too_deep_is_refused_before_the_stack_is_used_up() {
+        let nested = format!("{}flag{}", "(".repeat(50_000), ")".repeat(50_000));
+        let signs = format!("{}1", "-".repeat(50_000));
+        let (calls, chain) =
+            ("flag".to_owned() + &".exists()".repeat(300), "flag or ".repeat(300) + "flag");
+        for expression in ["()", &nested, &signs, &calls, &chain] {
+            let text = format!(
+                "group G(source s, target t) {{ s where {expression} -> t.x = 'y' \"r\"; }}"
+            );
+            let mut diagnostics = Diagnostics::default();
+            fml::read(Arc::new(SourceText { path: "g.fml".into(), text }), &mut diagnostics);
+            assert!(diagnostics.has_errors());
+        }
+    }
 }

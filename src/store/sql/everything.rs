@@ -4,8 +4,10 @@
 //! The compartment comes first, by type and newest first, along one index; then what it refers to
 //! outside, by type and id. A cursor of the second part has no instant.
 
+use aws_lc_rs::digest::{Context, SHA256};
+
 use super::page::cursor;
-use super::{COLUMNS, Found, Snapshot, Sql};
+use super::{COLUMNS, Snapshot, Sql, Statement, Value};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, SortValue, param};
 use crate::policy::Permit;
@@ -22,18 +24,76 @@ pub(in crate::store) fn everything(
 ) -> Result<Page> {
     let reach = Reach::of(permit, scope);
     let mut matches = Vec::new();
-    if !matches!(scope.after.as_ref().map(|after| after.keys.as_slice()), Some([_])) {
-        matches = inside(snapshot, permit, scope, &reach.inside)?;
+    if let Some(statement) = inside(snapshot, permit, scope, &reach.inside) {
+        matches = snapshot.found(&statement)?;
     }
     if matches.len() <= scope.count {
         let room = scope.count.saturating_add(1) - matches.len();
-        matches.append(&mut outside(snapshot, permit, scope, &reach, room)?);
+        if let Some(statement) = outside(snapshot, permit, scope, &reach, room) {
+            matches.append(&mut snapshot.found(&statement)?);
+        }
     }
     let more = matches.len() > scope.count;
     matches.truncate(scope.count);
     let next = matches.last().filter(|_| more).map(cursor);
     let matches = matches.into_iter().map(|found| found.resource).collect();
     Ok(Page { matches, included: Vec::new(), next, total: None })
+}
+
+/// Names what a page holds: while it is the same, so is the page.
+///
+/// It is a digest of the page's statements with their values, which say who may see what, and of
+/// the changes that the database counts in the patient's compartment and outside of all. So a
+/// statement of the page may read nothing but what is counted there ([`COUNTED`]).
+pub(in crate::store) fn edition(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    scope: &Everything,
+) -> Result<String> {
+    let reach = Reach::of(permit, scope);
+    let mut digest = Context::new(&SHA256);
+    let inside = inside(snapshot, permit, scope, &reach.inside);
+    let outside = outside(snapshot, permit, scope, &reach, scope.count.saturating_add(1));
+    for statement in [inside, outside] {
+        part(&mut digest, b"statement");
+        if let Some(statement) = statement {
+            part(&mut digest, statement.text.as_bytes());
+            for value in &statement.values {
+                match value {
+                    Value::Int(number) => part(&mut digest, &number.to_be_bytes()),
+                    Value::Real(number) => part(&mut digest, &number.to_be_bytes()),
+                    Value::Text(text) => part(&mut digest, text.as_bytes()),
+                }
+            }
+        }
+    }
+    for change in snapshot.texts(&changes(snapshot, permit, scope))? {
+        part(&mut digest, change.as_bytes());
+    }
+    Ok(hex::encode(digest.finish().as_ref()))
+}
+
+/// Adds a part to a digest, so that it cannot reach into the next.
+fn part(digest: &mut Context, bytes: &[u8]) {
+    digest.update(&(bytes.len() as u64).to_be_bytes());
+    digest.update(bytes);
+}
+
+/// The tables whose changes are counted by compartment; rows of `reference` change with their
+/// resource only.
+#[cfg(test)]
+const COUNTED: [&str; 2] = ["resource", "reference"];
+
+/// The last changes of the patient's compartment, and of what is in nobody's.
+fn changes(snapshot: &impl Snapshot, permit: &Permit, scope: &Everything) -> Statement {
+    let mut sql = Sql::new(snapshot.dialect());
+    let tenant = sql.bind(permit.tenant().as_str());
+    let patient = sql.bind(scope.patient.as_str());
+    let text = format!(
+        "SELECT patient || ' ' || change FROM compartment \
+         WHERE tenant = {tenant} AND patient IN ('', {patient}) ORDER BY patient"
+    );
+    sql.finish(text)
 }
 
 /// The types that are wanted and that the permit reaches.
@@ -53,14 +113,16 @@ impl Reach {
     }
 }
 
+/// The statement of what is in the compartment, unless the page starts behind it.
 fn inside(
     snapshot: &impl Snapshot,
     permit: &Permit,
     scope: &Everything,
     types: &[&'static str],
-) -> Result<Vec<Found>> {
-    if types.is_empty() {
-        return Ok(Vec::new());
+) -> Option<Statement> {
+    let is_past = matches!(scope.after.as_ref().map(|after| after.keys.as_slice()), Some([_]));
+    if is_past || types.is_empty() {
+        return None;
     }
     let mut sql = Sql::new(snapshot.dialect());
     let tenant = sql.bind(permit.tenant().as_str());
@@ -88,19 +150,19 @@ fn inside(
         "SELECT {COLUMNS}, r.type, r.updated FROM resource r {index} WHERE {conditions} \
          ORDER BY r.type, r.updated DESC, r.id LIMIT {limit}"
     );
-    snapshot.found(&sql.finish(text))
+    Some(sql.finish(text))
 }
 
-/// What resources of the compartment refer to outside it.
+/// The statement of what resources of the compartment refer to outside it.
 fn outside(
     snapshot: &impl Snapshot,
     permit: &Permit,
     scope: &Everything,
     reach: &Reach,
     room: usize,
-) -> Result<Vec<Found>> {
+) -> Option<Statement> {
     if reach.outside.is_empty() {
-        return Ok(Vec::new());
+        return None;
     }
     let mut sql = Sql::new(snapshot.dialect());
     let tenant = sql.bind(permit.tenant().as_str());
@@ -127,12 +189,102 @@ fn outside(
         "SELECT {COLUMNS}, r.type FROM resource r WHERE {conditions} \
          ORDER BY r.type, r.id LIMIT {limit}"
     );
-    snapshot.found(&sql.finish(text))
+    Some(sql.finish(text))
 }
 
 fn since(sql: &mut Sql, scope: &Everything) {
     if let Some(since) = scope.since {
         let since = sql.bind(since.as_microsecond());
         sql.and(format!("r.updated >= {since}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::policy::{Action, Principal};
+    use crate::store::sql::{Dialect, Found};
+
+    /// A database of which only the statements are of interest.
+    struct Nothing;
+
+    impl Snapshot for Nothing {
+        fn dialect(&self) -> Dialect {
+            Dialect::Sqlite
+        }
+
+        fn found(&self, _: &Statement) -> Result<Vec<Found>> {
+            Ok(Vec::new())
+        }
+
+        fn texts(&self, _: &Statement) -> Result<Vec<String>> {
+            Ok(Vec::new())
+        }
+
+        fn number(&self, _: &Statement) -> Result<u64> {
+            Ok(0)
+        }
+    }
+
+    fn permit(scopes: &[&str]) -> Permit {
+        let principal = Principal {
+            tenant: "hv".parse().unwrap(),
+            subject: "test".into(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        };
+        Permit::decide(&Arc::new(principal), Action::Search, "Patient").unwrap()
+    }
+
+    fn scope() -> Everything {
+        let (patient, types) = ("p".parse().unwrap(), Vec::new());
+        Everything { patient, types, since: None, count: 10, after: None }
+    }
+
+    #[test]
+    fn a_page_reads_nothing_whose_changes_are_not_counted() {
+        let (permit, scope) = (permit(&["system/*.rs"]), scope());
+        let reach = Reach::of(&permit, &scope);
+        let statements = [
+            inside(&Nothing, &permit, &scope, &reach.inside).unwrap(),
+            outside(&Nothing, &permit, &scope, &reach, 1).unwrap(),
+        ];
+        for statement in statements {
+            let words: Vec<&str> = statement.text.split([' ', '(', ')']).collect();
+            let tables = words.windows(2).filter(|pair| matches!(pair[0], "FROM" | "JOIN"));
+            let tables: Vec<&str> = tables.map(|pair| pair[1]).collect();
+            assert!(!tables.is_empty());
+            assert!(tables.iter().all(|table| COUNTED.contains(table)), "{tables:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_makes_another_page_makes_another_edition() {
+        let all = permit(&["system/*.rs"]);
+        let after = |keys| Some(crate::fhir::search::Cursor { keys, id: "e".into() });
+        let place = vec![SortValue::Text("Encounter".into()), SortValue::Instant(1)];
+        let editions = [
+            edition(&Nothing, &all, &scope()),
+            edition(&Nothing, &permit(&["system/Patient.rs"]), &scope()),
+            edition(&Nothing, &all, &Everything { patient: "q".parse().unwrap(), ..scope() }),
+            edition(&Nothing, &all, &Everything { types: vec!["Goal"], ..scope() }),
+            edition(&Nothing, &all, &Everything { count: 11, ..scope() }),
+            edition(
+                &Nothing,
+                &all,
+                &Everything { since: Some(jiff::Timestamp::UNIX_EPOCH), ..scope() },
+            ),
+            edition(&Nothing, &all, &Everything { after: after(place), ..scope() }),
+            edition(
+                &Nothing,
+                &all,
+                &Everything { after: after(vec![SortValue::Text("Location".into())]), ..scope() },
+            ),
+        ];
+        let editions: Vec<String> = editions.into_iter().map(Result::unwrap).collect();
+        let distinct: std::collections::HashSet<&String> = editions.iter().collect();
+        assert_eq!(distinct.len(), editions.len());
+        assert_eq!(edition(&Nothing, &all, &scope()).unwrap(), editions[0]);
     }
 }

@@ -66,9 +66,15 @@ fn some(connection: &Connection, after: &str) -> Result<u64> {
     }
     match some.last() {
         Some(last) => set_fact(connection, AFTER, &last.rid.to_string()).map_err(broken)?,
-        None => unset_fact(connection, AFTER).map_err(broken)?,
+        None => finish(connection).map_err(broken)?,
     }
     Ok(some.len() as u64)
+}
+
+/// Everything may be found by other rows now, so that nothing which was made before is current.
+fn finish(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE compartment SET change = random()", [])?;
+    unset_fact(connection, AFTER)
 }
 
 struct Resource {

@@ -33,6 +33,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0004_feeds.sql"),
         loses: None,
     },
+    Migration {
+        number: 5,
+        name: "compartment",
+        sql: include_str!("migrations/0005_compartment.sql"),
+        loses: None,
+    },
 ];
 /// Marks the file as ours (`application_id`): "thrl".
 const APPLICATION: i64 = 0x7468_726c;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::{CacheSettings, Cors, LimitSettings, Sources};
+use throughline::config::{CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
 use throughline::store::{NewResource, StoredResource};
@@ -65,6 +65,13 @@ pub(crate) fn spawn_with(sources: impl FnOnce(&Path) -> Sources) -> Server {
     let data = Arc::new(tempfile::tempdir().unwrap());
     let sources = sources(data.path());
     spawn_as(data, Config { sources, ..Config::default() })
+}
+
+/// A server over a store of its own.
+pub(crate) fn spawn_over(store: StoreSettings, sources: impl FnOnce(&Path) -> Sources) -> Server {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let sources = sources(data.path());
+    spawn_as(data, Config { store, sources, ..Config::default() })
 }
 
 fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
@@ -144,6 +151,11 @@ impl Answer {
 }
 
 impl Server {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        self.base.strip_prefix("http://").unwrap().strip_suffix("/fhir").unwrap()
+    }
+
     /// Where records are pushed to.
     pub(crate) fn push_url(&self) -> String {
         self.base.replace("/fhir", "/platform/records")

@@ -277,3 +277,23 @@ fn a_page_is_never_larger_than_the_limit_and_a_search_never_wider() {
     assert!(search("Patient", &[("identifier", &many)], false).is_err());
     assert!(search("Patient", &[("_id", &many)], false).is_err());
 }
+
+#[test]
+fn a_search_about_one_patient_is_narrow_and_one_that_looks_at_others_is_not() {
+    for (parameters, narrow) in [
+        (&[("patient", "p1"), ("status", "finished")][..], true),
+        (&[("patient", "Patient/p1"), ("date", "ge2026"), ("_sort", "-date")], true),
+        (&[("_id", "e1,e2")], true),
+        (&[("status", "finished")], false),
+        (&[("patient", "p1,p2")], false),
+        (&[("practitioner", "Practitioner/d1")], false),
+        (&[("patient.name", "x")], false),
+        (&[("patient", "p1"), ("patient.name:contains", "x")], false),
+        (&[("patient", "p1"), ("_has:Observation:encounter:status", "final")], false),
+        (&[("patient", "p1"), ("_include", "Encounter:patient")], false),
+        (&[], false),
+    ] {
+        let search = search("Encounter", parameters, false).unwrap();
+        assert_eq!(search.query.is_narrow(), narrow, "{parameters:?}");
+    }
+}
