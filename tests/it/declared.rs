@@ -64,9 +64,14 @@ fn written(param: &Param, value: &Value) -> Vec<String> {
                 .into_iter()
                 .collect()
         }
+        // A period may be open, so that no date is the whole of it.
         ParamKind::Date => {
-            let text = value.as_str().or_else(|| value["start"].as_str());
-            text.map(str::to_owned).into_iter().collect()
+            let bound = |prefix: &str, name: &str| {
+                value[name].as_str().map(|text| format!("{prefix}{text}"))
+            };
+            let whole = value.as_str().map(str::to_owned);
+            let asked = whole.or_else(|| bound("ge", "start")).or_else(|| bound("le", "end"));
+            asked.into_iter().collect()
         }
         ParamKind::Text => match value {
             Value::String(text) => vec![escape(text)],
@@ -186,6 +191,9 @@ async fn parameter(server: &Server, kind: &str, name: &str, resources: &[Value])
     if distinct.is_empty() && param.kind == ParamKind::Token {
         return words(server, kind, &param, name, resources).await;
     }
+    if distinct.is_empty() && param.kind == ParamKind::Reference {
+        return identified(server, kind, &param, name, resources).await;
+    }
     assert!(!distinct.is_empty(), "{kind}.{name} is declared, but nothing served has it");
     // The first, the last and one in the middle stand for all.
     let all: Vec<&&String> = distinct.iter().collect();
@@ -235,10 +243,34 @@ async fn words(server: &Server, kind: &str, param: &Param, name: &str, resources
     assert_eq!(missing, ids(&silent.cloned().collect::<Vec<_>>()), "{kind}.{name}:missing");
 }
 
+/// Searches by an identifier of what is referred to only by identifiers here.
+async fn identified(server: &Server, kind: &str, param: &Param, name: &str, resources: &[Value]) {
+    let named = |resource: &Value| -> BTreeSet<String> {
+        let references = param.paths.iter().flat_map(|path| at(resource, path));
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        references
+            .filter_map(|reference| {
+                let identifier = &reference["identifier"];
+                Some(format!("{}|{}", text(&identifier["system"])?, text(&identifier["value"])?))
+            })
+            .collect()
+    };
+    let all: BTreeSet<String> = resources.iter().flat_map(named).collect();
+    assert!(!all.is_empty(), "{kind}.{name} is declared, but nothing served has it");
+    let asked = all.first().unwrap();
+    let hits = resources.iter().filter(|resource| named(resource).contains(asked)).cloned();
+    let query = format!("{kind}?{name}:identifier={}", encoded(asked));
+    assert_eq!(found(server, &query).await, ids(&hits.collect::<Vec<_>>()), "{query}");
+}
+
 /// The resources whose date is within the one that is asked for.
 fn of_date(kind: &str, param: &Param, resources: &[Value], asked: &str) -> BTreeSet<String> {
     assert!(param.form == Form::Values, "{kind}");
-    let (low, high) = date::range(asked).unwrap();
+    let (prefix, plain) = match asked.get(..2) {
+        Some(prefix @ ("ge" | "le")) => (prefix, &asked[2..]),
+        _ => ("eq", asked),
+    };
+    let (low, high) = date::range(plain).unwrap();
     let within = |value: &&Value| {
         let (start, end) = match value.as_str() {
             Some(text) => (Some(text), Some(text)),
@@ -246,7 +278,8 @@ fn of_date(kind: &str, param: &Param, resources: &[Value], asked: &str) -> BTree
         };
         let from = start.map_or(i64::MIN, |text| date::range(text).unwrap().0);
         let to = end.map_or(i64::MAX, |text| date::range(text).unwrap().1);
-        from >= low && to <= high
+        let is_within = from >= low && to <= high;
+        is_within || (prefix == "ge" && to > high) || (prefix == "le" && from < low)
     };
     let hits = resources.iter().filter(|resource| {
         param.paths.iter().flat_map(|path| at(resource, path)).any(|value| within(&value))
