@@ -1,5 +1,45 @@
 //! Who may see what. Pure: no I/O, no clock of its own.
+//!
+//! [`decide`] answers one question: may this actor, for this purpose, see this item of this
+//! patient, under these consents, at this instant? The answer cites the [`Rule`] that made it.
 
+mod access;
+pub mod accounting;
+mod actor;
+mod apart;
+mod conflict;
+mod decide;
+mod decision;
+mod directive;
+mod emergency;
+mod item;
+mod label;
+mod law;
+mod patient;
 mod permit;
+mod purpose;
+pub mod rule;
+mod staff;
+#[cfg(test)]
+mod tests;
+mod words;
 
+pub use accounting::Basis;
+pub use actor::{
+    Actor, Authority, AuthorityKind, Powers, Proxy, Recipient, Restriction, RestrictionKind, Role,
+    Staff, Standing, Term,
+};
+pub use decide::{Means, Question, Regime, decide};
+pub use decision::{Decision, Obligations};
+pub use directive::{
+    Defect, Directive, Extent, Form, LabelSet, Matching, Matter, Party, PartyKind, Revocation,
+    Signer, State,
+};
+pub use emergency::Emergency;
+pub use item::{Ground, Item, NoteClass, Status, Withheld};
+pub use label::{Confidentiality, Labels, Sensitivity};
+pub use law::{Jurisdiction, Law, Parents};
+pub use patient::{Born, Majority, Patient};
 pub use permit::{Action, Permit, Principal};
+pub use purpose::Purpose;
+pub use rule::Rule;
