@@ -30,6 +30,7 @@ mod metadata;
 mod meter;
 mod negotiate;
 mod oauth;
+mod openapi;
 mod pages;
 mod parameters;
 mod path;
@@ -96,6 +97,7 @@ pub struct State {
     cursors: Cursors,
     base: String,
     metadata: Bytes,
+    openapi: Bytes,
     elements: Elements,
     cors: Cors,
     sign_in: Option<Arc<SignIn>>,
@@ -157,15 +159,21 @@ impl State {
             ("revoke", REVOKE),
         ]
         .map(|(name, path)| (name, site.url(path)));
+        // Asking what the server can do is no interaction that a statement names.
+        let mut system = routes::interactions(routes::Level::System);
+        system.retain(|code| *code != "capabilities");
         let server = capability::Server {
             base: &base,
             since: &since,
+            system: &system,
             instance: &instance,
             searched: &searched,
+            operations: &routes::operations(),
             cors: !ports.cors.origins.is_empty(),
             oauth: &oauth,
         };
         let metadata = Bytes::from(capability::encode(&server)?);
+        let openapi = Bytes::from(openapi::document(&base).to_string());
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
@@ -183,6 +191,7 @@ impl State {
             forms: keys.forms(),
             base,
             metadata,
+            openapi,
             elements: Elements::new(),
             cors: ports.cors,
             open: Cors { origins: vec!["*".to_owned()] },

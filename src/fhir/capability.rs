@@ -1,23 +1,24 @@
 //! The CapabilityStatement: what this server does, and nothing that it does not
 //! (<https://hl7.org/fhir/R4/capabilitystatement.html>).
 
+mod resource;
+
 use fhir_codec::fhir_sdk::DateTime;
 use fhir_codec::fhir_sdk::r4b::codes::{
-    CapabilityStatementKind, ConditionalReadStatus, FHIRVersion, PublicationStatus,
-    ReferenceHandlingPolicy, ResourceVersionPolicy, RestfulCapabilityMode,
+    CapabilityStatementKind, FHIRVersion, PublicationStatus, RestfulCapabilityMode,
 };
 use fhir_codec::fhir_sdk::r4b::resources::{
     CapabilityStatement, CapabilityStatementImplementation, CapabilityStatementRest,
-    CapabilityStatementRestResource, CapabilityStatementRestResourceInteraction,
-    CapabilityStatementRestResourceSearchParam, CapabilityStatementRestSecurity,
+    CapabilityStatementRestInteraction, CapabilityStatementRestSecurity,
     CapabilityStatementSoftware, Resource,
 };
 use fhir_codec::fhir_sdk::r4b::types::{CodeableConcept, Coding, Extension, ExtensionValue};
 
-use super::search::ParamKind;
-use super::search::param::{self, SearchType};
-use super::{audit_event, profile};
+use super::profile;
+use super::search::param;
 use crate::error::{Error, Result};
+
+pub use resource::declared;
 
 /// What the statement is about.
 #[derive(Debug, Clone)]
@@ -26,10 +27,14 @@ pub struct Server<'a> {
     pub base: &'a str,
     /// When the server began to be as it is, RFC 3339.
     pub since: &'a str,
-    /// What may be done with one resource: the codes of the routes that there are.
+    /// What may be done with the server as a whole: the codes of the routes that there are.
+    pub system: &'a [&'static str],
+    /// What may be done with one resource.
     pub instance: &'a [&'static str],
     /// What may be done with a searched type.
     pub searched: &'a [&'static str],
+    /// The operations, each with the type that it is of.
+    pub operations: &'a [(&'static str, &'static str)],
     /// Whether web pages of other origins may call.
     pub cors: bool,
     /// Where the authorization server is: each endpoint by its name in the extension.
@@ -45,6 +50,9 @@ const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefini
 
 /// The statement as JSON.
 pub fn encode(server: &Server<'_>) -> Result<Vec<u8>> {
+    let guides = profile::VERSIONS.iter().map(|version| {
+        Some(format!("http://hl7.org/fhir/us/core/ImplementationGuide/hl7.fhir.us.core|{version}"))
+    });
     let statement = CapabilityStatement::builder()
         .status(PublicationStatus::Active)
         .experimental(true)
@@ -53,6 +61,7 @@ pub fn encode(server: &Server<'_>) -> Result<Vec<u8>> {
         .instantiates(vec![Some(
             "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server".to_owned(),
         )])
+        .implementation_guide(guides.collect::<Vec<_>>())
         .software(software()?)
         .implementation(
             CapabilityStatementImplementation::builder()
@@ -78,23 +87,23 @@ fn software() -> Result<CapabilityStatementSoftware> {
 }
 
 fn rest(server: &Server<'_>) -> Result<CapabilityStatementRest> {
-    let searched = param::TYPES.iter().map(|kind| resource(server, kind.name, Some(kind)));
-    let read_only = param::READ_ONLY.iter().map(|name| resource(server, name, None));
+    let searched =
+        param::TYPES.iter().map(|kind| resource::resource(server, kind.name, Some(kind)));
+    let read_only = param::READ_ONLY.iter().map(|name| resource::resource(server, name, None));
+    let resources = searched.chain(read_only).chain([resource::audit()]);
+    let resources = resources.map(|one| one.map(Some)).collect::<Result<Vec<_>>>()?;
+    let interactions = server.system.iter().map(|code| interaction(code));
     CapabilityStatementRest::builder()
         .mode(RestfulCapabilityMode::Server)
         .documentation(
             "Read only. Unknown search parameters are refused unless the request says \
-             Prefer: handling=lenient. Dates without an offset are read as UTC."
+             Prefer: handling=lenient. Dates without an offset are read as UTC. An OpenAPI \
+             document of the same is at openapi.json."
                 .to_owned(),
         )
         .security(security(server)?)
-        .resource(
-            searched
-                .chain(read_only)
-                .chain([audit()])
-                .map(|one| one.map(Some))
-                .collect::<Result<Vec<_>>>()?,
-        )
+        .resource(resources)
+        .interaction(interactions.collect::<Result<Vec<_>>>()?)
         .build()
         .map_err(Error::internal)
 }
@@ -126,89 +135,10 @@ fn security(server: &Server<'_>) -> Result<CapabilityStatementRestSecurity> {
         .map_err(Error::internal)
 }
 
-fn resource(
-    server: &Server<'_>,
-    name: &str,
-    kind: Option<&'static SearchType>,
-) -> Result<CapabilityStatementRestResource> {
-    let searched = kind.map_or(&[][..], |_| server.searched);
-    let interactions = server.instance.iter().chain(searched).map(|code| interaction(code));
-    let params = kind.into_iter().flat_map(SearchType::numbered).flat_map(|(_, param)| {
-        let names = std::iter::once(param.name).chain(param.alias);
-        names.map(|name| search_param(name, type_code(param)))
-    });
-    let common = [("_id", "token"), ("_lastUpdated", "date")];
-    let common = kind.into_iter().flat_map(|_| common).map(|(name, code)| search_param(name, code));
-    let profiles = profile::supported(name).iter().map(|url| Some((*url).to_owned()));
-    let includes = kind.map(|kind| references(kind, None)).unwrap_or_default();
-    let reverse = param::TYPES.iter().filter(|_| kind.is_some());
-    let revincludes = reverse.flat_map(|source| references(source, Some(name))).collect();
-    CapabilityStatementRestResource::builder()
-        .r#type(name.parse().map_err(Error::internal)?)
-        .supported_profile(profiles.collect::<Vec<_>>())
-        .interaction(interactions.collect::<Result<Vec<_>>>()?)
-        .versioning(ResourceVersionPolicy::Versioned)
-        .read_history(true)
-        .conditional_read(ConditionalReadStatus::NotMatch)
-        .reference_policy(vec![Some(ReferenceHandlingPolicy::Literal)])
-        .search_include(includes)
-        .search_rev_include(revincludes)
-        .search_param(common.chain(params).collect::<Result<Vec<_>>>()?)
-        .build()
-        .map_err(Error::internal)
-}
-
-/// The audit, which is no part of any record.
-fn audit() -> Result<CapabilityStatementRestResource> {
-    let interactions = ["read", "search-type"].iter().map(|code| interaction(code));
-    let params = audit_event::PARAMS.iter().map(|(name, code)| search_param(name, code));
-    CapabilityStatementRestResource::builder()
-        .r#type("AuditEvent".parse().map_err(Error::internal)?)
-        .interaction(interactions.collect::<Result<Vec<_>>>()?)
-        .versioning(ResourceVersionPolicy::NoVersion)
-        .read_history(false)
-        .conditional_read(ConditionalReadStatus::NotMatch)
-        .search_param(params.collect::<Result<Vec<_>>>()?)
-        .build()
-        .map_err(Error::internal)
-}
-
-/// The references of a type, as includes name them: all, or those that may lead to one type.
-fn references(source: &SearchType, target: Option<&str>) -> Vec<Option<String>> {
-    let wanted = |param: &&param::Param| {
-        param.kind == ParamKind::Reference && target.is_none_or(|target| param.refers_to(target))
-    };
-    let params = source.params.iter().filter(wanted);
-    params.map(|param| Some(format!("{}:{}", source.name, param.name))).collect()
-}
-
-fn interaction(code: &str) -> Result<Option<CapabilityStatementRestResourceInteraction>> {
-    CapabilityStatementRestResourceInteraction::builder()
+fn interaction(code: &str) -> Result<Option<CapabilityStatementRestInteraction>> {
+    CapabilityStatementRestInteraction::builder()
         .code(code.to_owned())
         .build()
         .map(Some)
         .map_err(Error::internal)
-}
-
-fn search_param(
-    name: &str,
-    code: &str,
-) -> Result<Option<CapabilityStatementRestResourceSearchParam>> {
-    CapabilityStatementRestResourceSearchParam::builder()
-        .name(name.to_owned())
-        .r#type(code.parse().map_err(Error::internal)?)
-        .build()
-        .map(Some)
-        .map_err(Error::internal)
-}
-
-fn type_code(param: &param::Param) -> &'static str {
-    match param.kind {
-        ParamKind::Token => "token",
-        ParamKind::Reference => "reference",
-        ParamKind::Date => "date",
-        ParamKind::Text => "string",
-        ParamKind::Quantity => "quantity",
-        ParamKind::Uri => "uri",
-    }
 }

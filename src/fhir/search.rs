@@ -9,12 +9,14 @@ mod node;
 pub mod param;
 pub mod parse;
 pub mod text;
+mod value_sets;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::FhirId;
 
 pub use self::fingerprint::fingerprint;
+pub use self::value_sets::ValueSets;
 
 /// How a parameter is compared (<https://hl7.org/fhir/R4/search.html#ptypes>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +33,32 @@ pub enum ParamKind {
     Quantity,
     /// A URI, compared as a whole.
     Uri,
+    /// Two other parameters, compared as a pair.
+    Composite,
+}
+
+impl ParamKind {
+    /// FHIR's code of the kind.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Reference => "reference",
+            Self::Date => "date",
+            Self::Text => "string",
+            Self::Quantity => "quantity",
+            Self::Uri => "uri",
+            Self::Composite => "composite",
+        }
+    }
 }
 
 /// One row of the search index. Every row names its parameter by its number in the table.
 ///
 /// A parameter mostly has rows of its own kind. A token also has `Text` rows, of the displays and
 /// texts that `:text` looks at, and a reference `Token` rows, of the identifiers that
-/// `:identifier` looks at.
+/// `:identifier` looks at. An identifier has a further row for each coding of its type, whose
+/// system is the coding's `system|code`, and a pair of reference and code has a `Token` row whose
+/// system is the reference.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IndexRow {
     /// A token; `system` is empty where there is none.
@@ -49,7 +70,8 @@ pub enum IndexRow {
         /// The code.
         code: String,
     },
-    /// A reference, as `Type/id`, or a URL as it stands.
+    /// A reference, as `Type/id`, or a URL as it stands; a canonical URL with a version at its end
+    /// has another row without it.
     Reference {
         /// The parameter.
         param: u16,
@@ -93,7 +115,7 @@ pub enum IndexRow {
     Uri {
         /// The parameter.
         param: u16,
-        /// As it stands, without a version at its end.
+        /// As it stands; one with a version at its end has another row without it.
         value: String,
     },
 }
@@ -130,6 +152,10 @@ pub enum Condition {
         /// What it must meet.
         condition: Box<Condition>,
     },
+    /// Each of these is met.
+    All(Vec<Condition>),
+    /// One of these is met.
+    Either(Vec<Condition>),
 }
 
 /// What the values of a parameter must be.

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::path::{IdPath, Matched, Named};
 use super::{
     Refusal, audit, authorize, batch, binary, discovery, everything, history, html, metadata,
-    oauth, push, read, search, site,
+    oauth, openapi, push, read, search, site,
 };
 
 /// Who may call a route.
@@ -142,6 +142,15 @@ pub const ROUTES: &[Endpoint] = &[
         }),
     },
     open!("GET", "/fhir/.well-known/smart-configuration", "discovery", discovery::smart),
+    Endpoint {
+        method: "GET",
+        pattern: "/fhir/openapi.json",
+        access: Access::Public,
+        level: Level::Platform,
+        interaction: "openapi",
+        handler: || web::to(openapi::openapi),
+        entry: None,
+    },
     posted!("/fhir", System, "batch", batch::batch),
     posted!("/fhir/AuditEvent/_search", Type, "search-type", audit::search_by_form),
     question!("/fhir/AuditEvent/{id}", Instance, "read", audit::read),
@@ -220,6 +229,19 @@ pub fn interactions(level: Level) -> Vec<&'static str> {
         }
     }
     codes
+}
+
+/// The operations of types, each once: the type and the name.
+pub fn operations() -> Vec<(&'static str, &'static str)> {
+    let mut operations = Vec::new();
+    for endpoint in ROUTES.iter().filter(|endpoint| endpoint.level == Level::Operation) {
+        let owner = endpoint.pattern.split('/').nth(2).unwrap_or_default();
+        let operation = (owner, endpoint.interaction);
+        if !operations.contains(&operation) {
+            operations.push(operation);
+        }
+    }
+    operations
 }
 
 /// The code of the interaction that a method at a pattern is.

@@ -93,8 +93,12 @@ async fn answer(state: &State, scope: Scope, mut call: Call) -> Result<Answer, R
     let resource_type = scope.search_type()?;
     let parameters = std::mem::take(&mut call.parameters);
     let (shape, parameters) = Shape::take(&state.elements, scope.resource_type, parameters)?;
-    let setting = Setting { resource_type, base: &state.base, lenient: call.lenient };
-    let mut search = parse::parse(setting, parameters)?;
+    let mut search = {
+        let rules = state.rules.load();
+        let (base, value_sets) = (&state.base, &rules.value_sets);
+        let setting = Setting { resource_type, base, value_sets, lenient: call.lenient };
+        parse::parse(setting, parameters)?
+    };
     for reached in search.reaches() {
         permit.on(reached).ok_or(Error::Denied)?;
     }

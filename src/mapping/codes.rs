@@ -145,6 +145,26 @@ impl CodeTable {
         }
     }
 
+    /// Everything that the table can give, each once.
+    pub fn targets(&self) -> Vec<&Target> {
+        let fixed = match &self.unmapped {
+            Unmapped::Fixed(target) => Some(target),
+            Unmapped::Dropped | Unmapped::Provided(_) => None,
+        };
+        let listed = self.entries.values().filter_map(|entry| match entry {
+            Entry::To(target) => Some(target),
+            Entry::Unmatched => None,
+        });
+        let mut targets: Vec<&Target> = Vec::new();
+        for target in listed.chain(fixed) {
+            let same = |known: &&Target| known.system == target.system && known.code == target.code;
+            if !targets.iter().any(same) {
+                targets.push(target);
+            }
+        }
+        targets
+    }
+
     /// What becomes of a code; `None` where it is not carried over.
     pub fn get(&self, code: &str) -> Option<&Entry> {
         self.entries.get(code)

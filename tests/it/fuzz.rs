@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use throughline::Error;
 use throughline::config::Sources;
 use throughline::exchange::ingest::{Layout, Sent, Told, Verdict};
+use throughline::fhir::search::ValueSets;
 use throughline::fhir::search::parse::{self, Setting};
 use throughline::fhir::search::{Query, param};
 use throughline::mapping::{MapSet, Scratch};
@@ -288,7 +289,12 @@ fn a_search_is_understood_or_refused_and_its_pages_are_the_whole() {
         let (name, query) = text.split_once('?').unwrap_or(("Patient", &text));
         let Some(resource_type) = param::search_type(name) else { return "no type".into() };
         let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let setting = Setting { resource_type, base: &server.base, lenient: query.len() % 2 == 0 };
+        let setting = Setting {
+            resource_type,
+            base: &server.base,
+            value_sets: &ValueSets::default(),
+            lenient: query.len() % 2 == 0,
+        };
         let search = match parse::parse(setting, parameters) {
             Ok(search) => search,
             Err(Error::Invalid { hint, .. } | Error::NotSupported { hint, .. }) => return hint,

@@ -15,7 +15,7 @@ fn only_what_is_about_the_server_is_public() {
         !path.starts_with("/auth/") && !path.contains("/.well-known/")
     });
     let about_records: Vec<_> = about_records.map(|endpoint| endpoint.pattern).collect();
-    assert_eq!(about_records, ["/fhir/metadata"]);
+    assert_eq!(about_records, ["/fhir/metadata", "/fhir/openapi.json"]);
 }
 
 fn codes(list: &Value, name: &str) -> Vec<String> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use throughline::domain::Kind;
 use throughline::fhir::search::param::search_type;
 use throughline::fhir::search::parse::{self, Setting};
-use throughline::fhir::search::{Query, index};
+use throughline::fhir::search::{Query, ValueSets, index};
 use throughline::policy::{Action, Permit, Principal};
 use throughline::store::{
     Everything, Guard, NewResource, Page, SqliteStore, Store, StoredResource,
@@ -97,6 +97,7 @@ fn query(resource_type: &'static str, text: &str) -> Query {
     let setting = Setting {
         resource_type: search_type(resource_type).unwrap(),
         base: "http://localhost/fhir",
+        value_sets: &ValueSets::default(),
         lenient: false,
     };
     let pair =

@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod collector;
 pub(crate) mod demo;
+pub(crate) mod demo_data;
 pub(crate) mod desk;
 pub(crate) mod mutate;
 pub(crate) mod people;

@@ -9,6 +9,7 @@ use super::derive::Tables;
 use super::schema::Element;
 use crate::domain::Kind;
 use crate::error::{Error, Result};
+use crate::fhir::search::ValueSets;
 use crate::mapping::MapSet;
 
 /// The rules by which records become resources, loaded together and swapped together.
@@ -17,6 +18,8 @@ pub struct Rules {
     pub maps: Arc<MapSet>,
     /// What is neither map nor code table.
     pub tables: Tables,
+    /// What each code table can give, as value sets that a search may name.
+    pub value_sets: ValueSets,
     schemas: HashMap<Kind, Element>,
 }
 
@@ -43,8 +46,22 @@ impl Rules {
             Some((*kind, Element::of_data(&model.definition)))
         };
         let schemas = Kind::ALL.iter().filter_map(schema).collect();
-        Ok(Self { maps, tables, schemas })
+        let value_sets = value_sets(&maps);
+        Ok(Self { maps, tables, value_sets, schemas })
     }
+}
+
+/// The value set of a code table has the table's URL, with `ValueSet` instead of `ConceptMap`.
+fn value_sets(maps: &MapSet) -> ValueSets {
+    let mut sets = ValueSets::default();
+    for table in maps.code_tables() {
+        let url = table.url.replacen("/ConceptMap/", "/ValueSet/", 1);
+        let version = table.definition.get("version").and_then(serde_json::Value::as_str);
+        let codes = table.targets().into_iter();
+        let codes = codes.map(|target| (target.system.clone(), target.code.clone()));
+        sets.add(&url, version, codes.collect());
+    }
+    sets
 }
 
 impl Schemas for Rules {

@@ -3,7 +3,7 @@
 use serde::de::DeserializeSeed;
 
 use super::node::{Members, Node};
-use super::param::{self, Param};
+use super::param::{self, Form, Param, SearchType};
 use super::{IndexRow, ParamKind, date, text};
 use crate::domain::FhirId;
 use crate::error::{Error, Result};
@@ -35,7 +35,10 @@ pub fn rows(resource_type: &str, bytes: &[u8]) -> Result<(Option<FhirId>, Vec<In
     let mut patient = None;
     for (number, param) in kind.numbered() {
         for path in param.paths {
-            visit(&resource, path, &mut |value| put(number, param, value, &mut rows));
+            visit(&resource, path, &mut |value| put((number, param), kind, value, &mut rows));
+        }
+        if param.form == Form::Truth {
+            truth(number, &mut rows);
         }
         if param.name == "patient" {
             patient = rows.iter().find_map(|row| patient_of(number, row));
@@ -148,7 +151,12 @@ fn holds(item: &Node<'_>, condition: Option<&str>) -> bool {
 }
 
 /// The rows of one value.
-fn put(number: u16, param: &Param, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
+fn put(
+    (number, param): (u16, &Param),
+    kind: &SearchType,
+    value: &Node<'_>,
+    rows: &mut Vec<IndexRow>,
+) {
     match param.kind {
         ParamKind::Token => tokens(number, param.system, value, rows),
         ParamKind::Reference => references(number, param.targets, value, rows),
@@ -156,6 +164,44 @@ fn put(number: u16, param: &Param, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
         ParamKind::Text => texts(number, value, rows),
         ParamKind::Quantity => quantity(number, value, rows),
         ParamKind::Uri => uri(number, value, rows),
+        ParamKind::Composite => pairs((number, param), kind, value, rows),
+    }
+}
+
+/// One row instead of all that there are: whether there was anything but `false`.
+fn truth(number: u16, rows: &mut Vec<IndexRow>) {
+    let own = |row: &IndexRow| matches!(row, IndexRow::Token { param, .. } if *param == number);
+    let is_false = |row: &IndexRow| matches!(row, IndexRow::Token { code, .. } if code == "false");
+    let is_true = rows.iter().any(|row| own(row) && !is_false(row));
+    rows.retain(|row| !own(row));
+    tokens(number, "", &Node::Bool(is_true), rows);
+}
+
+/// Each reference of the element with each of its codes.
+fn pairs(
+    (number, param): (u16, &Param),
+    kind: &SearchType,
+    value: &Node<'_>,
+    rows: &mut Vec<IndexRow>,
+) {
+    let Form::Pair(parts) = param.form else { return };
+    let [targets, codes] = parts.map(|name| {
+        let mut found = Vec::new();
+        let Some((part, known)) = kind.param(name) else { return found };
+        for path in known.paths {
+            let within = param.paths.iter().find_map(|outer| path.strip_prefix(outer));
+            let Some(path) = within.and_then(|path| path.strip_prefix('.')) else { continue };
+            visit(value, path, &mut |value| put((part, known), kind, value, &mut found));
+        }
+        found
+    });
+    for target in &targets {
+        let IndexRow::Reference { target, .. } = target else { continue };
+        for code in &codes {
+            let IndexRow::Token { code, .. } = code else { continue };
+            let (system, code) = (target.clone(), code.clone());
+            add(rows, IndexRow::Token { param: number, system, code });
+        }
     }
 }
 
@@ -184,6 +230,14 @@ fn tokens(number: u16, implied: &str, value: &Node<'_>, rows: &mut Vec<IndexRow>
                     token(coding.text_at("system").unwrap_or_default(), code);
                 }
             }
+            // What `:of-type` looks at.
+            let types = value.get("type").and_then(|kind| kind.get("coding"));
+            if let Some(code) = value.text_at("value") {
+                for kind in types.map_or(&[][..], Node::items) {
+                    let part = |name| kind.text_at(name).unwrap_or_default();
+                    token(&format!("{}|{}", part("system"), part("code")), code);
+                }
+            }
         }
         Node::Array(_) | Node::Number(_) | Node::Null => {}
     }
@@ -193,8 +247,8 @@ fn tokens(number: u16, implied: &str, value: &Node<'_>, rows: &mut Vec<IndexRow>
     }
 }
 
-/// A Reference or a canonical URL; a version at its end does not count. An identifier that stands
-/// beside or instead of it is what `:identifier` looks at.
+/// A Reference or a canonical URL. An identifier that stands beside or instead of it is what
+/// `:identifier` looks at.
 fn references(number: u16, targets: &[&str], value: &Node<'_>, rows: &mut Vec<IndexRow>) {
     if let Some(identifier) = value.get("identifier") {
         let system = identifier.text_at("system").unwrap_or_default().to_owned();
@@ -207,14 +261,21 @@ fn references(number: u16, targets: &[&str], value: &Node<'_>, rows: &mut Vec<In
         return;
     }
     let target = reference.split_once("/_history/").map_or(reference, |(target, _)| target);
-    let target = target.split_once('|').map_or(target, |(target, _)| target);
     let of_type = |wanted: &&str| {
         target.contains("://")
             || target.strip_prefix(*wanted).is_some_and(|rest| rest.starts_with('/'))
     };
     if targets.is_empty() || targets.iter().any(of_type) {
-        add(rows, IndexRow::Reference { param: number, target: target.into() });
+        for target in versions(target) {
+            add(rows, IndexRow::Reference { param: number, target: target.into() });
+        }
     }
+}
+
+/// A canonical URL without its version, and with it if it has one.
+fn versions(url: &str) -> impl Iterator<Item = &str> {
+    let plain = url.split_once('|').map_or(url, |(plain, _)| plain);
+    std::iter::once(plain).chain((plain.len() < url.len()).then_some(url))
 }
 
 /// A date, dateTime, instant or Period.
@@ -282,11 +343,12 @@ fn quantity(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
     add(rows, IndexRow::Quantity { param: number, low, high, system, code, unit });
 }
 
-/// A URI; a version at its end does not count.
+/// A URI.
 fn uri(number: u16, value: &Node<'_>, rows: &mut Vec<IndexRow>) {
     let Some(text) = value.text() else { return };
-    let value = text.split_once('|').map_or(text, |(plain, _)| plain).to_owned();
-    add(rows, IndexRow::Uri { param: number, value });
+    for value in versions(text) {
+        add(rows, IndexRow::Uri { param: number, value: value.into() });
+    }
 }
 
 #[cfg(test)]
@@ -363,10 +425,11 @@ mod tests {
         assert_eq!(found("Patient", patient, "phone"), ["|1"]);
         assert_eq!(found("Patient", patient, "email"), ["|a@b.example"]);
         assert_eq!(found("Patient", patient, "name"), ["simic", "zoe"]);
-        let condition = r#"{"id":"c","extension":[{"url":
-            "http://hl7.org/fhir/StructureDefinition/condition-assertedDate",
-            "valueDateTime":"1970-01-01"},{"url":"urn:other","valueDateTime":"1980"}]}"#;
-        assert_eq!(found("Condition", condition, "asserted-date"), ["0..86399999999"]);
+        let race = r#"{"id":"p","extension":[{"url":
+            "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race",
+            "extension":[{"url":"ombCategory","valueCoding":{"code":"1"}}]},
+            {"url":"urn:other","extension":[{"valueCoding":{"code":"2"}}]}]}"#;
+        assert_eq!(found("Patient", race, "race"), ["|1"]);
     }
 
     #[test]
@@ -386,11 +449,44 @@ mod tests {
             "subject":{"identifier":{"system":"urn:i","value":"7"}},
             "encounter":{"reference":"#inside"}}"##;
         assert_eq!(found("Observation", observation, "value-quantity"), ["-inf..14.5 {score}"]);
-        assert_eq!(found("Observation", observation, "_profile"), ["http://p/x"]);
+        let versions = ["http://p/x", "http://p/x|6.1.0"];
+        assert_eq!(found("Observation", observation, "_profile"), versions);
         assert_eq!(found("Observation", observation, "_security"), ["urn:s|R"]);
         assert_eq!(found("Observation", observation, "patient"), ["urn:i|7"]);
         assert_eq!(found("Observation", observation, "code"), ["|1", "phq", "depression score"]);
         assert!(found("Observation", observation, "encounter").is_empty());
+    }
+
+    #[test]
+    fn an_identifier_is_found_by_its_type_too() {
+        let patient = r#"{"id":"p","identifier":[{"system":"urn:s","value":"7",
+            "type":{"coding":[{"system":"urn:t","code":"MR"}]}}]}"#;
+        assert_eq!(found("Patient", patient, "identifier"), ["urn:s|7", "urn:t|MR|7"]);
+    }
+
+    #[test]
+    fn a_truth_has_one_row_whatever_is_there() {
+        for (json, expected) in [
+            (r#"{"id":"p"}"#, "|false"),
+            (r#"{"id":"p","deceasedBoolean":false}"#, "|false"),
+            (r#"{"id":"p","deceasedBoolean":true}"#, "|true"),
+            (r#"{"id":"p","deceasedDateTime":"2026-01-02"}"#, "|true"),
+        ] {
+            assert_eq!(found("Patient", json, "deceased"), [expected], "{json}");
+        }
+    }
+
+    #[test]
+    fn a_pair_is_of_one_element() {
+        let document = r#"{"id":"d","relatesTo":[
+            {"code":"replaces","target":{"reference":"DocumentReference/a"}},
+            {"code":"appends","target":{"reference":"DocumentReference/b"}}]}"#;
+        assert_eq!(
+            found("DocumentReference", document, "relationship"),
+            ["DocumentReference/a|replaces", "DocumentReference/b|appends"]
+        );
+        let observation = r#"{"id":"o","code":{"text":"x"},"valueString":"y"}"#;
+        assert!(found("Observation", observation, "code-value-string").is_empty());
     }
 
     #[test]

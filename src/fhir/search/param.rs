@@ -4,12 +4,29 @@
 //! Names, kinds and paths are those of R4 (<https://hl7.org/fhir/R4/searchparameter-registry.html>)
 //! and of US Core 6.1.0 where it adds one. A path is a list of element names joined by dots; arrays
 //! are walked through, and `[name=value]` keeps the elements with that value.
+//!
+//! The table has every parameter of the two that finds something in what is served; `left_out`
+//! names the others, and says why. None of the served types has a parameter of kind `number`.
 
+pub mod definition;
+pub mod left_out;
 mod table;
 
 use super::ParamKind;
 
 pub use table::TYPES;
+
+/// How the values of a parameter come from what is at its paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// They are what is there.
+    Values,
+    /// Whether there is anything but `false`: every resource has one value.
+    Truth,
+    /// Two other parameters together, which are compared as a pair joined by `$`. With a path, they
+    /// are of the same element there; without one, each has one value at most in a resource.
+    Pair([&'static str; 2]),
+}
 
 /// One search parameter of one resource type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +43,8 @@ pub struct Param {
     pub targets: &'static [&'static str],
     /// For elements of type `code`, the system that the element's binding implies.
     pub system: &'static str,
+    /// How its values come from what is at its paths.
+    pub form: Form,
 }
 
 /// A resource type that is searched, with its parameters.
@@ -69,9 +88,27 @@ impl SearchType {
 }
 
 impl Param {
+    const fn new(name: &'static str, kind: ParamKind, paths: &'static [&'static str]) -> Self {
+        Self { name, alias: None, kind, paths, targets: &[], system: "", form: Form::Values }
+    }
+
     /// A code, boolean or identifier.
     pub(super) const fn token(name: &'static str, paths: &'static [&'static str]) -> Self {
-        Self { name, alias: None, kind: ParamKind::Token, paths, targets: &[], system: "" }
+        Self::new(name, ParamKind::Token, paths)
+    }
+
+    /// Whether there is anything but `false`.
+    pub(super) const fn truth(name: &'static str, paths: &'static [&'static str]) -> Self {
+        Self { form: Form::Truth, ..Self::token(name, paths) }
+    }
+
+    /// Two parameters, as a pair.
+    pub(super) const fn pair(
+        name: &'static str,
+        paths: &'static [&'static str],
+        parts: [&'static str; 2],
+    ) -> Self {
+        Self { form: Form::Pair(parts), ..Self::new(name, ParamKind::Composite, paths) }
     }
 
     /// An element of type `code`, whose binding implies `system`.
@@ -80,7 +117,7 @@ impl Param {
         paths: &'static [&'static str],
         system: &'static str,
     ) -> Self {
-        Self { name, alias: None, kind: ParamKind::Token, paths, targets: &[], system }
+        Self { system, ..Self::token(name, paths) }
     }
 
     /// A reference to one of `targets`.
@@ -89,27 +126,32 @@ impl Param {
         paths: &'static [&'static str],
         targets: &'static [&'static str],
     ) -> Self {
-        Self { name, alias: None, kind: ParamKind::Reference, paths, targets, system: "" }
+        Self { targets, ..Self::new(name, ParamKind::Reference, paths) }
     }
 
     /// A date, instant or period.
     pub(super) const fn date(name: &'static str, paths: &'static [&'static str]) -> Self {
-        Self { name, alias: None, kind: ParamKind::Date, paths, targets: &[], system: "" }
+        Self::new(name, ParamKind::Date, paths)
     }
 
     /// Text.
     pub(super) const fn text(name: &'static str, paths: &'static [&'static str]) -> Self {
-        Self { name, alias: None, kind: ParamKind::Text, paths, targets: &[], system: "" }
+        Self::new(name, ParamKind::Text, paths)
     }
 
     /// A number with a unit.
     pub(super) const fn quantity(name: &'static str, paths: &'static [&'static str]) -> Self {
-        Self { name, alias: None, kind: ParamKind::Quantity, paths, targets: &[], system: "" }
+        Self::new(name, ParamKind::Quantity, paths)
     }
 
     /// A URI.
     pub(super) const fn uri(name: &'static str, paths: &'static [&'static str]) -> Self {
-        Self { name, alias: None, kind: ParamKind::Uri, paths, targets: &[], system: "" }
+        Self::new(name, ParamKind::Uri, paths)
+    }
+
+    /// Whether its values are `Identifier`s, which have a type of their own (`:of-type`).
+    pub fn is_identifier(&self) -> bool {
+        self.name == "identifier"
     }
 
     /// Whether, as a reference, it may lead to that type.
@@ -186,6 +228,84 @@ mod tests {
         assert_eq!(number("Provenance", "target"), Some(18 * 64));
         assert_eq!(number("Goal", "_security"), Some(0xF000));
         assert_eq!(by_number(0xF002).map(|param| param.name), Some("_profile"));
+    }
+
+    /// The element that an expression of HL7's is about, as a path of ours: `value as Quantity` is
+    /// `valueQuantity`, and conditions on what it leads to are dropped.
+    fn element(expression: &str, resource_type: &str) -> String {
+        let expression = expression.trim().trim_start_matches('(');
+        let expression = expression.split(" and ").next().unwrap();
+        let (path, kind) = match expression.split_once(" as ") {
+            Some((path, kind)) => (path, Some(kind)),
+            None => match expression.split_once(".as(") {
+                Some((path, kind)) => (path, Some(kind)),
+                None => (expression, None),
+            },
+        };
+        let (kind, after) = kind.and_then(|kind| kind.split_once(')')).unwrap_or_default();
+        let upper = kind.get(..1).unwrap_or_default().to_uppercase();
+        let path = path.strip_prefix(resource_type).unwrap().trim_start_matches('.');
+        let path = path.split(".where(").next().unwrap();
+        let path = path.strip_suffix(".exists()").unwrap_or(path);
+        format!("{path}{upper}{}{after}", kind.get(1..).unwrap_or_default())
+    }
+
+    /// A path of ours without its conditions.
+    fn plain(path: &str) -> String {
+        let mut depth = 0;
+        let keep = |c: &char| {
+            depth += i32::from(*c == '[') - i32::from(*c == ']');
+            depth == 0 && *c != ']'
+        };
+        path.chars().filter(keep).collect()
+    }
+
+    /// What HL7's expression may stand for among ours: the same, a type of a choice, or a part.
+    fn is_of(path: &str, element: &str) -> bool {
+        path.strip_prefix(element)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_lowercase()))
+    }
+
+    #[test]
+    fn the_table_is_what_hl7_defines_less_what_is_left_out() {
+        for defined in definition::all().filter(|d| d.resource_type != "Resource") {
+            let (kind, code) = (defined.resource_type, defined.code);
+            let param = search_type(kind).unwrap().param(code).map(|(_, param)| param);
+            let why = left_out::why(kind, code);
+            let Some(param) = param else {
+                assert!(why.is_some(), "{kind}.{code} is neither in the table nor left out");
+                continue;
+            };
+            assert_eq!(why, None, "{kind}.{code} is both in the table and left out");
+            assert_eq!(param.kind.code(), defined.kind, "{kind}.{code}");
+            let parts = defined.expression.split(" | ").map(|part| element(part, kind));
+            let elements: Vec<String> = parts.collect();
+            for path in param.paths {
+                let known = elements.iter().any(|element| is_of(&plain(path), element));
+                assert!(known, "{kind}.{code}: {path} is not of {elements:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_in_the_table_that_hl7_does_not_define() {
+        for kind in TYPES {
+            for (_, param) in kind.numbered() {
+                for name in std::iter::once(param.name).chain(param.alias) {
+                    assert!(definition::of(kind.name, name).is_some(), "{}.{name}", kind.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pair_is_of_parameters_of_its_type() {
+        for kind in TYPES {
+            for (_, param) in kind.numbered() {
+                let Form::Pair(parts) = param.form else { continue };
+                assert!(parts.iter().all(|part| kind.param(part).is_some()), "{}", param.name);
+            }
+        }
     }
 
     #[test]

@@ -9,8 +9,8 @@ mod outcome;
 mod value;
 
 pub use self::value::prefixed;
-use super::param::SearchType;
-use super::{Condition, Query, Test};
+use super::param::{SearchType, left_out};
+use super::{Condition, Query, Test, ValueSets};
 use crate::error::{Error, Result};
 
 /// How many matches a page holds unless the caller says so.
@@ -34,6 +34,8 @@ pub struct Setting<'a> {
     pub resource_type: &'static SearchType,
     /// The server's base URL without a trailing slash, for references that are absolute.
     pub base: &'a str,
+    /// The value sets that `:in` may name.
+    pub value_sets: &'a ValueSets,
     /// Whether unknown parameters are ignored.
     pub lenient: bool,
 }
@@ -75,6 +77,11 @@ fn reached(condition: &Condition, types: &mut Vec<&'static str>) {
             types.push(resource_type);
             reached(condition, types);
         }
+        Condition::All(inner) | Condition::Either(inner) => {
+            for condition in inner {
+                reached(condition, types);
+            }
+        }
         _ => {}
     }
 }
@@ -100,7 +107,10 @@ pub fn parse(setting: Setting<'_>, parameters: Vec<(String, String)>) -> Result<
         }
         match condition::parse(setting, &name, &text)? {
             Some(condition) => {
-                search.query.conditions.push(condition);
+                match condition {
+                    Condition::All(all) => search.query.conditions.extend(all),
+                    one => search.query.conditions.push(one),
+                }
                 search.understood.push((name, text));
             }
             None if setting.lenient => search.ignored.push(name),
@@ -139,6 +149,7 @@ fn operands(condition: &Condition) -> usize {
         Condition::Patient(_) | Condition::Param { test: Test::Missing(_), .. } => 1,
         Condition::Chain { any_of, .. } => any_of.iter().map(|(_, inner)| operands(inner)).sum(),
         Condition::Has { condition, .. } => operands(condition),
+        Condition::All(inner) | Condition::Either(inner) => inner.iter().map(operands).sum(),
     }
 }
 
@@ -147,11 +158,16 @@ fn steps(condition: &Condition) -> usize {
     match condition {
         Condition::Chain { any_of, .. } => any_of.iter().map(|(_, inner)| 1 + steps(inner)).sum(),
         Condition::Has { condition, .. } => 1 + steps(condition),
+        Condition::All(inner) | Condition::Either(inner) => inner.iter().map(steps).sum(),
         _ => 0,
     }
 }
 
 fn unknown(kind: &SearchType, name: &str) -> Error {
+    let plain = name.split([':', '.']).next().unwrap_or(name);
+    if let Some(why) = left_out::why(kind.name, plain) {
+        return Error::not_supported(name, format!("not searched by: {why}"));
+    }
     let known: Vec<&str> = kind.numbered().map(|(_, param)| param.name).collect();
     Error::not_supported(
         name,

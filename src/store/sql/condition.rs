@@ -46,7 +46,14 @@ pub(super) fn test(sql: &mut Sql, permit: &Permit, key: &str, condition: &Condit
                 None => NEVER.to_owned(),
             }
         }
+        Condition::All(all) => format!("({})", each(sql, permit, key, all).join(" AND ")),
+        Condition::Either(any_of) => format!("({})", each(sql, permit, key, any_of).join(" OR ")),
     }
+}
+
+/// The test of each condition.
+fn each(sql: &mut Sql, permit: &Permit, key: &str, conditions: &[Condition]) -> Vec<String> {
+    conditions.iter().map(|condition| test(sql, permit, key, condition)).collect()
 }
 
 /// Alternatives joined by OR; none at all is never met.
@@ -78,6 +85,7 @@ fn has(sql: &mut Sql, key: &str, param: u16, operand: &Operand) -> String {
 fn present(sql: &mut Sql, key: &str, param: u16) -> String {
     let tables: &[&str] = match by_number(param).map(|known| known.kind) {
         Some(ParamKind::Token) => &["token", "text"],
+        Some(ParamKind::Composite) => &["token"],
         Some(ParamKind::Reference) => &["reference", "token"],
         Some(ParamKind::Date) => &["date"],
         Some(ParamKind::Text) => &["text"],
@@ -177,6 +185,14 @@ pub(super) fn lookup(sql: &mut Sql, permit: &Permit, condition: &Condition) -> O
             let ids = referred(sql, permit, resource_type, *param, condition)?;
             let from = own(sql, permit, "resource");
             Some(format!("SELECT x.rid FROM {from} AND x.id IN ({ids})"))
+        }
+        Condition::All(all) => {
+            let (first, others) = all.split_first()?;
+            let rows = lookup(sql, permit, first)?;
+            let mut tests = vec![format!("r.rid IN ({rows})")];
+            tests.extend(each(sql, permit, "r", others));
+            let tests = tests.join(" AND ");
+            Some(format!("SELECT r.rid FROM resource r WHERE {tests}"))
         }
         _ => None,
     }

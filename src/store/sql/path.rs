@@ -96,7 +96,11 @@ fn access(condition: &Condition) -> Access {
         | Condition::Patient(_)
         | Condition::Chain { .. }
         | Condition::Has { .. } => Access::Seek,
-        Condition::Param { .. } | Condition::Id(_) | Condition::Updated(_) => Access::Test,
+        Condition::All(all) => all.first().map_or(Access::Test, access),
+        Condition::Param { .. }
+        | Condition::Id(_)
+        | Condition::Updated(_)
+        | Condition::Either(_) => Access::Test,
     }
 }
 

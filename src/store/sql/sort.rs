@@ -87,7 +87,7 @@ fn value(sql: &mut Sql, alias: &str, key: SortKey) -> String {
         SortBy::Param(number) => number,
     };
     let (table, low, high) = match by_number(number).map(|known| known.kind) {
-        Some(ParamKind::Token) => ("token", "code", "code"),
+        Some(ParamKind::Token | ParamKind::Composite) => ("token", "code", "code"),
         Some(ParamKind::Reference) => ("reference", "target", "target"),
         Some(ParamKind::Date) => ("date", "low", "high"),
         Some(ParamKind::Quantity) => ("quantity", "low", "high"),

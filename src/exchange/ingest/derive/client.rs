@@ -48,7 +48,28 @@ fn patient(record: &Record, d: &Derivation) -> View {
     let contacts = contacts(record, d, &mut input);
     input.fact("contacts", contacts);
     input.fact_if_any("organization", reference::practice(d));
+    let links = links(record, d, &mut input);
+    input.fact("links", links);
     input.view("client-patient")
+}
+
+/// The Patient that this one was merged into, and those that were merged into this one.
+fn links(record: &Record, d: &Derivation, input: &mut Input) -> Vec<Value> {
+    let link = |kind: &str, client: &str| {
+        let patient = reference::patient(d, client)?;
+        Some(json!({ "type": kind, "patient": patient }))
+    };
+    let survivor = text(&record.data, "merged_into").filter(|_| record.op == Op::Upsert);
+    let mut links: Vec<Value> =
+        survivor.and_then(|survivor| link("replaced-by", survivor)).into_iter().collect();
+    for other in d.neighbours.referring(Kind::Client, Kind::Client, &record.id) {
+        let merged = text(&other.data, "merged_into") == Some(record.id.as_str());
+        if other.op == Op::Upsert && merged && other.id != record.id {
+            input.uses(&other);
+            links.extend(link("replaces", &other.id));
+        }
+    }
+    links
 }
 
 fn is_active(record: &Record) -> bool {

@@ -64,6 +64,7 @@ pub const DEPENDENCIES: &[Dependency] = {
     &[
         forward(Staff, Organization, Facts),
         forward(Client, Client, Presence),
+        reverse(Client, Client),
         reverse(Client, Assignment),
         reverse(Client, RelatedParty),
         reverse(Client, Consent),
@@ -72,6 +73,8 @@ pub const DEPENDENCIES: &[Dependency] = {
         forward(Episode, Client, Facts),
         forward(Episode, Organization, Facts),
         same_client(Episode, Assignment),
+        same_client(Episode, Diagnosis),
+        reverse(Episode, TreatmentPlan),
         forward(Appointment, Client, Facts),
         forward(Appointment, Staff, Presence),
         forward(Appointment, Appointment, Presence),

@@ -7,8 +7,8 @@ use super::input::instant;
 use super::{Derivation, View, labels, reference};
 use crate::domain::{FhirId, Kind, Op, Record};
 
-/// The types that get a Provenance: what is said about a client's care.
-const CLINICAL: [&str; 12] = [
+/// The types that get a Provenance: what is said about a client and their care.
+const CLINICAL: [&str; 14] = [
     "Appointment",
     "CarePlan",
     "CareTeam",
@@ -20,7 +20,9 @@ const CLINICAL: [&str; 12] = [
     "EpisodeOfCare",
     "Goal",
     "Observation",
+    "Patient",
     "QuestionnaireResponse",
+    "RelatedPerson",
 ];
 
 /// The input for the Provenance of one version of a resource that was made from a record for one

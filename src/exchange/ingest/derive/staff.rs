@@ -11,9 +11,26 @@ pub(super) fn views(record: &Record, d: &Derivation, warnings: &mut Vec<Warning>
     let mut input = Input::new(record, d, d.ids.id(Kind::Staff, &record.id));
     input.fact("active", is_active(record));
     npi::add(&mut input, record, d, warnings);
+    let telecom = work_telecom(record, d, &mut input);
+    input.fact("telecom", telecom);
     let mut views = vec![input.view("staff-practitioner")];
     views.extend(list(&record.data, "roles").iter().filter_map(|role| role_view(record, d, role)));
     views
+}
+
+/// How the organizations that somebody works for are reached: never a private number.
+fn work_telecom(record: &Record, d: &Derivation, input: &mut Input) -> Vec<Value> {
+    let mut all = Vec::new();
+    for org in list(&record.data, "roles").iter().filter_map(|role| text(role, "org_id")) {
+        let Some(organization) = d.neighbours.get(Kind::Organization, org) else { continue };
+        input.uses(&organization);
+        for telecom in telecom::safe(&organization.data) {
+            if !all.contains(&telecom) {
+                all.push(telecom);
+            }
+        }
+    }
+    all
 }
 
 fn is_active(record: &Record) -> bool {

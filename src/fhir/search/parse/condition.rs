@@ -3,7 +3,7 @@
 
 use super::{MAX_DEPTH, Setting, value};
 use crate::error::{Error, Result};
-use crate::fhir::search::param::{self, Param, SearchType};
+use crate::fhir::search::param::{self, Form, Param, SearchType};
 use crate::fhir::search::{Condition, Operand, ParamKind, Test, TextMatch, UriMatch};
 
 /// A parameter on its way to a condition.
@@ -42,8 +42,56 @@ impl Part<'_> {
         }
         let (plain, modifier) = modifier(name);
         let Some((number, param)) = self.kind.param(plain) else { return Ok(None) };
+        if let Form::Pair(parts) = param.form {
+            return match modifier {
+                None => self.pair(number, param, parts).map(Some),
+                Some(_) => Err(self.modifier_refused(param)),
+            };
+        }
         let test = self.test(param, modifier)?;
         Ok(Some(Condition::Param { param: number, test }))
+    }
+
+    /// Alternatives that each have two parts, joined by `$`.
+    fn pair(self, number: u16, param: &Param, parts: [&str; 2]) -> Result<Condition> {
+        let [Some(first), Some(second)] = parts.map(|name| self.kind.param(name)) else {
+            return Err(Error::internal("a pair is of two parameters of its type"));
+        };
+        let mut own = Vec::new();
+        let mut firsts = Vec::new();
+        let mut both = Vec::new();
+        for one in value::alternatives(self.text) {
+            let values = value::parts(&one, '$');
+            let [left, right] = values.as_slice() else {
+                return Err(self.invalid("a pair is two values joined by $"));
+            };
+            if left.is_empty() || right.is_empty() {
+                return Err(self.invalid("a pair is two values joined by $"));
+            }
+            let part = |(_, param): (u16, &Param), text| Part { text, ..self }.test(param, None);
+            let (Test::Any(left), Test::Any(right)) = (part(first, left)?, part(second, right)?)
+            else {
+                return Err(self.invalid("a pair is two values joined by $"));
+            };
+            if !param.paths.is_empty() {
+                own.extend(together(&left, &right, second.1.system));
+                continue;
+            }
+            firsts.extend_from_slice(&left);
+            let (left, right) = (Test::Any(left), Test::Any(right));
+            let left = Condition::Param { param: first.0, test: left };
+            both.push(vec![left, Condition::Param { param: second.0, test: right }]);
+        }
+        if !param.paths.is_empty() {
+            return Ok(Condition::Param { param: number, test: Test::Any(own) });
+        }
+        if let [_] = both.as_slice() {
+            return Ok(Condition::All(both.into_iter().flatten().collect()));
+        }
+        // What the alternatives have in common comes first, since it is found by an index.
+        let common = Condition::Param { param: first.0, test: Test::Any(firsts) };
+        let either = both.into_iter().map(Condition::All).collect();
+        Ok(Condition::All(vec![common, Condition::Either(either)]))
     }
 
     /// `_has:Type:reference:name`, after `_has:`.
@@ -96,6 +144,11 @@ impl Part<'_> {
         let operands = match (param.kind, modifier) {
             (_, Some("missing")) => return self.missing().map(Test::Missing),
             (Token, Some("not")) => return token().map(Test::None),
+            (Token, Some("not-in")) => return self.value_sets().map(Test::None),
+            (Token, Some("in")) => self.value_sets(),
+            (Token, Some("of-type")) if param.is_identifier() => {
+                any(&|one: &str| value::of_type(self.whole, one))
+            }
             (Token, None) | (Reference, Some("identifier")) => token(),
             (Token, Some("text")) | (Text, None) => text(TextMatch::Starts),
             (Text, Some("contains")) => text(TextMatch::Contains),
@@ -109,9 +162,27 @@ impl Part<'_> {
                 any(&|one: &str| self.reference(param, only, one))
             }
             // An ignored modifier could turn a condition into its opposite: always refused.
-            _ => return Err(self.modifier_refused(param.kind)),
+            _ => return Err(self.modifier_refused(param)),
         };
         operands.map(Test::Any)
+    }
+
+    /// The codes of the value sets that the value names.
+    fn value_sets(self) -> Result<Vec<Operand>> {
+        let mut operands = Vec::new();
+        for one in value::alternatives(self.text) {
+            let codes = self.setting.value_sets.codes(&value::plain(&one)).ok_or_else(|| {
+                Error::not_supported(
+                    self.whole,
+                    "this server has no such value set: it has those of its code tables",
+                )
+            })?;
+            operands.extend(codes.iter().map(|(system, code)| Operand::Token {
+                system: system.clone(),
+                code: Some(code.clone()),
+            }));
+        }
+        Ok(operands)
     }
 
     fn missing(self) -> Result<bool> {
@@ -155,16 +226,39 @@ impl Part<'_> {
         Error::invalid(self.whole, hint)
     }
 
-    fn modifier_refused(self, kind: ParamKind) -> Error {
-        let known = match kind {
-            ParamKind::Token => ":missing, :not and :text",
+    fn modifier_refused(self, param: &Param) -> Error {
+        let known = match param.kind {
+            ParamKind::Token if param.is_identifier() => {
+                ":missing, :not, :text, :in, :not-in and :of-type"
+            }
+            ParamKind::Token => ":missing, :not, :text, :in and :not-in",
             ParamKind::Reference => ":missing, :identifier and the name of a type",
             ParamKind::Text => ":missing, :contains and :exact",
             ParamKind::Uri => ":missing, :below and :above",
             ParamKind::Date | ParamKind::Quantity => ":missing",
+            ParamKind::Composite => "none",
         };
         Error::not_supported(self.whole, format!("the modifiers of this parameter are {known}"))
     }
+}
+
+/// References that go with codes, as they are in the index. A code of another system than the
+/// element's is never met.
+fn together(references: &[Operand], codes: &[Operand], system: &str) -> Vec<Operand> {
+    let targets = references.iter().filter_map(|operand| match operand {
+        Operand::Reference { targets } => Some(targets),
+        _ => None,
+    });
+    let codes = codes.iter().filter_map(|operand| match operand {
+        Operand::Token { system: None, code } => Some(code),
+        Operand::Token { system: Some(given), code } if given == system => Some(code),
+        _ => None,
+    });
+    let codes: Vec<_> = codes.collect();
+    let pairs = targets.flatten().flat_map(|target| codes.iter().map(move |code| (target, *code)));
+    pairs
+        .map(|(target, code)| Operand::Token { system: Some(target.clone()), code: code.clone() })
+        .collect()
 }
 
 /// A name and what comes after its colon.

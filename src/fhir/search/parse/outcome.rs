@@ -76,7 +76,10 @@ fn sort_key(kind: &'static SearchType, key: &str) -> Result<SortKey> {
     let by = match name {
         "_id" => SortBy::Id,
         "_lastUpdated" => SortBy::Updated,
-        _ => SortBy::Param(kind.param(name).ok_or_else(|| super::unknown(kind, "_sort"))?.0),
+        _ => {
+            let found = kind.param(name).filter(|(_, known)| known.kind != ParamKind::Composite);
+            SortBy::Param(found.ok_or_else(|| super::unknown(kind, "_sort"))?.0)
+        }
     };
     Ok(SortKey { by, descending })
 }

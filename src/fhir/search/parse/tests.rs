@@ -6,7 +6,11 @@ use crate::fhir::search::{Operand, Prefix, SortBy, TextMatch};
 
 fn search(resource_type: &str, query: &[(&str, &str)], lenient: bool) -> Result<Search> {
     let resource_type = param::search_type(resource_type).unwrap();
-    let setting = Setting { resource_type, base: "http://localhost/fhir", lenient };
+    let mut value_sets = ValueSets::default();
+    let codes = ["a", "b"].map(|code| (Some("urn:s".to_owned()), code.to_owned()));
+    value_sets.add("urn:v", Some("1"), codes.to_vec());
+    let base = "http://localhost/fhir";
+    let setting = Setting { resource_type, base, value_sets: &value_sets, lenient };
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     parse(setting, query.iter().map(owned).collect())
 }
@@ -130,6 +134,49 @@ fn modifiers_change_the_test() {
 }
 
 #[test]
+fn a_value_set_is_its_codes() {
+    let codes = ["a", "b"].map(|code| token(Some("urn:s"), Some(code)));
+    assert_eq!(one("Encounter", "type:in", "urn:v"), codes);
+    assert_eq!(one("Encounter", "type:in", "urn:v|1"), codes);
+    let not = search("Encounter", &[("type:not-in", "urn:v")], false).unwrap().query;
+    let Condition::Param { test: Test::None(none), .. } = &not.conditions[0] else { panic!() };
+    assert_eq!(none, &codes);
+    refused("Encounter", "type:in", "urn:v|2");
+}
+
+#[test]
+fn an_identifier_has_a_type() {
+    let of_type = token(Some("urn:t|MR"), Some("7"));
+    assert_eq!(one("Patient", "identifier:of-type", "urn:t|MR|7"), [of_type]);
+}
+
+#[test]
+fn a_pair_of_parameters_is_both_at_once() {
+    let pair = |value| {
+        search("Observation", &[("code-value-quantity", value)], false).map(|s| s.query.conditions)
+    };
+    let both = pair("1$2").unwrap();
+    assert!(matches!(both.as_slice(), [Condition::Param { .. }, Condition::Param { .. }]));
+    let either = pair("1$2,3$4").unwrap();
+    let [Condition::Param { test: Test::Any(codes), .. }, Condition::Either(all)] = &either[..]
+    else {
+        panic!("{either:?}")
+    };
+    assert_eq!((codes.len(), all.len()), (2, 2));
+    for value in ["1", "1$x", "$2", "1$2$3"] {
+        assert!(pair(value).is_err(), "{value}");
+    }
+    let related = Operand::Token {
+        system: Some("DocumentReference/d".into()),
+        code: Some("replaces".into()),
+    };
+    assert_eq!(one("DocumentReference", "relationship", "d$replaces"), [related]);
+    assert!(one("DocumentReference", "relationship", "d$urn:other|replaces").is_empty());
+    refused("DocumentReference", "relationship:missing", "true");
+    refused("Observation", "_sort", "code-value-quantity");
+}
+
+#[test]
 fn a_quantity_has_the_precision_it_is_written_with() {
     let quantity = |prefix, low, high, system: Option<&str>, code: Option<&str>| {
         let (system, code) = (system.map(Into::into), code.map(Into::into));
@@ -203,7 +250,9 @@ fn what_is_not_understood_is_refused_unless_the_caller_is_lenient() {
 fn a_modifier_or_a_bad_value_is_refused_even_then() {
     for (name, value) in [
         ("status:above", "finished"),
-        ("type:in", "urn:v"),
+        ("type:in", "urn:other"),
+        ("type:of-type", "urn:s|a|b"),
+        ("identifier:of-type", "a|b"),
         ("_has:x", "y"),
         ("status", ""),
         ("date", "never"),

@@ -11,7 +11,7 @@ pub(super) fn alternatives(value: &str) -> Vec<String> {
 }
 
 /// The parts of a value between separators that are not escaped. The escapes stay.
-fn parts(value: &str, separator: char) -> Vec<String> {
+pub(super) fn parts(value: &str, separator: char) -> Vec<String> {
     let mut all = vec![String::new()];
     let mut escaped = false;
     for c in value.chars() {
@@ -57,6 +57,18 @@ pub(super) fn token(value: &str) -> Operand {
     }
     let code = plain(&rest.join("|"));
     Operand::Token { system: Some(plain(&first)), code: (!code.is_empty()).then_some(code) }
+}
+
+/// `system|code|value`: the type of an identifier, and the identifier.
+pub(super) fn of_type(name: &str, value: &str) -> Result<Operand> {
+    let parts: Vec<String> = parts(value, '|').iter().map(|part| plain(part)).collect();
+    match parts.as_slice() {
+        [system, code, value] if [system, code, value].iter().all(|part| !part.is_empty()) => {
+            let system = Some(format!("{system}|{code}"));
+            Ok(Operand::Token { system, code: Some(value.clone()) })
+        }
+        _ => Err(Error::invalid(name, "write system|code|value, the type's system and code first")),
+    }
 }
 
 /// Text to look for.
