@@ -147,9 +147,7 @@ impl App {
         let tokens = Arc::new(Tokens::new(&keys, Arc::clone(&clock))?);
         let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
         let secret = CacheSecret::new(*keys.cache_key());
-        let ledger = open_ledger(&config.data, &config.store)?;
-        let audit = Audit::start(ledger, Notary::new(&keys)?, Arc::clone(&clock), config.audit)?;
-        let audit = Arc::new(audit);
+        let audit = Self::open_audit(config, &keys, &clock)?;
         let changes = Changes::new(redis.clone(), &secret)?;
         let parts = Parts {
             store: Arc::clone(&store),
@@ -201,6 +199,12 @@ impl App {
             requests: RequestMeter::default(),
             traces: Traces::open(&config.traces)?,
         })
+    }
+
+    /// The audit, which signs with a key of the installation.
+    fn open_audit(config: &Config, keys: &Keys, clock: &Arc<dyn Clock>) -> Result<Arc<Audit>> {
+        let ledger = open_ledger(&config.data, &config.store)?;
+        Audit::start(ledger, Notary::new(keys)?, Arc::clone(clock), config.audit).map(Arc::new)
     }
 
     /// Where resources are.
