@@ -81,6 +81,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Refuses what cannot be served by.
+    fn check(&self) -> Result<()> {
+        self.cors.check()?;
+        self.login.as_ref().map_or(Ok(()), LoginSettings::check)
+    }
+
     /// What the settings say.
     pub fn of(settings: &Settings) -> Self {
         Self {
@@ -138,8 +144,7 @@ impl App {
     ///
     /// `Setup`, with what to put right.
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
-        config.cors.check()?;
-        config.login.as_ref().map_or(Ok(()), LoginSettings::check)?;
+        config.check()?;
         let rules = Rules::load(&config.mappings)?;
         let keys = Keys::open(&config.data)?;
         let store = open_store(&config.data, &config.store, &keys.id_key())?;

@@ -22,7 +22,7 @@ pub(super) async fn openapi(state: web::Data<State>) -> HttpResponse {
 /// The document of a server with that FHIR base.
 pub(super) fn document(base: &str) -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for endpoint in ROUTES {
+    for endpoint in ROUTES.iter().filter(|endpoint| endpoint.access != Access::Page) {
         for (path, kind) in paths_of(endpoint) {
             let operation = operation(endpoint, &path, kind);
             let method = endpoint.method.to_lowercase();
@@ -57,7 +57,7 @@ pub(super) fn document(base: &str) -> Value {
 
 /// The paths that a row stands for: a search has one for each type, with the type's parameters.
 fn paths_of(endpoint: &Endpoint) -> Vec<(String, Option<&'static SearchType>)> {
-    if endpoint.interaction != "search-type" {
+    if endpoint.interaction != "search-type" || !endpoint.pattern.contains("{type}") {
         return vec![(endpoint.pattern.to_owned(), None)];
     }
     let in_compartment = endpoint.pattern.contains("/Patient/");
@@ -72,7 +72,7 @@ fn operation(endpoint: &Endpoint, path: &str, kind: Option<&'static SearchType>)
         "operationId": id,
         "summary": endpoint.interaction,
         "security": match endpoint.access {
-            Access::Public => json!([]),
+            Access::Public | Access::Page => json!([]),
             Access::Bearer => json!([{ "bearer": [] }]),
             Access::Signed => json!([{ "signature": [] }]),
         },

@@ -12,9 +12,9 @@ use fhir_codec::fhir_sdk::r4b::types::{Extension, ExtensionValue};
 
 use super::Server;
 use crate::error::{Error, Result};
-use crate::fhir::{audit_event, profile};
 use crate::fhir::search::ParamKind;
 use crate::fhir::search::param::{Param, SearchType, TYPES, definition};
+use crate::fhir::{audit_event, profile};
 
 /// The type of the audit's events.
 const AUDIT: &str = "AuditEvent";

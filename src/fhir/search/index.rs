@@ -81,7 +81,8 @@ fn security_context(bytes: &[u8]) -> Result<Vec<IndexRow>> {
 /// resource.
 pub fn patient(resource_type: &str, bytes: &[u8]) -> Option<FhirId> {
     let is_patient = resource_type == "Patient";
-    let param = param::search_type(resource_type).and_then(|kind| kind.param("patient"));
+    let kind = param::search_type(resource_type);
+    let param = kind.and_then(|kind| kind.param("patient"));
     let paths = param.map_or(&[][..], |(_, param)| param.paths);
     if !is_patient && paths.is_empty() {
         return None;
@@ -94,10 +95,10 @@ pub fn patient(resource_type: &str, bytes: &[u8]) -> Option<FhirId> {
     if is_patient {
         return resource.text_at("id").and_then(|id| id.parse().ok());
     }
-    let (number, param) = param?;
+    let (kind, (number, param)) = (kind?, param?);
     let mut rows = Vec::new();
     for path in paths {
-        visit(&resource, path, &mut |value| put(number, param, value, &mut rows));
+        visit(&resource, path, &mut |value| put((number, param), kind, value, &mut rows));
     }
     rows.iter().find_map(|row| patient_of(number, row))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::rights::{Form, Rights};
 use crate::fhir::search::param::{self, SearchType};
 use crate::fhir::search::parse::{self, Setting};
-use crate::fhir::search::{Condition, Operand, Test};
+use crate::fhir::search::{Condition, Operand, Test, ValueSets};
 use crate::policy::AUDIT_EVENT;
 
 /// Whose records a scope is about.
@@ -171,7 +171,9 @@ impl Filter {
     fn parse(kind: &'static SearchType, pair: &str) -> Option<Self> {
         let (name, value) = pair.split_once('=')?;
         let value = decoded(value)?;
-        let setting = Setting { resource_type: kind, base: "", lenient: false };
+        let value_sets = ValueSets::default();
+        let setting =
+            Setting { resource_type: kind, base: "", value_sets: &value_sets, lenient: false };
         let search = parse::parse(setting, vec![(name.to_owned(), value.clone())]).ok()?;
         let [condition] = search.query.conditions.as_slice() else { return None };
         let is_code = |operand: &Operand| matches!(operand, Operand::Token { .. });
