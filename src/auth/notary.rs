@@ -55,18 +55,23 @@ impl Notary {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    type Statement = BTreeMap<String, u8>;
 
     #[test]
     fn a_statement_is_good_as_what_it_was_signed_as_only() {
         let folder = tempfile::tempdir().unwrap();
         let notary = Notary::new(&Keys::open(&folder.path().join("a")).unwrap()).unwrap();
         let other = Notary::new(&Keys::open(&folder.path().join("b")).unwrap()).unwrap();
-        let signed = notary.sign("kind+jwt", &[1, 2]).unwrap();
-        assert_eq!(notary.check::<Vec<u8>>("kind+jwt", &signed), Some(vec![1, 2]));
-        assert_eq!(notary.check::<Vec<u8>>("other+jwt", &signed), None);
-        assert_eq!(other.check::<Vec<u8>>("kind+jwt", &signed), None);
+        let statement = Statement::from([("first".to_owned(), 1)]);
+        let signed = notary.sign("kind+jwt", &statement).unwrap();
+        assert_eq!(notary.check::<Statement>("kind+jwt", &signed), Some(statement));
+        assert_eq!(notary.check::<Statement>("other+jwt", &signed), None);
+        assert_eq!(other.check::<Statement>("kind+jwt", &signed), None);
         let changed = signed.replacen('.', ".A", 1);
-        assert_eq!(notary.check::<Vec<u8>>("kind+jwt", &changed), None);
+        assert_eq!(notary.check::<Statement>("kind+jwt", &changed), None);
     }
 }

@@ -353,6 +353,10 @@ async fn each_parameter_finds_what_has_its_value_and_nothing_else() {
     let mut searched = 0;
     for declared in statement(&server).await {
         let kind = declared["type"].as_str().unwrap();
+        // The audit is no part of the records that the demo takes in, and has tests of its own.
+        if kind == "AuditEvent" {
+            continue;
+        }
         for param in declared["searchParam"].as_array().into_iter().flatten() {
             let name = param["name"].as_str().unwrap();
             assert!(param["definition"].as_str().is_some(), "{kind}.{name} has no definition");

@@ -95,7 +95,7 @@ async fn total(served: &Served, token: &str) -> u64 {
 #[tokio::test]
 async fn a_server_whose_disk_is_full_refuses_pushes_and_goes_on_once_there_is_room() {
     let folder = settled(
-        "[sources.app]\ntenant = 'hv'\npush.secret_files = ['app-secret']\n[log]\nfilter = 'error'\n",
+        "audit = 'open'\n[sources.app]\ntenant = 'hv'\npush.secret_files = ['app-secret']\n[log]\nfilter = 'error'\n",
     );
     secret(folder.path(), "app-secret", SECRET);
     Keys::open(&folder.path().join("data")).unwrap();

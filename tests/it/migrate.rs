@@ -256,9 +256,14 @@ fn a_file_of_the_first_schema_is_brought_up_to_date_when_it_is_opened() {
     for table in later.collect::<Vec<_>>() {
         file.execute_batch(&format!("DROP TABLE {table}")).unwrap();
     }
-    let triggers = "SELECT name FROM sqlite_schema WHERE type = 'trigger'";
-    for trigger in names(&file, triggers) {
+    let of_kind =
+        |kind: &str| format!("SELECT name FROM sqlite_schema WHERE type = '{kind}' AND sql NOT NULL");
+    for trigger in names(&file, &of_kind("trigger")) {
         file.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
+    }
+    let there = names(&first, &of_kind("index"));
+    for index in names(&file, &of_kind("index")).iter().filter(|name| !there.contains(name)) {
+        file.execute_batch(&format!("DROP INDEX {index}")).unwrap();
     }
     for column in ["class", "related", "dated"] {
         file.execute_batch(&format!("ALTER TABLE resource DROP COLUMN {column}")).unwrap();

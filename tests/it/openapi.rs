@@ -38,7 +38,8 @@ async fn an_independent_validator_finds_nothing_wrong() {
 async fn every_route_and_every_parameter_is_in_it() {
     let document = document(&spawn()).await;
     let paths = document["paths"].as_object().unwrap();
-    for endpoint in ROUTES {
+    // Pages are for people, who need no description of an interface.
+    for endpoint in ROUTES.iter().filter(|endpoint| endpoint.access != Access::Page) {
         let method = endpoint.method.to_lowercase();
         let of_types = endpoint.interaction == "search-type";
         let path = if of_types {

@@ -26,7 +26,8 @@ const CLINICAL: [&str; 14] = [
 ];
 
 /// The input for the Provenance of one version of a resource that was made from a record for one
-/// client; nothing for a resource that is not clinical.
+/// client; nothing for a resource that is not clinical, and nothing while neither an author nor the
+/// practice is known, since a Provenance without an agent says nothing.
 ///
 /// `made` is the view it was made from, `version_id` the version that it got.
 pub fn provenance(
@@ -43,6 +44,7 @@ pub fn provenance(
     let resource_id = d.ids.part(record.kind, &record.id, &format!("provenance:{target}"));
     let practice = d.neighbours.organization();
     let organization = reference::practice(d);
+    let author = author(record, d).or_else(|| Some(json!({ "who": organization.clone()? })))?;
     let mut facts = json!({
         "resource_id": resource_id.as_str(),
         "last_updated": instant(made.last_updated),
@@ -61,10 +63,7 @@ pub fn provenance(
             facts.insert(name.to_owned(), value);
         }
     };
-    set(
-        "author",
-        author(record, d).or_else(|| organization.clone().map(|who| json!({ "who": who }))),
-    );
+    set("author", Some(author));
     set("organization", organization.map(Value::from));
     let name = practice.as_ref().and_then(|practice| text(&practice.data, "name"));
     set("organization_name", name.map(Value::from));

@@ -1,4 +1,4 @@
--- Schema 4. Whom a login belongs to: some version of the record names it.
+-- Schema 5. Whom a login belongs to: some version of the record names it.
 -- The text of a record is UTF-8 whatever the database has, so the same bytes always give the same.
 CREATE FUNCTION throughline_login(body bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$
     SELECT coalesce(convert_from(body, 'UTF8')::jsonb #>> '{data,login_sub}',

@@ -1,4 +1,4 @@
--- Schema 7. Whom a login belongs to: some version of the record names it.
+-- Schema 8. Whom a login belongs to: some version of the record names it.
 CREATE INDEX source_login ON source (
     tenant,
     kind,
