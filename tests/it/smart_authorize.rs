@@ -65,7 +65,8 @@ async fn until_the_app_is_proven_an_error_stays_on_a_page() {
         assert!(answer.header("content-type").starts_with("text/html"), "{name}");
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("frame-ancestors 'none'"), "{name}: {policy}");
-        assert!(!answer.text.contains("evil"), "{name}");
+        let leads_there = ["//evil", "@evil"].iter().any(|place| answer.text.contains(place));
+        assert!(!leads_there, "{name}");
     }
 }
 
