@@ -69,7 +69,7 @@ use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
-use crate::smart::{AUTHORIZE, Authority, INTROSPECT, REVOKE, Site, TOKEN};
+use crate::smart::{AUTHORIZE, Authority, Site, TOKEN};
 use crate::store::Store;
 use crate::telemetry::Traces;
 
@@ -152,13 +152,8 @@ impl State {
         let instance = routes::interactions(routes::Level::Instance);
         let searched = routes::interactions(routes::Level::Type);
         let site = Site::new(&base);
-        let oauth = [
-            ("authorize", AUTHORIZE),
-            ("token", TOKEN),
-            ("introspect", INTROSPECT),
-            ("revoke", REVOKE),
-        ]
-        .map(|(name, path)| (name, site.url(path)));
+        let oauth =
+            [("authorize", AUTHORIZE), ("token", TOKEN)].map(|(name, path)| (name, site.url(path)));
         // Asking what the server can do is no interaction that a statement names.
         let mut system = routes::interactions(routes::Level::System);
         system.retain(|code| *code != "capabilities");

@@ -256,8 +256,9 @@ fn a_file_of_the_first_schema_is_brought_up_to_date_when_it_is_opened() {
     for table in later.collect::<Vec<_>>() {
         file.execute_batch(&format!("DROP TABLE {table}")).unwrap();
     }
-    let of_kind =
-        |kind: &str| format!("SELECT name FROM sqlite_schema WHERE type = '{kind}' AND sql NOT NULL");
+    let of_kind = |kind: &str| {
+        format!("SELECT name FROM sqlite_schema WHERE type = '{kind}' AND sql NOT NULL")
+    };
     for trigger in names(&file, &of_kind("trigger")) {
         file.execute_batch(&format!("DROP TRIGGER {trigger}")).unwrap();
     }
