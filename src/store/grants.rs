@@ -8,6 +8,10 @@ use jiff::Timestamp;
 use crate::domain::TenantId;
 use crate::error::Result;
 
+/// The columns of a grant, from a table or alias named `g`.
+pub(super) const GRANT: &str = "g.id, g.tenant, g.client, g.subject, g.patient, g.body, g.made, \
+                                g.used, g.expires, g.revoked";
+
 /// A registered client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientRow {
@@ -66,6 +70,20 @@ pub struct RefreshRow {
     pub grant: String,
     /// Until when it is good.
     pub expires: Timestamp,
+}
+
+/// A refresh token as it is kept.
+pub(super) struct Held {
+    pub(super) grant: GrantRow,
+    pub(super) expires: Timestamp,
+    pub(super) is_rotated: bool,
+}
+
+impl Held {
+    /// Whether neither it nor its grant is over or taken back.
+    pub(super) fn is_good(&self, now: Timestamp) -> bool {
+        self.expires > now && self.grant.expires > now && self.grant.revoked.is_none()
+    }
 }
 
 /// A token, by what it may be taken back by.

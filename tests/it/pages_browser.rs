@@ -2,14 +2,14 @@
 //! axe, at three widths, in both themes and both languages, and by keyboard alone.
 
 use serde_json::json;
-use throughline::config::{LoginSettings, ProviderSettings};
+use throughline::config::LoginSettings;
 
 use crate::support::browser::{drive, free_port};
 use crate::support::people::{
-    BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, accounts, practice,
+    ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, accounts, practice, practice_at,
 };
-use crate::support::platform::{Push, secret};
-use crate::support::provider::{CLIENT_SECRET, Provider};
+use crate::support::platform::Push;
+use crate::support::provider::Provider;
 
 #[test]
 fn a_smart_app_is_connected_by_people_and_cut_off_by_them() {
@@ -55,18 +55,7 @@ fn a_smart_app_is_connected_by_people_and_cut_off_by_them() {
 #[test]
 fn somebody_signs_in_at_the_provider_and_out_of_both() {
     let mut provider = Provider::start(&json!({ "ellie": { "client_record": ELLIE } }));
-    let folder = tempfile::tempdir().unwrap();
-    let file = secret(folder.path(), "client-secret", CLIENT_SECRET);
-    let login = LoginSettings {
-        provider: Some(ProviderSettings {
-            issuer: provider.issuer.clone(),
-            client_id: "throughline".into(),
-            client_secret_file: Some(file),
-            scopes: vec!["profile".into()],
-        }),
-        ..LoginSettings::of_demo("hv", PRACTICE, Vec::new())
-    };
-    let server = practice(login, BACK, &[]);
+    let (server, _folder) = practice_at(&provider);
     provider.serve(server.origin());
     let settings =
         json!({ "origin": server.origin(), "issuer": provider.issuer, "account": "ellie" });

@@ -1,29 +1,11 @@
 //! Signing in at a real OpenID provider, and what comes of it.
 
 use serde_json::json;
-use throughline::config::{LoginSettings, ProviderSettings};
 
-use crate::support::people::{BACK, ELLIE, PRACTICE, practice};
-use crate::support::platform::secret;
-use crate::support::provider::{CLIENT_SECRET, Provider};
+use crate::support::people::{ELLIE, practice_at};
+use crate::support::provider::Provider;
 use crate::support::server::Server;
 use crate::support::visitor::{Seen, Visitor, absolute};
-
-/// A practice whose people sign in at this provider.
-fn at(provider: &Provider) -> (Server, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = secret(folder.path(), "client-secret", CLIENT_SECRET);
-    let login = LoginSettings {
-        provider: Some(ProviderSettings {
-            issuer: provider.issuer.clone(),
-            client_id: "throughline".into(),
-            client_secret_file: Some(file),
-            scopes: vec!["profile".into()],
-        }),
-        ..LoginSettings::of_demo("hv", PRACTICE, Vec::new())
-    };
-    (practice(login, BACK, &[]), folder)
-}
 
 /// A practice whose people sign in at a provider.
 fn at_provider() -> (Server, Provider, tempfile::TempDir) {
@@ -34,7 +16,7 @@ fn at_provider() -> (Server, Provider, tempfile::TempDir) {
         "oidc|g.falk": {},
         "stranger": {},
     }));
-    let (server, folder) = at(&provider);
+    let (server, folder) = practice_at(&provider);
     provider.serve(server.origin());
     (server, provider, folder)
 }
@@ -121,7 +103,7 @@ async fn the_way_back_is_for_the_browser_that_went_once_and_as_it_was_given() {
 #[tokio::test]
 async fn an_id_token_that_is_not_right_signs_nobody_in() {
     let mut provider = Provider::hostile("oidc|m.ruiz");
-    let (server, _folder) = at(&provider);
+    let (server, _folder) = practice_at(&provider);
     let apps = format!("{}/auth/apps", server.origin());
     for (case, status) in [
         ("nothing", 200),

@@ -9,11 +9,8 @@ use super::row::{get, instant, maybe_instant, parsed};
 use super::session::Session;
 use crate::domain::TenantId;
 use crate::error::Result;
+use crate::store::grants::{GRANT, Held};
 use crate::store::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
-
-/// The columns of a grant, from a table or alias named `g`.
-const GRANT: &str = "g.id, g.tenant, g.client, g.subject, g.patient, g.body, g.made, g.used, \
-                     g.expires, g.revoked";
 
 impl Grants for PostgresStore {
     fn put_client(&self, client: &ClientRow) -> Result<bool> {
@@ -209,20 +206,6 @@ fn put_refresh(session: &mut Session, refresh: &RefreshRow) -> Tried<()> {
 fn used(session: &mut Session, id: &str, now: Timestamp) -> Tried<()> {
     let update = "UPDATE grant_given SET used = $2 WHERE id = $1";
     session.execute(update, &[&id, &now.as_microsecond()]).map(drop)
-}
-
-/// A refresh token as it is kept.
-struct Held {
-    grant: GrantRow,
-    expires: Timestamp,
-    is_rotated: bool,
-}
-
-impl Held {
-    /// Whether neither it nor its grant is over or taken back.
-    fn is_good(&self, now: Timestamp) -> bool {
-        self.expires > now && self.grant.expires > now && self.grant.revoked.is_none()
-    }
 }
 
 fn held(session: &mut Session, digest: &[u8; 32]) -> Tried<Option<Held>> {

@@ -7,11 +7,8 @@ use super::SqliteStore;
 use super::read::{instant, maybe_instant, parsed};
 use crate::domain::TenantId;
 use crate::error::Result;
+use crate::store::grants::{GRANT, Held};
 use crate::store::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
-
-/// The columns of a grant, from a table or alias named `g`.
-const GRANT: &str = "g.id, g.tenant, g.client, g.subject, g.patient, g.body, g.made, g.used, \
-                     g.expires, g.revoked";
 
 impl Grants for SqliteStore {
     fn put_client(&self, client: &ClientRow) -> Result<bool> {
@@ -222,20 +219,6 @@ fn used(connection: &Connection, id: &str, now: Timestamp) -> rusqlite::Result<(
         .prepare_cached("UPDATE grant_given SET used = ?2 WHERE id = ?1")?
         .execute(params![id, now.as_microsecond()])
         .map(drop)
-}
-
-/// A refresh token as it is kept.
-struct Held {
-    grant: GrantRow,
-    expires: Timestamp,
-    is_rotated: bool,
-}
-
-impl Held {
-    /// Whether neither it nor its grant is over or taken back.
-    fn is_good(&self, now: Timestamp) -> bool {
-        self.expires > now && self.grant.expires > now && self.grant.revoked.is_none()
-    }
 }
 
 fn held(connection: &Connection, digest: &[u8; 32]) -> rusqlite::Result<Option<Held>> {

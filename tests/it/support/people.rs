@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 use throughline::app::Config;
-use throughline::config::{ClientSettings, Cors, DemoAccount, LoginSettings, Part, Sources};
+use throughline::config::{
+    ClientSettings, Cors, DemoAccount, LoginSettings, Part, ProviderSettings, Sources,
+};
 use throughline::domain::{FhirId, Kind};
 
 use super::platform::{SECRET, secret};
+use super::provider::{CLIENT_SECRET, Provider};
 use super::server::{Server, spawn_as};
 use super::smart::{VERIFIER, challenge};
 use super::visitor::{Seen, Visitor};
@@ -135,4 +138,20 @@ impl Visitor {
         all.extend(fields);
         self.post(&super::visitor::absolute(&page.url, path), &all).await
     }
+}
+
+/// A practice whose people sign in at this provider.
+pub(crate) fn practice_at(provider: &Provider) -> (Server, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = secret(folder.path(), "client-secret", CLIENT_SECRET);
+    let login = LoginSettings {
+        provider: Some(ProviderSettings {
+            issuer: provider.issuer.clone(),
+            client_id: "throughline".into(),
+            client_secret_file: Some(file),
+            scopes: vec!["profile".into()],
+        }),
+        ..LoginSettings::of_demo("hv", PRACTICE, Vec::new())
+    };
+    (practice(login, BACK, &[]), folder)
 }
