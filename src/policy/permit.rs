@@ -109,9 +109,10 @@ impl Permit {
             // Its rows say which document it belongs to, and that one is let through.
             return Ok(rows == current_rows);
         }
-        // The store knows the caseload, and let the current version through.
-        let all_caseload = clauses.iter().all(|one| matches!(one.reach, Reach::Caseload(_)));
-        let caseload = all_caseload && patient == current_patient;
+        // The store knows the caseload: what nothing else lets through, that did.
+        let now = Version { id, patient: current_patient.as_ref(), rows: &current_rows };
+        let caseload =
+            patient == current_patient && !clauses.iter().any(|clause| clause.admits(&now, false));
         let version = Version { id, patient: patient.as_ref(), rows: &rows };
         Ok(clauses.iter().any(|clause| clause.admits(&version, caseload)))
     }

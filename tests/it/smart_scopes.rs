@@ -142,6 +142,20 @@ fn entries(answer: &Answer) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn what_one_of_two_scopes_lets_through_has_a_history() {
+    let server = spawn_full();
+    let scopes = format!("patient/Observation.rs?category={LAB} user/Observation.rs");
+    let token = server.scoped(&scopes, Some("ann"), Some("Practitioner/dr"));
+    for path in
+        ["Observation/s-ann", "Observation/s-ann/_history/1", "Observation/l-ann/_history/1"]
+    {
+        assert_eq!(server.by(&token, path).await.status, 200, "{path}");
+    }
+    let history = server.by(&token, "Observation/s-ann/_history").await;
+    assert_eq!(entries(&history), ["s-ann"]);
+}
+
+#[tokio::test]
 async fn a_patients_token_is_about_that_patient_by_every_way() {
     let server = spawn_full();
     let token = server.scoped("patient/*.rs", Some("ann"), Some("Patient/ann"));
