@@ -121,7 +121,7 @@ impl Requests {
         let request = Request::read(&record, terms, &practice.zone, now).ok_or(Error::NotFound)?;
         let after = step.check(&request, terms, &practice.zone, now)?;
         let mut kept = Kept::read(&record).ok_or(Error::NotFound)?;
-        kept.status = after.as_str().to_owned();
+        after.as_str().clone_into(&mut kept.status);
         if step.event == Event::IdentityProven {
             kept.identity = Some(Proof {
                 method: step.proof.unwrap_or_else(|| "in_person".to_owned()),
