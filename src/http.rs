@@ -65,6 +65,7 @@ use crate::config::Cors;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::push::Pushes;
+use crate::exchange::requests::Requests;
 use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
@@ -101,6 +102,7 @@ pub struct State {
     elements: Elements,
     cors: Cors,
     sign_in: Option<Arc<SignIn>>,
+    requests: Arc<Requests>,
     practice: Option<String>,
     languages: Languages,
     cookies: Cookies,
@@ -131,6 +133,8 @@ pub struct Ports {
     pub pushes: Arc<Pushes>,
     /// Who people are, where anybody can sign in.
     pub sign_in: Option<Arc<SignIn>>,
+    /// What people ask about their records.
+    pub requests: Arc<Requests>,
     /// What the pages call the practice.
     pub practice: Option<String>,
     /// Where it is written down what was done.
@@ -180,6 +184,7 @@ impl State {
             clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,
             sign_in: ports.sign_in,
+            requests: ports.requests,
             practice: ports.practice,
             languages: Languages::load()?,
             cookies: Cookies::at(&base),

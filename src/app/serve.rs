@@ -154,6 +154,7 @@ impl App {
         self.authority.open_at(&base);
         let ports = Ports {
             sign_in: self.sign_in(&base)?,
+            requests: Arc::new(self.requests()),
             practice: self.login.as_ref().and_then(|login| login.practice.clone()),
             store: Arc::clone(&self.store),
             cache: self.cache(),

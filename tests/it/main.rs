@@ -52,6 +52,8 @@ mod pages;
 mod pages_browser;
 mod pages_launch;
 mod pages_sign_in;
+mod portal;
+mod portal_browser;
 mod postgres_faults;
 mod postgres_replicas;
 mod pull;
