@@ -32,7 +32,7 @@ use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::http::{self, RequestMeter};
-use crate::limits::Limits;
+use crate::limits::{Guesses, Limits};
 use crate::smart::{Authority, Parts};
 use crate::store::Store;
 use crate::telemetry::Traces;
@@ -160,6 +160,7 @@ impl App {
             changes: changes.clone(),
             clock: Arc::clone(&clock),
             witness: AuditWitness::over(&audit, &clock),
+            guesses: Guesses::new(config.auth.guesses_a_minute, redis.as_ref(), &secret)?,
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;

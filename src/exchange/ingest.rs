@@ -26,15 +26,19 @@ mod report;
 mod rules;
 mod schema;
 mod source;
+mod term;
 mod text;
 mod time;
 
 use std::path::PathBuf;
 
+pub(super) use self::allow::acts_for;
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told, Verdict};
+pub(super) use self::neighbours::practice_of;
 use self::projection::Projector;
 pub use self::report::{Finding, Outcomes, Report};
 pub use self::rules::Rules;
+pub(super) use self::term::{clock, term};
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind};
 use crate::error::Result;

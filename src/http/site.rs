@@ -13,6 +13,7 @@ mod login;
 mod logout;
 mod pick;
 mod refused;
+mod witness;
 
 use std::sync::Arc;
 
