@@ -69,6 +69,11 @@ pub enum Weekend {
 }
 
 impl Terms {
+    /// Whether some row names the law.
+    pub fn names(&self, regime: &Regime) -> bool {
+        self.deadlines.iter().any(|row| row.regimes.contains(regime))
+    }
+
     /// The rows that bind an answer: that of the law, and for a state's law also that of HIPAA.
     pub fn of(&self, matter: Matter, regime: &Regime) -> Vec<&Deadline> {
         let find = |regime: &Regime| {
