@@ -17,6 +17,7 @@ mod conditions;
 mod content;
 mod cors;
 mod cursor;
+mod deadline;
 mod disclosure;
 mod discovery;
 mod door;

@@ -12,10 +12,10 @@ use prometheus_client::registry::Registry;
 use socket2::SockRef;
 use tokio::time::sleep;
 
-use super::{App, MAPPED_BY};
+use super::App;
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::exchange::ingest::Ingest;
+use crate::exchange::ingest::MAPPED_BY;
 use crate::http::tls::{Certificate, Look};
 use crate::http::{self, Door, Health, Ports, State};
 use crate::telemetry::ProcessMeter;
@@ -116,9 +116,10 @@ impl App {
         let has_records = !self.store.record_counts()?.is_empty();
         let mut write = self.store.write()?;
         if has_records {
-            Ingest::mark_all(&mut *write)?;
+            self.ingest(&rules).take_charge(&mut *write)?;
+        } else {
+            write.set_fact(MAPPED_BY, hash)?;
         }
-        write.set_fact(MAPPED_BY, hash)?;
         write.commit()
     }
 

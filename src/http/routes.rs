@@ -1,13 +1,14 @@
 //! The routes as a table, read by the router, the CapabilityStatement and the tests.
 
 use actix_web::http::{Method, header};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
 use super::site::portal;
 use super::{
-    Refusal, audit, authorize, batch, binary, discovery, everything, history, html, metadata,
-    oauth, openapi, push, read, search, site,
+    Refusal, audit, authorize, batch, binary, deadline, discovery, everything, history, html,
+    metadata, oauth, openapi, push, read, search, site,
 };
 
 /// Who may call a route.
@@ -307,7 +308,8 @@ pub(super) fn register(service: &mut web::ServiceConfig) {
                 _ => (row.handler)().guard(guard::Post()),
             })
         });
-        service.service(resource.default_service(web::to(other_method)));
+        let resource = resource.default_service(web::to(other_method));
+        service.service(resource.wrap(from_fn(deadline::keep)));
     }
     service.default_service(web::to(no_route));
 }
