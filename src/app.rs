@@ -1,6 +1,8 @@
 //! The composition: the one place that names concrete adapters, for the command and for the tests.
 
+mod files;
 mod keys;
+mod mandates;
 mod reload;
 mod serve;
 mod sign_in;
@@ -17,17 +19,20 @@ use prometheus_client::registry::Registry;
 
 use crate::audit::Audit;
 use crate::auth::{Keys, Notary, Tokens};
+use crate::blobs::{BlobKey, Blobs, Place};
 use crate::cache::{
     Cache, CacheMeter, CacheSecret, Changes, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
 use crate::config::{
-    AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings,
-    ServerSettings, Settings, Sources, StoreSettings, TlsSettings, TraceSettings,
+    AuditMode, AuthSettings, BlobSettings, CacheSettings, ClientSettings, Cors, JobSettings,
+    LimitSettings, LoginSettings, ServerSettings, Settings, Sources, StoreSettings, TlsSettings,
+    TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, MAPPED_BY, Report, Rules};
+use crate::exchange::jobs::Workshop;
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
@@ -38,6 +43,7 @@ use crate::smart::{Authority, Parts};
 use crate::store::Store;
 use crate::telemetry::Traces;
 
+use self::mandates::StandingMandates;
 use self::witness::AuditWitness;
 
 pub use self::reload::{Goldens, Reload, Watch};
@@ -58,6 +64,10 @@ pub struct Config {
     pub cache: CacheSettings,
     /// How much clients may ask for.
     pub limits: LimitSettings,
+    /// How work beside the requests is done.
+    pub jobs: JobSettings,
+    /// Where files are kept that are too long for the store.
+    pub blobs: BlobSettings,
     /// Which web pages may call the API.
     pub cors: Cors,
     /// How people sign in, if they can.
@@ -93,6 +103,8 @@ impl Config {
             mappings: settings.mappings.clone(),
             cache: settings.cache.clone(),
             limits: settings.limits.clone(),
+            jobs: settings.jobs.clone(),
+            blobs: settings.blobs.clone(),
             cors: settings.cors.clone(),
             sources: settings.sources.clone(),
             server: settings.server.clone(),
@@ -125,6 +137,8 @@ pub struct App {
     reception: Arc<Reception>,
     pushes: Arc<Pushes>,
     pulls: Vec<Pull>,
+    blobs: Blobs,
+    workshop: Arc<Workshop>,
     audit: Arc<Audit>,
     sources: Sources,
     ids: IdKey,
@@ -161,6 +175,15 @@ impl App {
             guesses: Guesses::new(config.auth.guesses_a_minute, redis.as_ref(), &secret)?,
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
+        let place = Place::of(&config.blobs, &config.data);
+        let blobs = Blobs::open(place, BlobKey::new(keys.blob_key()))?;
+        let workshop = Arc::new(Workshop::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            StandingMandates::new(&authority, &store),
+            Vec::new(),
+            config.jobs.clone(),
+        ));
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let reception = Arc::new(Reception::new(
             Arc::clone(&store),
@@ -192,6 +215,8 @@ impl App {
             reception,
             pushes: Arc::new(pushes),
             pulls,
+            blobs,
+            workshop,
             audit,
             sources: config.sources.clone(),
             tokens,
@@ -268,6 +293,16 @@ impl App {
     /// The authorization server.
     pub fn authority(&self) -> &Arc<Authority> {
         &self.authority
+    }
+
+    /// What is done beside the requests.
+    pub fn workshop(&self) -> &Arc<Workshop> {
+        &self.workshop
+    }
+
+    /// Where files are kept that are too long for the store.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
     }
 
     /// Where it is written down what was done.

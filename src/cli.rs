@@ -5,6 +5,7 @@ pub mod clients;
 pub mod config;
 pub mod demo;
 pub mod ingest;
+pub mod jobs;
 pub mod keys;
 pub mod map;
 pub mod migrate;
@@ -47,6 +48,7 @@ enum Command {
     Clients(clients::Clients),
     Keys(keys::Keys),
     Ingest(ingest::Ingest),
+    Jobs(jobs::Jobs),
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
     Migrate(migrate::Migrate),
@@ -124,6 +126,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Clients(clients) => clients.run(&mut context),
         Command::Keys(keys) => keys.run(&mut context),
         Command::Ingest(ingest) => ingest.run(&mut context),
+        Command::Jobs(jobs) => jobs.run(&mut context),
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
         Command::Map(map) => map.run(&mut context),
         Command::Migrate(migrate) => migrate.run(&mut context),

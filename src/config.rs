@@ -3,10 +3,12 @@
 
 mod audit;
 mod authority;
+mod blobs;
 mod cache;
 mod clients;
 mod cors;
 mod given;
+mod jobs;
 mod limits;
 mod log;
 mod login;
@@ -30,10 +32,12 @@ use crate::error::{Error, Result};
 
 pub use self::audit::{AuditMode, Auditing};
 pub use self::authority::{AuthSettings, IssuerSettings};
+pub use self::blobs::{BlobSettings, BucketSettings};
 pub use self::cache::{CacheSettings, RedisSettings};
 pub use self::clients::{ClientAuth, ClientSettings};
 pub use self::cors::Cors;
 pub use self::given::{Given, variable};
+pub use self::jobs::JobSettings;
 pub use self::limits::{Costs, LimitSettings};
 pub use self::log::{LogFormat, LogSettings, Logging};
 pub use self::login::{ClaimSettings, DemoAccount, LoginSettings, Part, ProviderSettings};

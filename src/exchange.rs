@@ -1,6 +1,7 @@
 //! The use cases: what the gateway does with records and resources.
 
 pub mod ingest;
+pub mod jobs;
 pub mod people;
 pub mod pull;
 pub mod push;

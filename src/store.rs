@@ -8,6 +8,7 @@ mod directory;
 mod feeds;
 mod grants;
 mod handles;
+mod jobs;
 pub mod ledger;
 mod postgres;
 mod quarantined;
@@ -32,6 +33,7 @@ pub use self::directory::Directory;
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};
+pub use self::jobs::{Job, JobEnd, JobFilter, JobPart, JobState, JobStep, Jobs, NewJob};
 pub use self::ledger::Ledger;
 pub use self::postgres::{PostgresLedger, PostgresStore};
 pub use self::sqlite::{Durability, SqliteLedger, SqliteStore};
@@ -158,7 +160,7 @@ pub struct Everything {
 }
 
 /// What HTTP asks of a store.
-pub trait Store: Directory + Feeds + Grants + Handles + Send + Sync {
+pub trait Store: Directory + Feeds + Grants + Handles + Jobs + Send + Sync {
     /// Whether a read takes microseconds and waits for nothing, so that it may run where others
     /// wait for it. A store across a network has to be asked from a thread that may block.
     fn is_embedded(&self) -> bool;

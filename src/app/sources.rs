@@ -10,7 +10,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use super::{App, keys};
+use super::{App, files, keys};
 use crate::clock::Clock;
 use crate::config::{PullSettings, PushSettings, SourceSettings, Sources};
 use crate::domain::SourceId;
@@ -207,6 +207,8 @@ impl App {
         let changes = self.changes.clone();
         tasks.spawn(async move { changes.listen().await });
         tasks.spawn(keys::renew(self.data.clone(), Arc::clone(&self.tokens)));
+        tasks.spawn(Arc::clone(&self.workshop).run());
+        tasks.spawn(files::sweep(self.blobs.clone(), Arc::clone(&self.clock)));
         for pull in &self.pulls {
             tasks.spawn(Puller::new(pull.clone()).run());
         }
@@ -215,6 +217,7 @@ impl App {
 
     /// Lets other replicas read the sources that this one has read.
     pub(super) fn retire(&self) -> Result<()> {
+        self.workshop.retire()?;
         self.pulls.iter().try_for_each(|pull| self.store.free_lease(&pull.id, &pull.holder))
     }
 }

@@ -223,6 +223,16 @@ impl Keys {
         &self.cache
     }
 
+    /// The key that covers the keys of kept files.
+    pub fn blob_key(&self) -> [u8; 32] {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.cache), b"blobs");
+        let mut key = [0; 32];
+        for (place, byte) in key.iter_mut().zip(tag.as_ref()) {
+            *place = *byte;
+        }
+        key
+    }
+
     /// The key of what tells our forms from those of others.
     pub fn forms(&self) -> hmac::Key {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.cursor), b"forms");

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
 use super::{
-    AdminSettings, AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings,
-    LogSettings, LoginSettings, ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings,
-    secret_file,
+    AdminSettings, AuditMode, AuthSettings, BlobSettings, CacheSettings, ClientSettings, Cors,
+    JobSettings, LimitSettings, LogSettings, LoginSettings, ServerSettings, Sources, StoreSettings,
+    TlsSettings, TraceSettings, secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -35,6 +35,10 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// How much clients may ask for
     pub limits: LimitSettings,
+    /// Work beside the requests
+    pub jobs: JobSettings,
+    /// Where files are kept that are too long for the store
+    pub blobs: BlobSettings,
     /// Which web pages may call
     pub cors: Cors,
     /// How long what is granted holds, and whom else to believe
@@ -64,6 +68,8 @@ impl Default for Settings {
             store: StoreSettings::default(),
             cache: CacheSettings::default(),
             limits: LimitSettings::default(),
+            jobs: JobSettings::default(),
+            blobs: BlobSettings::default(),
             cors: Cors::default(),
             auth: AuthSettings::default(),
             login: None,
@@ -118,6 +124,8 @@ impl Settings {
             problems.add("limits.window_s", "give a number of seconds, 1 or more");
         }
         self.traces.check(&mut problems);
+        self.jobs.check(&mut problems);
+        self.blobs.check(&mut problems);
         for (key, checked) in [("store", self.store.check()), ("cors.origins", self.cors.check())] {
             if let Err(Error::Setup(hint)) = checked {
                 problems.add(key, hint);

@@ -12,6 +12,7 @@ mod feeds;
 mod grants;
 mod handles;
 mod index;
+mod jobs;
 mod ledger;
 mod pool;
 mod quarantine;

@@ -7,6 +7,7 @@ mod feeds;
 mod grants;
 mod handles;
 mod isolated;
+mod jobs;
 mod ledger;
 mod projection;
 mod quarantine;

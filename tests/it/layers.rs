@@ -15,6 +15,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("limits", 5),
     ("store", 4),
     ("cache", 4),
+    ("blobs", 4),
     ("auth", 4),
     ("platform", 4),
     ("policy", 3),
@@ -31,6 +32,7 @@ const LAYERS: &[(&str, u8)] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/"]),
     ("redis::", &["cache.rs", "cache/redis.rs", "cache/redis/", "limits/shared.rs"]),
+    ("object_store", &["blobs.rs", "blobs/"]),
     ("openidconnect", &["auth/login.rs", "auth/login/"]),
     ("maud", &["http/html.rs", "http/html/", "http/site.rs", "http/site/"]),
     ("actix_web", &["http.rs", "http/", "app/serve.rs"]),

@@ -109,7 +109,7 @@ fn the_sample_says_what_holds_without_a_line() {
             read(&with(&sample, &|number| examples.contains(&number) || number == line.number));
         assert_eq!(with, without, "line {}: {} has another default", line.number + 1, line.key);
         let required =
-            matches!(line.table.as_str(), "tls" | "cache.redis" | "auth.issuers" | "clients")
+            matches!(line.table.as_str(), "tls" | "cache.redis" | "auth.issuers" | "clients" | "blobs.bucket")
                 || line.table.starts_with("sources")
                 || line.table.starts_with("login");
         if line.is_example && !required {

@@ -23,7 +23,11 @@ impl Pace {
 
     /// How long to wait after so many failures in a row, at least as long as was asked for.
     /// The pause varies by half, so that sources that failed together do not return together.
-    pub(super) fn pause(&self, failures: u32, asked_for: Option<Duration>) -> Duration {
+    pub(in crate::exchange) fn pause(
+        &self,
+        failures: u32,
+        asked_for: Option<Duration>,
+    ) -> Duration {
         let doubled =
             self.shortest.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
         let pause = doubled.min(self.longest);

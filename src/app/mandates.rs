@@ -1,0 +1,36 @@
+//! Whether the authority by which a job was asked for still stands.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::error::Result;
+use crate::exchange::jobs::Mandates;
+use crate::policy::Mandate;
+use crate::smart::Authority;
+use crate::store::{Store, TokenName};
+
+/// Asks the authorization server and its memory.
+pub(super) struct StandingMandates {
+    authority: Arc<Authority>,
+    store: Arc<dyn Store>,
+}
+
+impl StandingMandates {
+    /// Asks these.
+    pub(super) fn new(authority: &Arc<Authority>, store: &Arc<dyn Store>) -> Arc<dyn Mandates> {
+        Arc::new(Self { authority: Arc::clone(authority), store: Arc::clone(store) })
+    }
+}
+
+impl Mandates for StandingMandates {
+    fn stands(&self, mandate: &Mandate, now: Timestamp) -> Result<bool> {
+        // A token of the practice itself is of no registered client.
+        if !mandate.is_own() && self.authority.clients().get(&mandate.client)?.is_none() {
+            return Ok(false);
+        }
+        let grant = mandate.grant.as_deref();
+        let token = TokenName { jti: &mandate.jti, grant, client: &mandate.client };
+        self.store.is_live(token, now)
+    }
+}
