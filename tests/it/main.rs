@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod attacks;
 mod audit;
 mod audit_crash;
 mod audit_ledger;

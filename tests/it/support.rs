@@ -1,6 +1,7 @@
 //! What several features' tests need: servers started for one test.
 
 pub(crate) mod browser;
+pub(crate) mod charts;
 pub(crate) mod collector;
 pub(crate) mod demo;
 pub(crate) mod demo_data;

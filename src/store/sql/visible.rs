@@ -3,10 +3,11 @@
 //! Every statement that finds resources for a caller, counts them, or follows a reference to them
 //! has these tests, so that what is withheld is not there.
 
+use super::allowed::{self, DOCUMENT};
+use super::condition;
 use super::operand::NEVER;
 use super::trim::trim;
 use super::{Snapshot, Sql, also};
-use super::{allowed, condition};
 use crate::domain::FhirId;
 use crate::error::Result;
 use crate::fhir::search::index::{MEMBER, SECURITY_CONTEXT};
@@ -14,9 +15,6 @@ use crate::fhir::search::param::search_type;
 use crate::fhir::search::{Condition, Operand, Test};
 use crate::policy::{Clause, Permit, Reach};
 use crate::store::StoredResource;
-
-/// The type that says who may see a Binary.
-const DOCUMENT: &str = "DocumentReference";
 
 /// The tests that the row of table `resource` under this alias has to meet; none where the permit
 /// lets everything of its type through.
