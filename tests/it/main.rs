@@ -53,6 +53,7 @@ mod pages;
 mod pages_browser;
 mod pages_launch;
 mod pages_sign_in;
+mod path_matrix;
 mod postgres_faults;
 mod postgres_replicas;
 mod pull;
