@@ -31,6 +31,7 @@ mod time;
 
 use std::path::PathBuf;
 
+pub(in crate::exchange) use self::allow::zone;
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told, Verdict};
 use self::projection::Projector;
 pub use self::report::{Finding, Outcomes, Report};

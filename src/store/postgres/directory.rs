@@ -17,6 +17,7 @@ const OF_LOGIN: &str = "SELECT DISTINCT id FROM source
     WHERE tenant = $1 AND kind = $2 AND kind IN ('staff', 'related_party')
       AND throughline_login(body) = $3
     ORDER BY id";
+const OF_KIND: &str = "SELECT DISTINCT id FROM source WHERE tenant = $1 AND kind = $2 ORDER BY id";
 const REFERRING: &str = "SELECT DISTINCT from_id FROM link
     WHERE tenant = $1 AND to_kind = $2 AND to_id = $3 AND from_kind = $4
     ORDER BY from_id";
@@ -28,6 +29,11 @@ impl Directory for PostgresStore {
     fn source(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>> {
         let key = Key { tenant, kind, id };
         record(key, &self.readers.run(|session| versions(session, key))?)
+    }
+
+    fn sources(&self, tenant: &TenantId, kind: Kind) -> Result<Vec<Arc<Record>>> {
+        let columns: [Param<'_>; 2] = [&tenant.as_str(), &kind.as_str()];
+        self.records(tenant, kind, OF_KIND, &columns)
     }
 
     fn sources_referring(

@@ -18,6 +18,7 @@ const OF_LOGIN: &str = "SELECT DISTINCT id FROM source
       AND coalesce(json_extract(CAST(body AS TEXT), '$.data.login_sub'),
                    json_extract(CAST(body AS TEXT), '$.data.portal_sub')) = ?3
     ORDER BY id";
+const OF_KIND: &str = "SELECT DISTINCT id FROM source WHERE tenant = ?1 AND kind = ?2 ORDER BY id";
 const REFERRING: &str = "SELECT DISTINCT from_id FROM link
     WHERE tenant = ?1 AND to_kind = ?2 AND to_id = ?3 AND from_kind = ?4
     ORDER BY from_id";
@@ -26,6 +27,11 @@ impl Directory for SqliteStore {
     fn source(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>> {
         let key = Key { tenant, kind, id };
         self.readers.take()?.snapshot(|reading| Ok(load(reading, key)?.map(|known| known.record)))
+    }
+
+    fn sources(&self, tenant: &TenantId, kind: Kind) -> Result<Vec<Arc<Record>>> {
+        let columns = [tenant.as_str(), kind.as_str()];
+        self.readers.take()?.snapshot(|reading| records(reading, tenant, kind, OF_KIND, columns))
     }
 
     fn sources_referring(
