@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod attacks;
 mod audit;
 mod audit_crash;
 mod audit_ledger;
@@ -56,6 +57,7 @@ mod pages_launch;
 mod pages_sign_in;
 mod portal;
 mod portal_browser;
+mod path_matrix;
 mod postgres_faults;
 mod postgres_replicas;
 mod pull;

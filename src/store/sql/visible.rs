@@ -3,10 +3,11 @@
 //! Every statement that finds resources for a caller, counts them, or follows a reference to them
 //! has these tests, so that what is withheld is not there.
 
+use super::allowed::{self, DOCUMENT};
+use super::condition;
 use super::operand::NEVER;
 use super::trim::trim;
 use super::{Snapshot, Sql, also};
-use super::{allowed, condition};
 use crate::domain::FhirId;
 use crate::error::Result;
 use crate::fhir::search::index::{MEMBER, SECURITY_CONTEXT};
@@ -17,8 +18,6 @@ use crate::store::StoredResource;
 
 /// The seconds of a minute.
 const MINUTE_S: i64 = 60;
-/// The type that says who may see a Binary.
-const DOCUMENT: &str = "DocumentReference";
 
 /// The tests that the row of table `resource` under this alias has to meet; none where the permit
 /// lets everything of its type through.
