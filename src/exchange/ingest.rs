@@ -7,7 +7,7 @@
 //! does not show in the output.
 
 mod accept;
-mod allow;
+pub(crate) mod allow;
 mod canonical;
 mod check;
 pub mod derive;
@@ -31,7 +31,9 @@ mod time;
 
 use std::path::PathBuf;
 
+pub(crate) use self::allow::{Case, OUTSIDE};
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told, Verdict};
+pub(crate) use self::neighbours::{Around, Memory};
 use self::projection::Projector;
 pub use self::report::{Finding, Outcomes, Report};
 pub use self::rules::Rules;

@@ -43,6 +43,9 @@ obligations! {
 impl Obligations {
     /// None.
     pub const NONE: Self = Self(0);
+    /// Those that the FHIR API meets, where what is shown is entered into the audit.
+    pub const OF_FHIR: Self =
+        Self::REDACT.and(Self::PART2_NOTICE).and(Self::CONSENT_COPY).and(Self::MINIMUM);
     /// All that there are.
     pub const ALL: Self = Self(0x7ff);
 
@@ -56,6 +59,12 @@ impl Obligations {
     #[must_use]
     pub const fn when(self, condition: bool) -> Self {
         if condition { self } else { Self::NONE }
+    }
+
+    /// These without those.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
     }
 
     /// Whether all of those are among these.

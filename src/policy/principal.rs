@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Scopes, Under};
+use super::{Obligations, Scopes, Under};
 use crate::domain::{FhirId, TenantId};
 
 /// Who calls: the person or system, the client that acts for them, and what it may do.
@@ -46,12 +46,12 @@ impl Principal {
         }
     }
 
-    /// The same, asking at an instant.
-    pub fn asking_at(self: &Arc<Self>, at: Timestamp) -> Arc<Self> {
+    /// The same, asking at an instant, by a way that can meet these conditions.
+    pub fn asking_at(self: &Arc<Self>, at: Timestamp, able: Obligations) -> Arc<Self> {
         match &self.under {
             None => Arc::clone(self),
             Some(under) => {
-                let under = Under { at: Some(at), ..under.clone() };
+                let under = Under { at: Some(at), able, ..under.clone() };
                 Arc::new(Self { under: Some(under), ..Self::clone(self) })
             }
         }

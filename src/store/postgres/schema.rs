@@ -41,6 +41,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0005_logins.sql"),
         loses: None,
     },
+    Migration {
+        number: 6,
+        name: "duties",
+        sql: include_str!("migrations/0006_duties.sql"),
+        loses: None,
+    },
 ];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;

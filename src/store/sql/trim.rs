@@ -1,59 +1,64 @@
-//! References to what is withheld, taken out of what is shown: that there is something is told by
-//! nothing.
+//! What is taken out of what is shown, or goes along with it, under a grant: references to what is
+//! withheld, since nothing may tell that there is something; what a purpose does not need; and by
+//! which consents it is shown, where those have to be told.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::Value;
+use std::sync::Arc;
 
 use super::{Snapshot, Sql, allowed};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::fhir::prune::{self, prune};
 use crate::fhir::search::param;
-use crate::policy::Permit;
+use crate::policy::{Permit, minimum};
 use crate::store::StoredResource;
 
-/// Takes the references to what the caller may not see out of these resources. The practice itself
-/// is shown them as they are.
+/// Makes of these resources what the caller may see of them. The practice itself is shown them as
+/// they are.
 pub(super) fn trim<'r>(
     snapshot: &impl Snapshot,
     permit: &Permit,
     resources: impl Iterator<Item = &'r mut StoredResource>,
 ) -> Result<()> {
-    if permit.under().is_none() {
-        return Ok(());
-    }
-    let mut parsed = Vec::new();
-    let mut named = BTreeSet::new();
-    for resource in resources {
-        let body: Value = serde_json::from_slice(&resource.body).map_err(Error::internal)?;
-        let mut own = BTreeSet::new();
-        collect(&body, &mut own);
-        named.extend(own.iter().cloned());
-        parsed.push((resource, body, own));
-    }
+    let Some(under) = permit.under() else { return Ok(()) };
+    let mut all: Vec<&mut StoredResource> = resources.collect();
+    let named: BTreeSet<String> =
+        all.iter().flat_map(|one| local(&one.body)).map(str::to_owned).collect();
     let seen = seen(snapshot, permit, &named)?;
-    for (resource, mut body, own) in parsed {
-        if !own.is_subset(&seen) {
-            strip(&mut body, &seen);
-            resource.body = serde_json::to_vec(&body).map_err(Error::internal)?.into();
+    let keeps = |reference: &str| !is_local(reference) || seen.contains(reference);
+    for resource in &mut all {
+        let purpose = under.purpose();
+        let elements =
+            purpose.and_then(|purpose| minimum::elements(&resource.resource_type, purpose));
+        let is_whole = elements.is_none()
+            && !prune::names_versions(&resource.body)
+            && local(&resource.body).all(|reference| seen.contains(reference));
+        if is_whole {
+            continue;
+        }
+        let pruned = prune(&resource.body, &resource.version_id, &keeps, elements);
+        resource.body = Arc::from(pruned.body);
+        resource.version_id = pruned.version_id;
+        resource.shown.is_part = elements.is_some();
+    }
+    let keys = all.iter().map(|one| (one.resource_type.clone(), one.id.to_string())).collect();
+    for (key, basis) in allowed::accompanied(snapshot, permit, &keys)? {
+        let is_it =
+            |one: &&mut &mut StoredResource| format!("{}/{}", one.resource_type, one.id) == key;
+        if let Some(resource) = all.iter_mut().find(is_it) {
+            resource.shown.basis = basis;
         }
     }
     Ok(())
 }
 
-/// A reference to a resource of this server.
-fn local(value: &Value) -> Option<&str> {
-    let reference = value.get("reference")?.as_str()?;
-    let (name, _) = reference.split_once('/')?;
-    param::served().any(|served| served == name).then_some(reference)
+/// Whether a reference is to a resource of this server.
+fn is_local(reference: &str) -> bool {
+    reference.split_once('/').is_some_and(|(name, _)| param::is_served(name))
 }
 
-fn collect(value: &Value, named: &mut BTreeSet<String>) {
-    named.extend(local(value).map(str::to_owned));
-    match value {
-        Value::Object(members) => members.values().for_each(|value| collect(value, named)),
-        Value::Array(items) => items.iter().for_each(|value| collect(value, named)),
-        _ => {}
-    }
+/// The references to resources of this server.
+fn local(body: &[u8]) -> impl Iterator<Item = &str> {
+    prune::references(body).into_iter().filter(|reference| is_local(reference))
 }
 
 /// Those of the references that lead to what the caller may see.
@@ -80,59 +85,4 @@ fn seen(
         seen.extend(found.into_iter().map(|id| format!("{name}/{id}")));
     }
     Ok(seen)
-}
-
-/// Takes out every reference that is not seen, and what is empty without it; answers whether
-/// nothing is left.
-fn strip(value: &mut Value, seen: &BTreeSet<String>) -> bool {
-    if local(value).is_some_and(|reference| !seen.contains(reference)) {
-        return true;
-    }
-    match value {
-        Value::Object(members) => {
-            let before = members.len();
-            members.retain(|_, value| !strip(value, seen));
-            before > 0 && members.is_empty()
-        }
-        Value::Array(items) => {
-            let before = items.len();
-            items.retain_mut(|value| !strip(value, seen));
-            before > 0 && items.is_empty()
-        }
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn what_is_withheld_goes_with_what_held_it_and_nothing_else() {
-        let mut body = json!({
-            "resourceType": "Encounter",
-            "subject": {"reference": "Patient/a"},
-            "reasonReference": [{"reference": "Condition/x"}, {"reference": "Condition/y"}],
-            "diagnosis": [{"condition": {"reference": "Condition/x"}}],
-            "partOf": {"reference": "urn:uuid:1"},
-            "contained": [{"id": "1"}]
-        });
-        let mut named = BTreeSet::new();
-        collect(&body, &mut named);
-        assert_eq!(named.len(), 3, "{named:?}");
-        let seen = ["Patient/a", "Condition/y"].map(str::to_owned).into();
-        assert!(!strip(&mut body, &seen));
-        assert_eq!(
-            body,
-            json!({
-                "resourceType": "Encounter",
-                "subject": {"reference": "Patient/a"},
-                "reasonReference": [{"reference": "Condition/y"}],
-                "partOf": {"reference": "urn:uuid:1"},
-                "contained": [{"id": "1"}]
-            })
-        );
-    }
 }

@@ -80,6 +80,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0008_logins.sql"),
         loses: None,
     },
+    Migration {
+        number: 9,
+        name: "duties",
+        sql: include_str!("migrations/0009_duties.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
