@@ -25,12 +25,13 @@ use crate::config::{
     AuditMode, AuthSettings, CacheSettings, ClientSettings, Cors, LimitSettings, LoginSettings,
     ServerSettings, Settings, Sources, StoreSettings, TlsSettings, TraceSettings,
 };
-use crate::domain::IdKey;
+use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
+use crate::exchange::requests::Requests;
 use crate::http::{self, RequestMeter};
 use crate::limits::Limits;
 use crate::smart::{Authority, Parts};
@@ -243,6 +244,17 @@ impl App {
         let mut write = self.store.write()?;
         write.set_fact(MAPPED_BY, rules.maps.hash())?;
         write.commit()
+    }
+
+    /// What people ask about their records.
+    pub fn requests(&self) -> Requests {
+        let (store, rules) = (Arc::clone(&self.store), Arc::clone(&self.rules));
+        Requests::new(store, rules, self.ids.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The Patient that a client of a tenant is.
+    pub fn patient(&self, tenant: &TenantId, client: &str) -> FhirId {
+        self.ids.tenant(tenant).id(Kind::Client, client)
     }
 
     /// The installation's keys.

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod map;
 pub mod migrate;
 pub mod quarantine;
+pub mod requests;
 pub mod serve;
 pub mod sources;
 pub mod synth;
@@ -51,6 +52,7 @@ enum Command {
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
     Migrate(migrate::Migrate),
+    Requests(requests::Requests),
     Sources(sources::Sources),
     Synth(synth::Synth),
 }
@@ -128,6 +130,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
         Command::Map(map) => map.run(&mut context),
         Command::Migrate(migrate) => migrate.run(&mut context),
+        Command::Requests(requests) => requests.run(&mut context),
         Command::Sources(sources) => sources.run(&mut context),
         Command::Synth(synth) => synth.run(&mut context),
     }?;

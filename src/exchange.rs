@@ -7,5 +7,6 @@ pub mod people;
 pub mod pull;
 pub mod push;
 pub mod reception;
+pub mod requests;
 pub mod sign_in;
 pub mod synth;

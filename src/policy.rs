@@ -26,6 +26,7 @@ mod patient;
 mod permit;
 mod principal;
 mod purpose;
+pub mod request;
 pub mod rule;
 mod scope;
 mod staff;

@@ -116,6 +116,15 @@ actions! {
     Exported = "exported", EXPORT, (LIFE, "disclose", "Disclose Record Lifecycle Event"), "R";
     /// Somebody looked into a record in an emergency.
     BreakGlass = "break-glass", ALERT, (DCM, "110127", "Emergency Override Started"), "E";
+    /// A page of the portal showed something of a record.
+    Portal = "portal", (DCM, "110110", "Patient Record"),
+        (OWN, "portal", "Record shown in the portal"), "R";
+    /// Somebody asked something about a record: a copy, a change, an accounting.
+    RequestMade = "request-made", (DCM, "110100", "Application Activity"),
+        (OWN, "request-made", "Request about a record made"), "C";
+    /// A step was taken with such a request.
+    RequestChanged = "request-changed", (DCM, "110100", "Application Activity"),
+        (OWN, "request-changed", "Request about a record moved on"), "U";
     /// What was kept long enough was taken away.
     Purged = "purged", (LIFE, "destroy", "Destroy/Delete Record Lifecycle Event"),
         (OWN, "purged", "Purged"), "D";

@@ -32,6 +32,7 @@ mod time;
 use std::path::PathBuf;
 
 pub(crate) use self::allow::{Case, OUTSIDE};
+pub(in crate::exchange) use self::allow::zone;
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told, Verdict};
 pub(crate) use self::neighbours::{Around, Memory};
 use self::projection::Projector;

@@ -21,20 +21,6 @@ pub struct Law {
     pub accounting_years: i16,
     /// How many years back disclosures by consent under Part 2 are.
     pub accounting_part2_years: i16,
-    /// Within how many days an accounting has to be given.
-    pub accounting_days: i64,
-    /// Within how many days access has to be given.
-    pub access_days: i64,
-    /// By how many days that may be extended, once.
-    pub access_extension_days: i64,
-    /// Within how many days an amendment has to be answered.
-    pub amendment_days: i64,
-    /// By how many days that may be extended, once.
-    pub amendment_extension_days: i64,
-    /// Within how many months a request under the GDPR has to be answered.
-    pub gdpr_months: i64,
-    /// By how many months that may be extended.
-    pub gdpr_extension_months: i64,
     /// The flat fee for an electronic copy, in US cents.
     pub flat_fee_cents: i64,
     /// Words of which no name of one recipient is made.

@@ -1,7 +1,7 @@
-//! What signing in needs of a store: the source records of people, as they are now.
+//! What signing in and requests need of a store: source records, as they are now.
 //!
-//! These are records of the custodian about who may use the gateway, and are asked for by nobody
-//! else; what is served of a record needs a permit.
+//! These are records of the custodian about who may use the gateway and what they asked of it, and
+//! are asked for by nobody else; what is served of a record needs a permit.
 
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ impl Placed {
 pub trait Directory {
     /// The current state of a record of the general plane.
     fn source(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>>;
+    /// The current state of all records of a kind of the general plane, ordered by id.
+    fn sources(&self, tenant: &TenantId, kind: Kind) -> Result<Vec<Arc<Record>>>;
     /// The current state of the records of `kind` of which some version refers to `(to, id)`,
     /// ordered by id. Whether the state still does is for the caller to see.
     fn sources_referring(

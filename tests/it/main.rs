@@ -63,6 +63,7 @@ mod push_latency;
 mod redis_faults;
 mod redis_topology;
 mod replicas;
+mod requests;
 mod routes;
 mod sentinel;
 mod serve;

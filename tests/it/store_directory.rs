@@ -111,6 +111,9 @@ fn a_record_is_read_as_it_is_now_and_by_what_it_refers_to() {
         put(store, &[(void, &[])]);
         let state = source(Kind::Client, "cl_1").unwrap();
         assert_eq!((state.op, &state.data), (Op::Void, &json!({ "v": 2 })), "it keeps its data");
+        let all = |of: &str| store.sources(&tenant(of), Kind::Assignment).unwrap();
+        assert_eq!(ids(&all("hv")), [("as_1", 2), ("as_2", 1)], "all of a kind, by id");
+        assert!(all("hw").is_empty());
         let referring =
             store.sources_referring(&tenant("hv"), Kind::Assignment, Kind::Staff, "st_1").unwrap();
         assert_eq!(ids(&referring), [("as_1", 2), ("as_2", 1)]);

@@ -149,6 +149,29 @@ impl Ingest<'_> {
         self.projector().map(write, &changed, &mut report)
     }
 
+    /// Stores a record that the gateway makes itself, by the rules for all, and maps it.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where somebody else changed it at the same moment: nothing may be committed.
+    pub(in crate::exchange) fn put_own(&self, write: &mut dyn Write, line: Vec<u8>) -> Result<()> {
+        let incoming = accept::accept(Content::Whole(line), self.rules).map_err(|refused| {
+            let Reject { reason, pointer, .. } = &refused.reject;
+            Error::broken(format_args!("a record of our own is refused: {reason} at {pointer}"))
+        })?;
+        let arrival = Arrival { origin: "throughline".to_owned(), received: self.clock.now() };
+        let mut report = Report::default();
+        if intake::store(write, &incoming, &arrival, &mut report)? != Verdict::Stored {
+            let hint = "it was changed at the same moment: look at it again";
+            return Err(Error::Conflict { hint: hint.to_owned() });
+        }
+        let Record { tenant, kind, id, .. } = incoming.record;
+        if kind.is_mapped() {
+            self.projector().map(write, &[(tenant, kind, id)], &mut report)?;
+        }
+        Ok(())
+    }
+
     /// Maps up to `limit` of the records that are due; answers how many there were.
     pub fn map_some(&self, write: &mut dyn Write, limit: usize) -> Result<usize> {
         self.projector().drain(write, limit, &mut Report::default())

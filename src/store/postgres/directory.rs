@@ -19,6 +19,7 @@ const OF_LOGIN: &str = "SELECT DISTINCT id FROM source
     ORDER BY id";
 const PLACED: &str = "SELECT type, id, origin_kind, origin_id, class, related, dated FROM resource
     WHERE tenant = $1 AND patient = $2 ORDER BY type, id LIMIT $3";
+const OF_KIND: &str = "SELECT DISTINCT id FROM source WHERE tenant = $1 AND kind = $2 ORDER BY id";
 const REFERRING: &str = "SELECT DISTINCT from_id FROM link
     WHERE tenant = $1 AND to_kind = $2 AND to_id = $3 AND from_kind = $4
     ORDER BY from_id";
@@ -30,6 +31,11 @@ impl Directory for PostgresStore {
     fn source(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>> {
         let key = Key { tenant, kind, id };
         record(key, &self.readers.run(|session| versions(session, key))?)
+    }
+
+    fn sources(&self, tenant: &TenantId, kind: Kind) -> Result<Vec<Arc<Record>>> {
+        let columns: [Param<'_>; 2] = [&tenant.as_str(), &kind.as_str()];
+        self.records(tenant, kind, OF_KIND, &columns)
     }
 
     fn sources_referring(

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::policy::Law;
+use crate::policy::request::Terms;
 
 /// The tables that the pre-steps read.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,8 @@ pub struct Tables {
     pub(super) consents: ConsentTypes,
     /// `jurisdictions.toml`: what the law says that differs by place.
     pub law: Law,
+    /// `deadlines.toml`: by when requests have to be answered.
+    pub terms: Terms,
 }
 
 /// `session-types.toml`: sessions in words, and how long they may take.
@@ -166,6 +169,7 @@ impl Tables {
             instruments: table(&folder, "instruments.toml")?,
             consents: table(&folder, "consent-types.toml")?,
             law: table(&folder, "jurisdictions.toml")?,
+            terms: table(&folder, "deadlines.toml")?,
         })
     }
 }

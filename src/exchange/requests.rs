@@ -1,0 +1,251 @@
+//! Requests about records: opened, moved on, and told as they stand.
+//!
+//! A request is a `record_request` record of the gateway's own. Each step is a new version of it, and
+//! versions are never changed, so that what was done stays to be seen. A request that the platform
+//! sent is the platform's to move on; it is told here as any other.
+
+mod kept;
+mod request;
+mod step;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use self::kept::{Kept, Moment, Proof};
+use super::ingest::{BASE, Ingest, Rules, zone};
+use crate::clock::Clock;
+use crate::domain::{IdKey, Kind, Op, Record, TenantId};
+use crate::error::{Error, Result};
+use crate::policy::request::{Event, Regime, State};
+use crate::store::Store;
+
+pub use self::kept::{Requester, Scope};
+pub use self::request::{Asked, Happened, Request};
+pub use self::step::{By, Step};
+
+/// What the ids of the gateway's own requests begin with.
+const OWN: &str = "tlr-";
+/// The longest that somebody may write, in characters.
+pub const LONGEST: usize = 4_000;
+
+/// The requests about records.
+pub struct Requests {
+    store: Arc<dyn Store>,
+    rules: Arc<ArcSwap<Rules>>,
+    ids: IdKey,
+    clock: Arc<dyn Clock>,
+}
+
+/// What is the same for all requests of a practice.
+struct Practice {
+    zone: TimeZone,
+    /// The zone's name, for records.
+    tz: Option<String>,
+    regime: Regime,
+}
+
+impl Requests {
+    /// The requests in a store.
+    pub fn new(
+        store: Arc<dyn Store>,
+        rules: Arc<ArcSwap<Rules>>,
+        ids: IdKey,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, rules, ids, clock }
+    }
+
+    /// Opens a request. Its clock runs from when it was received.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where there is no such client, `Invalid` for what nobody can ask.
+    pub fn open(&self, tenant: &TenantId, asked: Asked) -> Result<Request> {
+        let now = self.clock.now();
+        let practice = self.practice(tenant)?;
+        asked.check(now)?;
+        let client = self.store.source(tenant, Kind::Client, &asked.client)?;
+        client.filter(|client| client.op == Op::Upsert).ok_or(Error::NotFound)?;
+        let received = practice.moment(asked.received.unwrap_or(now));
+        let proven = asked.proof.as_ref().map(|method| Proof {
+            method: method.clone(),
+            verified_at: practice.moment(now),
+            result: "passed".to_owned(),
+        });
+        let kept = Kept {
+            matter: asked.matter.as_str().to_owned(),
+            regime: asked.regime.as_ref().unwrap_or(&practice.regime).to_string(),
+            client_id: asked.client,
+            requester: Some(asked.requester),
+            received_at: received,
+            channel: Some(asked.channel),
+            identity: proven,
+            scope: Some(asked.scope),
+            statement: asked.statement,
+            history: Vec::new(),
+            status: State::Received.as_str().to_owned(),
+        };
+        let id = own_id()?;
+        self.put(tenant, (&id, 1), &kept, &practice)?;
+        self.request(tenant, &id)?.ok_or(Error::NotFound)
+    }
+
+    /// Moves a request of the gateway's own on.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where there is no such request, `Conflict` where that cannot happen now, `Invalid`
+    /// where something is missing that the step needs.
+    pub fn step(&self, tenant: &TenantId, id: &str, step: Step) -> Result<Request> {
+        let now = self.clock.now();
+        let practice = self.practice(tenant)?;
+        let rules = self.rules.load_full();
+        let mut write = self.store.write()?;
+        let Some(found) = write.record(tenant, Kind::RecordRequest, id)? else {
+            return Err(Error::NotFound);
+        };
+        let client = found.client_ids.first().map(String::as_str).unwrap_or_default();
+        let patient = self.ids.tenant(tenant).id(Kind::Client, client);
+        // Whoever else moves it on at this moment comes after us, or came before.
+        write.hold_patients(tenant, std::slice::from_ref(&patient))?;
+        let record = write.record(tenant, Kind::RecordRequest, id)?.ok_or(Error::NotFound)?;
+        if !id.starts_with(OWN) {
+            let hint = "the platform sent this request, so the platform moves it on";
+            return Err(Error::Conflict { hint: hint.to_owned() });
+        }
+        let terms = &rules.tables.terms;
+        let request = Request::read(&record, terms, &practice.zone, now).ok_or(Error::NotFound)?;
+        let after = step.check(&request, terms, &practice.zone, now)?;
+        let mut kept = Kept::read(&record).ok_or(Error::NotFound)?;
+        after.as_str().clone_into(&mut kept.status);
+        if step.event == Event::IdentityProven {
+            kept.identity = Some(Proof {
+                method: step.proof.unwrap_or_else(|| "in_person".to_owned()),
+                verified_at: practice.moment(now),
+                result: "passed".to_owned(),
+            });
+        }
+        kept.history.push(Moment {
+            event: step.event.as_str().to_owned(),
+            at: practice.moment(now),
+            by: Some(step.by.to_string()),
+            reason: step.reason,
+            until: step.until.map(|until| until.to_string()),
+        });
+        let version = record.version.saturating_add(1);
+        let line = line(tenant, (id, version), &kept, &practice, now);
+        self.ingest(&rules).put_own(&mut *write, line)?;
+        write.commit()?;
+        self.request(tenant, id)?.ok_or(Error::NotFound)
+    }
+
+    /// A request.
+    pub fn request(&self, tenant: &TenantId, id: &str) -> Result<Option<Request>> {
+        let found = self.store.source(tenant, Kind::RecordRequest, id)?;
+        Ok(self.told(tenant, found)?.into_iter().next())
+    }
+
+    /// The requests about a client's record, newest first.
+    pub fn of_client(&self, tenant: &TenantId, client: &str) -> Result<Vec<Request>> {
+        let found =
+            self.store.sources_referring(tenant, Kind::RecordRequest, Kind::Client, client)?;
+        let mut requests = self.told(tenant, found)?;
+        requests.retain(|request| request.client == client);
+        requests.sort_by(|a, b| b.received.cmp(&a.received).then_with(|| a.id.cmp(&b.id)));
+        Ok(requests)
+    }
+
+    /// All requests of a practice: what is owed first, by its last day; then what is closed, newest
+    /// first.
+    pub fn all(&self, tenant: &TenantId) -> Result<Vec<Request>> {
+        let mut requests = self.told(tenant, self.store.sources(tenant, Kind::RecordRequest)?)?;
+        requests.sort_by_key(Request::urgency);
+        Ok(requests)
+    }
+
+    fn told(
+        &self,
+        tenant: &TenantId,
+        records: impl IntoIterator<Item = Arc<Record>>,
+    ) -> Result<Vec<Request>> {
+        let (practice, rules) = (self.practice(tenant)?, self.rules.load());
+        let (terms, now) = (&rules.tables.terms, self.clock.now());
+        let records = records.into_iter().filter(|record| record.op == Op::Upsert);
+        Ok(records.filter_map(|one| Request::read(&one, terms, &practice.zone, now)).collect())
+    }
+
+    fn put(
+        &self,
+        tenant: &TenantId,
+        key: (&str, u64),
+        kept: &Kept,
+        practice: &Practice,
+    ) -> Result<()> {
+        let rules = self.rules.load_full();
+        let mut write = self.store.write()?;
+        let line = line(tenant, key, kept, practice, self.clock.now());
+        self.ingest(&rules).put_own(&mut *write, line)?;
+        write.commit()
+    }
+
+    fn ingest<'a>(&'a self, rules: &'a Rules) -> Ingest<'a> {
+        let (store, ids, clock) = (&*self.store, &self.ids, &*self.clock);
+        Ingest { store, rules, ids, base: BASE, clock }
+    }
+
+    /// The practice: its clock, and the law that its requests are under.
+    fn practice(&self, tenant: &TenantId) -> Result<Practice> {
+        let found = self.store.sources(tenant, Kind::Organization)?;
+        let active = |one: &&Arc<Record>| {
+            one.op == Op::Upsert && one.data.get("active").and_then(Value::as_bool) == Some(true)
+        };
+        let practice = found.iter().find(active).map(AsRef::as_ref);
+        let field = |name: &str| practice.and_then(|one| one.data.get(name));
+        let code = field("jurisdiction").and_then(Value::as_str).unwrap_or("US");
+        let is_program = field("part2_program").and_then(Value::as_bool) == Some(true);
+        let state = Regime::State(code.to_owned());
+        let regime = match code.split('-').next() {
+            Some("US") if is_program => Regime::Part2,
+            Some("US") if self.rules.load().tables.terms.names(&state) => state,
+            Some("US") => Regime::Hipaa,
+            _ => Regime::Gdpr,
+        };
+        let tz = field("tz").and_then(Value::as_str).map(str::to_owned);
+        Ok(Practice { zone: zone(practice), tz, regime })
+    }
+}
+
+impl Practice {
+    /// An instant as it is read on the practice's wall, with its offset.
+    fn moment(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+}
+
+/// A version of a request, as the platform would send it.
+fn line(
+    tenant: &TenantId,
+    (id, version): (&str, u64),
+    kept: &Kept,
+    practice: &Practice,
+    now: Timestamp,
+) -> Vec<u8> {
+    let now = format!("{now:.3}");
+    let record = json!({
+        "schema": "tp.record/1", "kind": Kind::RecordRequest.as_str(), "tenant_id": tenant.as_str(),
+        "id": id, "version": version, "op": "upsert", "recorded_at": now, "updated_at": now,
+        "tz": practice.tz, "client_ids": [kept.client_id], "data": kept.value(),
+    });
+    record.to_string().into_bytes()
+}
+
+/// A name that nobody guesses and no platform has.
+fn own_id() -> Result<String> {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(Error::internal)?;
+    Ok(format!("{OWN}{}", hex::encode(bytes)))
+}

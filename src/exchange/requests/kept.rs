@@ -1,0 +1,99 @@
+//! A request as its record keeps it: the data of `mappings/models/record-request.json`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::Record;
+
+/// The data of the record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// What is asked for.
+    #[serde(rename = "type")]
+    pub(super) matter: String,
+    pub(super) regime: String,
+    pub(super) client_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) requester: Option<Requester>,
+    pub(super) received_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) identity: Option<Proof>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scope: Option<Scope>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) statement: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) history: Vec<Moment>,
+    pub(super) status: String,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requester {
+    /// `client`, `proxy`, `representative`, `attorney` or `insurer`.
+    pub kind: String,
+    /// The platform's id of their record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What they are called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// How it is known who asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Proof {
+    #[serde(default)]
+    pub(super) method: String,
+    #[serde(default)]
+    pub(super) verified_at: String,
+    #[serde(default)]
+    pub(super) result: String,
+}
+
+/// What of the record is asked for, and in which form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Not before this day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Not after this day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Kinds of records; `*` is all.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub kinds: Vec<String>,
+    /// `fhir_json`, `pdf`, `ccda`, `html` or `paper`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// `portal`, `smart_health_link`, `encrypted_zip`, `direct` or `mail`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<String>,
+}
+
+/// One step that was taken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Moment {
+    pub(super) event: String,
+    pub(super) at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<String>,
+}
+
+impl Kept {
+    /// What a record keeps; nothing if it is no request.
+    pub(super) fn read(record: &Record) -> Option<Self> {
+        Self::deserialize(&record.data).ok()
+    }
+
+    /// The same as the record's data.
+    pub(super) fn value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,212 @@
+//! A request as it stands: what is asked for, by whom, where it is, and by when it is owed.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::LONGEST;
+use super::kept::{Kept, Requester, Scope};
+use crate::domain::Record;
+use crate::error::{Error, Result};
+use crate::policy::request::{
+    Clock, Event, Extension, Matter, Pause, Regime, Standing, State, Terms,
+};
+
+/// What somebody asks.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The platform's id of the client whose record it is about.
+    pub client: String,
+    /// What is asked for.
+    pub matter: Matter,
+    /// Under which law; that of the practice where nothing is said.
+    pub regime: Option<Regime>,
+    /// Who asks.
+    pub requester: Requester,
+    /// When it was received; now where nothing is said.
+    pub received: Option<Timestamp>,
+    /// How it came: `portal`, `app`, `letter`, …
+    pub channel: String,
+    /// How it is known who asks, where it is.
+    pub proof: Option<String>,
+    /// What of the record, and in which form.
+    pub scope: Scope,
+    /// What they say about it.
+    pub statement: Option<String>,
+}
+
+/// A request as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its name.
+    pub id: String,
+    /// How many steps it has been.
+    pub version: u64,
+    /// The platform's id of the client.
+    pub client: String,
+    /// What is asked for.
+    pub matter: Matter,
+    /// Under which law.
+    pub regime: Regime,
+    /// Who asks; nobody where the platform does not say.
+    pub requester: Option<Requester>,
+    /// When it was received.
+    pub received: Timestamp,
+    /// How it came.
+    pub channel: String,
+    /// What of the record, and in which form.
+    pub scope: Scope,
+    /// What they say about it.
+    pub statement: Option<String>,
+    /// Where it is.
+    pub state: State,
+    /// What was done, in order.
+    pub history: Vec<Happened>,
+    /// The last day on which it may be answered, where there is one.
+    pub due: Option<Date>,
+    /// How it stands with the time; of no concern where it is closed.
+    pub standing: Standing,
+    /// The days on which somebody is reminded.
+    pub reminders: Vec<Date>,
+}
+
+/// One step that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happened {
+    /// What.
+    pub event: Event,
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Option<String>,
+    /// Why, in the words of whoever did it.
+    pub reason: Option<String>,
+    /// Until when, of an extension.
+    pub until: Option<Date>,
+}
+
+impl Asked {
+    /// Refuses what nobody can ask.
+    pub(super) fn check(&self, now: Timestamp) -> Result<()> {
+        if self.received.is_some_and(|received| received > now) {
+            return Err(Error::invalid(
+                "received",
+                "a request is received before it is written down",
+            ));
+        }
+        let length = self.statement.as_ref().map_or(0, |text| text.chars().count());
+        if length > LONGEST {
+            let hint = format!("write at most {LONGEST} characters, and send the rest as a letter");
+            return Err(Error::invalid("statement", hint));
+        }
+        let days =
+            [&self.scope.from, &self.scope.to].map(|day| day.as_deref().map(str::parse::<Date>));
+        let [from, to] = days;
+        let wrong =
+            || Error::invalid("period", "write days as 2026-11-28, the first before the last");
+        let from = from.transpose().map_err(|_not_a_day| wrong())?;
+        let to = to.transpose().map_err(|_not_a_day| wrong())?;
+        if from.zip(to).is_some_and(|(from, to)| from > to) {
+            return Err(wrong());
+        }
+        let needs_words = matches!(self.matter, Matter::Amendment | Matter::Restriction);
+        let says_nothing = self.statement.as_ref().is_none_or(|text| text.trim().is_empty());
+        if needs_words && says_nothing {
+            return Err(Error::invalid("statement", "say what should be changed, or not be shown"));
+        }
+        Ok(())
+    }
+}
+
+impl Request {
+    /// The request that a record is; nothing if it cannot be told what it is.
+    pub(super) fn read(
+        record: &Record,
+        terms: &Terms,
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let kept = Kept::read(record)?;
+        let history: Vec<Happened> = kept
+            .history
+            .iter()
+            .filter_map(|moment| {
+                Some(Happened {
+                    event: moment.event.parse().ok()?,
+                    at: moment.at.parse().ok()?,
+                    by: moment.by.clone(),
+                    reason: moment.reason.clone(),
+                    until: moment.until.as_ref().and_then(|until| until.parse().ok()),
+                })
+            })
+            .collect();
+        let mut request = Self {
+            id: record.id.clone(),
+            version: record.version,
+            client: kept.client_id,
+            matter: kept.matter.parse().ok()?,
+            regime: kept.regime.parse().ok()?,
+            requester: kept.requester,
+            received: kept.received_at.parse().ok()?,
+            channel: kept.channel.unwrap_or_default(),
+            scope: kept.scope.unwrap_or_default(),
+            statement: kept.statement,
+            state: kept.status.parse().ok()?,
+            history,
+            due: None,
+            standing: Standing::Untimed,
+            reminders: Vec::new(),
+        };
+        let told = request
+            .clock(terms, zone, |clock| (clock.due(), clock.standing(now), clock.reminders()));
+        (request.due, request.standing, request.reminders) = told;
+        Some(request)
+    }
+
+    /// Asks its clock.
+    pub(super) fn clock<T>(
+        &self,
+        terms: &Terms,
+        zone: &TimeZone,
+        ask: impl FnOnce(&Clock<'_>) -> T,
+    ) -> T {
+        let deadlines = terms.of(self.matter, &self.regime);
+        let (pauses, extension) = (self.pauses(), self.extension());
+        let received = self.received;
+        ask(&Clock { deadlines: &deadlines, zone, received, pauses: &pauses, extension })
+    }
+
+    /// When nobody could tell who asks.
+    fn pauses(&self) -> Vec<Pause> {
+        let mut pauses: Vec<Pause> = Vec::new();
+        for step in &self.history {
+            match step.event {
+                Event::IdentityAsked => pauses.push(Pause { from: step.at, to: None }),
+                Event::IdentityProven => {
+                    if let Some(open) = pauses.last_mut() {
+                        open.to.get_or_insert(step.at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        pauses
+    }
+
+    /// The notice that it takes longer.
+    fn extension(&self) -> Option<Extension> {
+        let told = self.history.iter().find(|step| step.event == Event::Extend)?;
+        Some(Extension { told: told.at, until: told.until? })
+    }
+
+    /// Whether it is owed and past its last day.
+    pub fn is_overdue(&self) -> bool {
+        !self.state.is_closed() && matches!(self.standing, Standing::Overdue { .. })
+    }
+
+    /// In which order requests are worked on: what is owed by its last day, then what has none.
+    pub(super) fn urgency(&self) -> (bool, Date, i64, String) {
+        let due = if self.state.is_closed() { Date::MIN } else { self.due.unwrap_or(Date::MAX) };
+        (self.state.is_closed(), due, -self.received.as_second(), self.id.clone())
+    }
+}
