@@ -4,6 +4,7 @@ pub mod audit;
 pub mod clients;
 pub mod config;
 pub mod demo;
+pub mod explain;
 pub mod ingest;
 pub mod jobs;
 pub mod keys;
@@ -47,6 +48,7 @@ enum Command {
     Token(token::Token),
     Clients(clients::Clients),
     Keys(keys::Keys),
+    Explain(explain::Explain),
     Ingest(ingest::Ingest),
     Jobs(jobs::Jobs),
     Quarantine(quarantine::Quarantine),
@@ -125,6 +127,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Token(token) => token.run(&mut context),
         Command::Clients(clients) => clients.run(&mut context),
         Command::Keys(keys) => keys.run(&mut context),
+        Command::Explain(explain) => explain.run(&mut context),
         Command::Ingest(ingest) => ingest.run(&mut context),
         Command::Jobs(jobs) => jobs.run(&mut context),
         Command::Quarantine(quarantine) => quarantine.run(&mut context),

@@ -1,5 +1,7 @@
 //! The use cases: what the gateway does with records and resources.
 
+pub mod consents;
+pub mod explain;
 pub mod ingest;
 pub mod jobs;
 pub mod people;

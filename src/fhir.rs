@@ -6,6 +6,7 @@ pub mod capability;
 pub mod outcome;
 pub mod pretty;
 pub mod profile;
+pub mod prune;
 pub mod r4;
 pub mod raw;
 pub mod search;

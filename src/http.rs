@@ -22,6 +22,7 @@ mod disclosure;
 mod discovery;
 mod door;
 mod everything;
+mod explain;
 mod gate;
 mod health;
 mod history;
@@ -46,6 +47,7 @@ mod searchset;
 mod shape;
 mod sheet;
 mod site;
+mod terms;
 pub mod tls;
 mod weights;
 mod witness;
@@ -63,6 +65,7 @@ use crate::auth::Keys;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
 use crate::config::Cors;
+use crate::domain::IdKey;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::push::Pushes;
@@ -101,6 +104,7 @@ pub struct State {
     metadata: Bytes,
     openapi: Bytes,
     elements: Elements,
+    ids: IdKey,
     cors: Cors,
     sign_in: Option<Arc<SignIn>>,
     requests: Arc<Requests>,
@@ -194,6 +198,7 @@ impl State {
             metadata,
             openapi,
             elements: Elements::new(),
+            ids: keys.id_key(),
             cors: ports.cors,
             open: Cors { origins: vec!["*".to_owned()] },
             door: ports.door,

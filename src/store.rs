@@ -29,7 +29,7 @@ use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
 
 pub use self::allowed::{Allowed, Guard};
-pub use self::directory::Directory;
+pub use self::directory::{Directory, Placed};
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};
@@ -52,6 +52,17 @@ pub struct StoredResource {
     pub last_updated: Timestamp,
     /// The exact bytes to serve.
     pub body: Arc<[u8]>,
+    /// How it is shown.
+    pub shown: Shown,
+}
+
+/// How a resource is shown to somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// The consents by which it is shown, as `Consent/id`, where they have to go along.
+    pub basis: Vec<String>,
+    /// Whether only the least that serves the purpose is shown, and nothing of when it changed.
+    pub is_part: bool,
 }
 
 /// What identifies a version of a resource.
@@ -59,13 +70,14 @@ pub struct StoredResource {
 pub struct Head {
     /// `meta.versionId`.
     pub version_id: String,
-    /// `meta.lastUpdated`.
-    pub last_updated: Timestamp,
+    /// `meta.lastUpdated`, where that is shown.
+    pub last_updated: Option<Timestamp>,
 }
 
-impl From<StoredResource> for Head {
-    fn from(stored: StoredResource) -> Self {
-        Self { version_id: stored.version_id, last_updated: stored.last_updated }
+impl From<&StoredResource> for Head {
+    fn from(stored: &StoredResource) -> Self {
+        let last_updated = Some(stored.last_updated).filter(|_| !stored.shown.is_part);
+        Self { version_id: stored.version_id.clone(), last_updated }
     }
 }
 
@@ -142,6 +154,15 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// How many match in all, where that was asked for and counted to the end.
     pub total: Option<u64>,
+}
+
+impl Page {
+    /// Whether a resource is on it.
+    pub fn holds(&self, resource: &StoredResource) -> bool {
+        self.matches.iter().chain(&self.included).any(|known| {
+            (&known.resource_type, &known.id) == (&resource.resource_type, &resource.id)
+        })
+    }
 }
 
 /// What is asked of a patient's compartment (<https://hl7.org/fhir/R4/patient-operation-everything.html>).

@@ -66,6 +66,7 @@ fn plain(resource_type: &str, id: &FhirId) -> NewResource {
         version_id: "1-0a1b2c3d".into(),
         last_updated,
         body: Arc::from(body),
+        shown: throughline::store::Shown::default(),
     };
     NewResource { resource, patient, index, guard: Guard::default() }
 }
@@ -132,6 +133,7 @@ pub(crate) fn encounter(number: usize) -> NewResource {
         version_id: "1-0a1b2c3d".into(),
         last_updated: start,
         body: Arc::from(body),
+        shown: throughline::store::Shown::default(),
     };
     NewResource { resource, patient, index, guard: Guard::default() }
 }

@@ -82,6 +82,8 @@ actions! {
     Search = "search-type", RESTFUL, (REST, "search-type", "search-type"), "E";
     /// Everything of a patient was read.
     Everything = "everything", RESTFUL, (REST, "operation", "operation"), "E";
+    /// It was asked who would see what of a record.
+    Explain = "explain", RESTFUL, (REST, "operation", "operation"), "E";
     /// Several questions were asked at once.
     Batch = "batch", RESTFUL, (REST, "batch", "batch"), "E";
     /// An operation was called that has no row of its own, or a route that is not there.

@@ -18,7 +18,7 @@ use super::{Keys, secret};
 use crate::clock::Clock;
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
-use crate::policy::{Principal, Scopes, Under};
+use crate::policy::{Obligations, Principal, Scopes, Under};
 
 /// How many verdicts are remembered.
 const REMEMBERED: u64 = 10_000;
@@ -256,7 +256,7 @@ impl Claim {
             return Ok(None);
         }
         let patient = self.patient.map(|patient| patient.parse()).transpose()?;
-        Ok(Some(Under { grantee: self.grantee, patient, at: None }))
+        Ok(Some(Under { grantee: self.grantee, patient, at: None, able: Obligations::NONE }))
     }
 }
 

@@ -47,7 +47,7 @@ impl Auditing {
 }
 
 /// The audit of the store that is configured.
-fn open(context: &Context<'_>) -> crate::Result<Audit> {
+pub(super) fn open(context: &Context<'_>) -> crate::Result<Audit> {
     let (data, store) = (&context.folders.data, &context.store);
     let keys = Keys::open(data)?;
     // Whether the database is ready, and ours.
@@ -57,7 +57,7 @@ fn open(context: &Context<'_>) -> crate::Result<Audit> {
 }
 
 /// Writes down that the audit was read from the machine itself, before it is.
-fn record(
+pub(super) fn record(
     audit: &Audit,
     context: &Context<'_>,
     how: &str,
@@ -72,7 +72,7 @@ fn record(
     audit.record_blocking(&event)
 }
 
-fn tenant(text: &str) -> Result<TenantId, String> {
+pub(super) fn tenant(text: &str) -> Result<TenantId, String> {
     let hint = "up to 64 letters, digits, dots, hyphens and underscores";
     text.parse().map_err(|()| hint.to_owned())
 }

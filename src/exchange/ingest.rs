@@ -7,7 +7,7 @@
 //! does not show in the output.
 
 mod accept;
-mod allow;
+pub(crate) mod allow;
 mod canonical;
 mod check;
 pub mod derive;
@@ -34,8 +34,10 @@ use std::path::PathBuf;
 
 pub(super) use self::allow::acts_for;
 pub(in crate::exchange) use self::allow::zone;
+pub(crate) use self::allow::{Case, OUTSIDE};
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told, Verdict};
 pub(super) use self::neighbours::practice_of;
+pub(crate) use self::neighbours::{Around, Memory};
 use self::projection::Projector;
 pub use self::report::{Finding, Outcomes, Report};
 pub use self::rules::Rules;

@@ -69,6 +69,9 @@ pub struct Response<'a> {
     pub outcome: Option<&'a [u8]>,
 }
 
+/// What every Bundle begins with.
+const TYPE: &[u8] = br#"{"resourceType":"Bundle""#;
+
 /// A Bundle in the making.
 pub struct Writer {
     out: Vec<u8>,
@@ -80,7 +83,8 @@ impl Writer {
     /// absolute URL.
     pub fn new(kind: Kind, total: Option<u64>, links: &[(&str, &str)], size_hint: usize) -> Self {
         let mut out = Vec::with_capacity(size_hint + 512);
-        out.extend_from_slice(br#"{"resourceType":"Bundle","type":"#);
+        out.extend_from_slice(TYPE);
+        out.extend_from_slice(br#","type":"#);
         string(&mut out, kind.code());
         if let Some(total) = total {
             out.extend_from_slice(br#","total":"#);
@@ -100,6 +104,17 @@ impl Writer {
             out.push(b']');
         }
         Self { out, entries: 0 }
+    }
+
+    /// The Bundle with these labels, the items of `meta.security`; without any it has no `meta`.
+    #[must_use]
+    pub fn labelled(mut self, labels: &str) -> Self {
+        if !labels.is_empty() {
+            let at = TYPE.len();
+            let meta = format!(r#","meta":{{"security":[{labels}]}}"#);
+            self.out.splice(at..at, meta.into_bytes());
+        }
+        self
     }
 
     /// Begins entries without a Bundle, to be kept.

@@ -15,6 +15,7 @@ use super::disclosure::{Disclosure, Seen};
 use super::negotiate::Form;
 use super::pages::Pages;
 use super::path::{Everywhere, IdPath};
+use super::terms::Terms;
 use super::{Refusal, State, body};
 use crate::audit::fhir::{self, Server};
 use crate::audit::{self, Event, Question};
@@ -35,13 +36,14 @@ pub(super) async fn read(
     let permit = AuditPermit::decide(&call.principal, Action::Read)?;
     let IdPath { id } = path;
     let event = state.event(permit, id.clone()).await?.ok_or(Error::NotFound)?;
-    let head = Head { version_id: fhir::VERSION.to_owned(), last_updated: event.at };
+    let head = Head { version_id: fhir::VERSION.to_owned(), last_updated: Some(event.at) };
     let body = fhir::encode(&event, Server { base: &state.base })?;
     let seen =
         Seen { resource_type: AUDIT_EVENT.to_owned(), id, version: String::new(), patient: None };
     let is_known = call.conditions.know(&head);
     let body = (!is_known).then(|| Content::from(body));
-    Ok(Answer { head: Some(head), body, form: call.form, disclosure: Disclosure::of(seen) })
+    let disclosure = Disclosure::of(seen);
+    Ok(Answer { head: Some(head), body, form: call.form, disclosure, terms: Terms::default() })
 }
 
 /// Answers a page of a search.

@@ -6,7 +6,7 @@
 
 mod entry;
 
-use actix_web::web::{self, Payload};
+use actix_web::web::{self, Bytes, Payload};
 use actix_web::{HttpRequest, ResponseError};
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::content::Content;
 use super::disclosure::Disclosure;
+use super::terms::Terms;
 use super::{Refusal, State, body};
 use crate::error::Error;
 use crate::fhir::bundle::{Kind, Response, Writer};
@@ -52,13 +53,15 @@ pub(super) async fn batch(
     let entries = Bundle::parse(&body)?.entry;
     let answers = entries.iter().map(|entry| entry.answer(&state, &call));
     let mut answers = stream::iter(answers).buffered(AT_ONCE);
-    let mut bundle = Writer::new(Kind::BatchResponse, None, &[], 0);
+    let mut bundle = Writer::entries(0);
+    let mut terms = Terms::default();
     let (mut shown, mut refused) = (Disclosure::default(), 0_usize);
     while let Some((answer, is_head)) = answers.next().await {
         let room = MAX_ANSWER.saturating_sub(bundle.size());
         match answer.and_then(|answer| fitting(answer, room)) {
             Ok(answer) => {
-                add(&mut bundle, &answer, is_head);
+                add(&mut bundle, &answer, is_head, &state.base)?;
+                terms.join(&answer.terms);
                 shown.join(answer.disclosure);
             }
             Err(refusal) => {
@@ -69,7 +72,12 @@ pub(super) async fn batch(
     }
     shown.notes.push(("questions", entries.len().to_string()));
     shown.notes.push(("refused", refused.to_string()));
-    Ok(Answer::new(bundle.finish(), call.form).showing(shown))
+    let entries = Bytes::from(bundle.kept());
+    let whole = Writer::new(Kind::BatchResponse, None, &[], 0).labelled(&terms.labels.json());
+    let (before, after) = whole.around(&entries);
+    let parts = [Bytes::from(before), entries, Bytes::from(after.finish())];
+    let answer = Answer::new(Content::Parts(parts.into()), call.form).showing(shown);
+    Ok(Answer { terms, ..answer })
 }
 
 impl Bundle {
@@ -103,17 +111,20 @@ fn fitting(answer: Answer, room: usize) -> Result<Answer, Refusal> {
     }
 }
 
-fn add(bundle: &mut Writer, answer: &Answer, is_head: bool) {
+fn add(bundle: &mut Writer, answer: &Answer, is_head: bool, base: &str) -> Result<(), Error> {
     let etag = answer.etag();
-    let last_modified = answer.head.as_ref().map(|head| head.last_updated.to_string());
+    let last_modified =
+        answer.head.as_ref().and_then(|head| head.last_updated).map(|at| at.to_string());
+    let outcome = if answer.body.is_some() { answer.terms.outcome(base)? } else { None };
     let response = Response {
         status: if answer.body.is_some() { "200 OK" } else { "304 Not Modified" },
         etag: etag.as_deref(),
         last_modified: last_modified.as_deref(),
-        outcome: None,
+        outcome: outcome.as_deref(),
     };
     let body = answer.body.as_ref().filter(|_| !is_head).map(Content::whole);
     bundle.answered(body.as_deref(), response);
+    Ok(())
 }
 
 fn refuse(bundle: &mut Writer, refusal: &Refusal) {

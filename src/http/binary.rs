@@ -37,7 +37,7 @@ pub(super) async fn binary(
         negotiate::prefers_content(request.headers(), &parameters, &content.media)
     });
     match content {
-        Some(content) => Ok(content.respond(&answer)),
+        Some(content) => Ok(content.respond(&answer, &request)),
         None => form.map(|_| answer.respond_to(&request)),
     }
 }
@@ -54,9 +54,9 @@ impl Content {
     }
 
     /// The content as a download that nothing in it can make more of.
-    fn respond(self, answer: &Answer) -> HttpResponse {
+    fn respond(self, answer: &Answer, request: &HttpRequest) -> HttpResponse {
         answer
-            .builder()
+            .builder(request)
             .insert_header((header::CONTENT_TYPE, self.media))
             .insert_header((header::CONTENT_DISPOSITION, "attachment"))
             .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))

@@ -40,7 +40,7 @@ impl Conditions {
                 let opaque = tag.strip_prefix("W/").unwrap_or(tag);
                 opaque == "*" || opaque.trim_matches('"') == head.version_id
             }),
-            (None, Some(since)) => head.last_updated <= since,
+            (None, Some(since)) => head.last_updated.is_some_and(|updated| updated <= since),
             (None, None) => false,
         }
     }

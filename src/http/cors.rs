@@ -17,7 +17,8 @@ const HEADERS: &str =
     "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer";
 /// What pages may see, besides what they always may.
 const EXPOSED: &str = "Allow, Content-Location, ETag, Location, RateLimit, RateLimit-Policy, \
-                       Retry-After, WWW-Authenticate, X-Request-Id";
+                       Retry-After, WWW-Authenticate, X-Part2-Consent, X-Part2-Notice, \
+                       X-Part2-Statement, X-Request-Id";
 /// How long a browser may remember the answer, in seconds.
 const REMEMBERED: &str = "600";
 

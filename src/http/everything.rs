@@ -22,13 +22,14 @@ use super::parameters::Pairs;
 use super::path::IdPath;
 use super::searchset::Searchset;
 use super::sheet::Sheet;
+use super::terms::Terms;
 use super::{Refusal, State, body};
 use crate::cache::CacheKey;
 use crate::error::Error;
 use crate::fhir::search::param;
 use crate::fhir::search::parse::{MAX_COUNT, PAGE};
 use crate::fhir::subset::View;
-use crate::policy::{Action, Permit};
+use crate::policy::{Action, Permit, Principal};
 use crate::store::{Everything, Store};
 
 /// The type whose compartment it is.
@@ -74,36 +75,44 @@ pub(super) async fn everything(
         store.edition(&permit, &of)
     };
     let edition = state.ask(Size::Point, question).await?;
-    let sheet = state.sheet(searches, scope, edition).await?;
+    let (sheet, terms) = state.sheet(&call.principal, searches, scope, edition).await?;
     let set = Searchset { pages: &pages, view: &View::Whole, ignored: &asked.ignored };
     let shown = state.disclosure_of_sheet(&sheet)?.asked_by(&asked.understood);
-    Ok(Answer::new(set.around(sheet)?, call.form).showing(shown))
+    Ok(Answer::new(set.around(sheet)?, call.form).showing(shown).under(terms))
 }
 
 impl State {
     /// The page, from the cache if one of this edition is there.
     async fn sheet(
         &self,
+        principal: &Arc<Principal>,
         permit: Permit,
         scope: Arc<Everything>,
         edition: Option<String>,
-    ) -> Result<Sheet, Error> {
+    ) -> Result<(Sheet, Terms), Error> {
         // The base is part of the entries, and replicas that share a cache may have another.
         let key = edition.map(|edition| {
             let (maps, version) = (self.rules.load(), format!("{edition} {}", self.base));
             CacheKey::new(permit.tenant(), PATIENT, &scope.patient, &version, maps.maps.hash())
         });
         let question = move |store: &dyn Store| store.everything(&permit, &scope);
-        let load = async { Sheet::write(&self.ask(Size::Many, question).await?, &self.base) };
-        let bytes = match key {
-            None => Bytes::from(load.await?),
-            Some(key) => {
-                let load = async { load.await.map(|page| Some(Arc::from(page))) };
-                let kept = self.cache.get_or_load(&key, load).await?.ok_or(Error::NotFound)?;
-                Bytes::from_owner(kept)
-            }
+        let load = async {
+            let mut page = self.ask(Size::Many, question).await?;
+            let terms = self.terms(principal, &mut [&mut page.matches]).await?;
+            Ok::<_, Error>((Sheet::write(&page, &terms, &self.base)?, terms))
         };
-        Sheet::read(bytes)
+        match key {
+            None => {
+                let (bytes, terms) = load.await?;
+                Ok((Sheet::read(Bytes::from(bytes))?, terms))
+            }
+            // What is kept is shown under no grant, so that nothing has to go along but labels.
+            Some(key) => {
+                let load = async { load.await.map(|(page, _)| Some(Arc::from(page))) };
+                let kept = self.cache.get_or_load(&key, load).await?.ok_or(Error::NotFound)?;
+                Ok((Sheet::read(Bytes::from_owner(kept))?, Terms::default()))
+            }
+        }
     }
 }
 

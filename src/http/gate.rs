@@ -18,7 +18,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use super::routes::{self, Access};
 use super::{Refusal, State, compress, cors, limit, meter, push, witness};
 use crate::error::Error;
-use crate::policy::Principal;
+use crate::policy::{Obligations, Principal};
 use crate::telemetry::Answered;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -131,7 +131,9 @@ async fn authenticate(request: &ServiceRequest) -> Result<Arc<Principal>, Error>
     let state = request.app_data::<web::Data<State>>().ok_or(Error::Unauthenticated)?;
     let token = bearer(request.headers()).ok_or(Error::Unauthenticated)?;
     let verified = state.authority.admit(token).await?;
-    Ok(verified.principal.asking_at(state.authority.clock().now()))
+    // Accounting for what is shown takes an audit.
+    let able = Obligations::OF_FHIR.and(Obligations::ACCOUNT.when(state.audit.is_on()));
+    Ok(verified.principal.asking_at(state.authority.clock().now(), able))
 }
 
 /// The token of the one `Authorization` header.

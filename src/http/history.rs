@@ -14,8 +14,8 @@ use crate::fhir::bundle::{Kind, Resource, Response, Writer};
 use crate::fhir::search::parse::{DEFAULT_COUNT, MAX_COUNT, PAGE};
 use crate::fhir::search::{Cursor, date};
 use crate::fhir::subset::View;
-use crate::policy::{Action, Permit};
-use crate::store::StoredResource;
+use crate::policy::{Action, HighWater, Permit};
+use crate::store::{Head, StoredResource};
 
 /// The parameters of a history.
 const PARAMETERS: &[&str] = &["_count", "_since", "_at", PAGE];
@@ -43,7 +43,8 @@ pub(super) async fn history(
     let asked = Asked::of(&call)?;
     let permit = Permit::decide(&call.principal, Action::Read, path.resource_type)?;
     let id = path.id.clone();
-    let versions = state.ask(Size::Many, move |store| store.history(&permit, &id)).await?;
+    let mut versions = state.ask(Size::Many, move |store| store.history(&permit, &id)).await?;
+    let terms = state.terms(&call.principal, &mut [&mut versions]).await?;
     if versions.is_empty() {
         return Err(Error::NotFound.into());
     }
@@ -54,8 +55,9 @@ pub(super) async fn history(
         parameters: &asked.understood,
         page: asked.page.as_deref(),
     };
-    let (body, shown) = encode(&pages, &view, &asked, &asked.among(&versions))?;
-    Ok(Answer::new(body, call.form).showing(shown.asked_by(&asked.understood)))
+    let (body, mut shown) = encode(&pages, &view, &asked, &asked.among(&versions))?;
+    shown.join(state.disclosure(&terms.consents));
+    Ok(Answer::new(body, call.form).showing(shown.asked_by(&asked.understood)).under(terms))
 }
 
 impl Asked {
@@ -133,7 +135,9 @@ fn encode(
     let links: Vec<_> = links.iter().map(|(name, url)| (*name, url.as_str())).collect();
     let size = shown.iter().map(|version| version.body.len() + 256).sum();
     let total = u64::try_from(versions.len()).ok();
-    let mut bundle = Writer::new(Kind::History, total, &links, size);
+    let mut labels = HighWater::default();
+    shown.iter().for_each(|version| labels.join(HighWater::of(&version.body)));
+    let mut bundle = Writer::new(Kind::History, total, &links, size).labelled(&labels.json());
     let disclosure = pages.state.disclosure(shown.iter().map(|version| **version));
     for version in shown {
         add(&mut bundle, pages.state, view, version);
@@ -149,10 +153,12 @@ fn add(bundle: &mut Writer, state: &super::State, view: &View, version: &StoredR
         id: version.id.as_str(),
         body: &body,
     };
+    let head = Head::from(version);
+    let last_modified = head.last_updated.map(|at| at.to_string());
     let response = Response {
         status: "200",
         etag: Some(&format!("W/\"{}\"", version.version_id)),
-        last_modified: Some(&version.last_updated.to_string()),
+        last_modified: last_modified.as_deref(),
         outcome: None,
     };
     bundle.version(resource, response);

@@ -7,11 +7,12 @@ use super::asking::Size;
 use super::call::Call;
 use super::disclosure::Disclosure;
 use super::path::{ResourcePath, VersionPath};
+use super::terms::Terms;
 use super::{Refusal, State};
 use crate::error::Error;
 use crate::fhir::subset::View;
 use crate::policy::{Action, Permit};
-use crate::store::Head;
+use crate::store::{Head, Store, StoredResource};
 
 /// Answers the current version of a resource.
 pub(super) async fn read(
@@ -21,7 +22,15 @@ pub(super) async fn read(
 ) -> Result<Answer, Refusal> {
     let view = call.view(&state, path.resource_type, &[])?;
     let permit = Permit::decide(&call.principal, Action::Read, path.resource_type)?;
-    let (head, body) = state.current(&permit, &path.id).await?;
+    if permit.under().is_some() {
+        // What is shown of it depends on who asks, so that it is kept nowhere.
+        let id = path.id.clone();
+        let question = move |store: &dyn Store| store.read(&permit, &id);
+        let stored = state.ask(Size::Point, question).await?.ok_or(Error::NotFound)?;
+        return state.stored(&call, &view, &path, stored).await;
+    }
+    let head = state.head(&permit, &path.id).await?;
+    let body = state.body(&permit, &path.id, &head).await?;
     Ok(state.shown(&call, &view, &path, head, body))
 }
 
@@ -35,15 +44,30 @@ pub(super) async fn vread(
     let view = call.view(&state, resource.resource_type, &[])?;
     let permit = Permit::decide(&call.principal, Action::Read, resource.resource_type)?;
     let id = resource.id.clone();
-    let question =
-        move |store: &dyn crate::store::Store| store.version(&permit, &id, version.as_str());
+    let question = move |store: &dyn Store| store.version(&permit, &id, version.as_str());
     let stored = state.ask(Size::Point, question).await?.ok_or(Error::NotFound)?;
-    let head = Head { version_id: stored.version_id, last_updated: stored.last_updated };
-    let body = Bytes::from_owner(stored.body);
-    Ok(state.shown(&call, &view, &resource, head, body))
+    state.stored(&call, &view, &resource, stored).await
 }
 
 impl State {
+    /// An answer that shows a resource as the store gave it, with what goes along.
+    async fn stored(
+        &self,
+        call: &Call,
+        view: &View,
+        path: &ResourcePath,
+        stored: StoredResource,
+    ) -> Result<Answer, Refusal> {
+        let mut shown = vec![stored];
+        let terms = self.terms(&call.principal, &mut [&mut shown]).await?;
+        let stored = shown.pop().ok_or(Error::NotFound)?;
+        let (head, body) = (Head::from(&stored), Bytes::from_owner(stored.body));
+        let consents = self.disclosure(&terms.consents);
+        let mut answer = self.shown(call, view, path, head, body);
+        answer.disclosure.join(consents);
+        Ok(answer.under(terms))
+    }
+
     /// An answer that shows a resource as it is asked for, or says that the caller has it already.
     /// Whose it is has to be known in either case, as it is in its bytes.
     fn shown(
@@ -62,6 +86,7 @@ impl State {
             View::Whole => Some(body.into()),
             part => Some(part.of(&self.elements, resource_type, &body).into_owned().into()),
         };
-        Answer { head: Some(head), body, form: call.form, disclosure }
+        let (head, form, terms) = (Some(head), call.form, Terms::default());
+        Answer { head, body, form, disclosure, terms }
     }
 }

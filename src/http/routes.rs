@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::path::{IdPath, Matched, Named};
 use super::site::portal;
 use super::{
-    Refusal, audit, authorize, batch, binary, deadline, discovery, everything, history, html,
-    metadata, oauth, openapi, push, read, search, site,
+    Refusal, audit, authorize, batch, binary, deadline, discovery, everything, explain, history,
+    html, metadata, oauth, openapi, push, read, search, site,
 };
 
 /// Who may call a route.
@@ -169,6 +169,8 @@ pub const ROUTES: &[Endpoint] = &[
         "everything",
         everything::everything_by_parameters
     ),
+    question!("/fhir/Patient/{id}/$explain", Operation, "explain", explain::explain),
+    posted!("/fhir/Patient/{id}/$explain", Operation, "explain", explain::explain_by_parameters),
     posted!("/fhir/Patient/{id}/{type}/_search", Type, "search-type", search::compartment_by_form),
     question!("/fhir/Patient/{id}/{type}", Type, "search-type", search::compartment),
     Endpoint {

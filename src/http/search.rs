@@ -110,10 +110,13 @@ async fn answer(state: &State, scope: Scope, mut call: Call) -> Result<Answer, R
     let query = Query { after: pages.after()?, ..search.query.clone() };
     let size = if query.is_narrow() { Size::Point } else { Size::Many };
     let asked = query.clone();
-    let page = state.ask(size, move |store| store.search(&permit, &query)).await?;
-    let shown = state.disclosure_of_page(&page).asked_by(parameters).about(&asked);
+    let mut page = state.ask(size, move |store| store.search(&permit, &query)).await?;
+    let lists = &mut [&mut page.matches, &mut page.included];
+    let terms = state.terms(&call.principal, lists).await?;
+    let mut shown = state.disclosure_of_page(&page).asked_by(parameters).about(&asked);
+    shown.join(state.disclosure(&terms.consents));
     let set = Searchset { pages: &pages, view: &shape.view, ignored: &search.ignored };
-    Ok(Answer::new(set.encode(&page)?, call.form).showing(shown))
+    Ok(Answer::new(set.encode(&page, &terms)?, call.form).showing(shown).under(terms))
 }
 
 impl Scope {

@@ -5,11 +5,13 @@ use actix_web::web::Bytes;
 use super::content::Content;
 use super::pages::Pages;
 use super::sheet::Sheet;
+use super::terms::Terms;
 use crate::error::Result;
 use crate::fhir::bundle::{Kind, Mode, Resource, Writer};
 use crate::fhir::outcome::{self, Issue, IssueType};
 use crate::fhir::search::Cursor;
 use crate::fhir::subset::View;
+use crate::policy::HighWater;
 use crate::store::{Page, StoredResource};
 
 /// How many bytes an entry has beside its resource, roughly.
@@ -28,8 +30,11 @@ pub(super) struct Searchset<'a> {
 impl Searchset<'_> {
     /// A page that was kept as JSON. It is shown whole, and nothing came along with it.
     pub(super) fn around(&self, sheet: Sheet) -> Result<Content> {
-        let head = self.head(sheet.next.as_ref(), None, 0)?;
+        let head = self.head(sheet.next.as_ref(), None, 0, &sheet.labels)?;
         let (before, mut after) = head.around(&sheet.entries);
+        if let Some(notice) = &sheet.notice {
+            after.outcome(notice);
+        }
         if !self.ignored.is_empty() {
             after.outcome(&ignored(self.ignored)?);
         }
@@ -38,9 +43,9 @@ impl Searchset<'_> {
     }
 
     /// The page as JSON.
-    pub(super) fn encode(&self, page: &Page) -> Result<Vec<u8>> {
+    pub(super) fn encode(&self, page: &Page, terms: &Terms) -> Result<Vec<u8>> {
         let size = size(page.matches.iter().chain(&page.included));
-        let mut bundle = self.head(page.next.as_ref(), page.total, size)?;
+        let mut bundle = self.head(page.next.as_ref(), page.total, size, &terms.labels)?;
         for resource in &page.matches {
             self.add(&mut bundle, resource, Mode::Match, self.view);
         }
@@ -49,6 +54,12 @@ impl Searchset<'_> {
         for resource in &page.included {
             self.add(&mut bundle, resource, Mode::Include, view);
         }
+        for consent in terms.consents.iter().filter(|consent| !page.holds(consent)) {
+            self.add(&mut bundle, consent, Mode::Include, &View::Whole);
+        }
+        if let Some(notice) = terms.outcome(&self.pages.state.base)? {
+            bundle.outcome(&notice);
+        }
         if !self.ignored.is_empty() {
             bundle.outcome(&ignored(self.ignored)?);
         }
@@ -56,10 +67,16 @@ impl Searchset<'_> {
     }
 
     /// The Bundle without its entries.
-    fn head(&self, next: Option<&Cursor>, total: Option<u64>, size: usize) -> Result<Writer> {
+    fn head(
+        &self,
+        next: Option<&Cursor>,
+        total: Option<u64>,
+        size: usize,
+        labels: &HighWater,
+    ) -> Result<Writer> {
         let links = self.pages.links(next)?;
         let links: Vec<_> = links.iter().map(|(name, url)| (*name, url.as_str())).collect();
-        Ok(Writer::new(Kind::Searchset, total, &links, size))
+        Ok(Writer::new(Kind::Searchset, total, &links, size).labelled(&labels.json()))
     }
 
     fn add(&self, bundle: &mut Writer, resource: &StoredResource, mode: Mode, view: &View) {

@@ -3,9 +3,11 @@
 use actix_web::web::Bytes;
 
 use super::searchset::size;
+use super::terms::Terms;
 use crate::error::{Error, Result};
 use crate::fhir::bundle::{Mode, Resource, Writer};
 use crate::fhir::search::{Cursor, index};
+use crate::policy::HighWater;
 use crate::store::{Page, StoredResource};
 
 /// A page that was kept, or will be.
@@ -14,6 +16,10 @@ pub(super) struct Sheet {
     pub(super) entries: Bytes,
     /// Where the next page starts.
     pub(super) next: Option<Cursor>,
+    /// The labels of all of it.
+    pub(super) labels: HighWater,
+    /// What is said about it, where it holds Part 2 records.
+    pub(super) notice: Option<Bytes>,
     /// What it shows, as JSON.
     shown: Bytes,
 }
@@ -26,15 +32,22 @@ const LENGTH: usize = size_of::<u32>();
 
 impl Sheet {
     /// The entries of a page under a base URL, the cursor, and the cursor's length.
-    pub(super) fn write(page: &Page, base: &str) -> Result<Vec<u8>> {
+    pub(super) fn write(page: &Page, terms: &Terms, base: &str) -> Result<Vec<u8>> {
         let mut entries = Writer::entries(size(page.matches.iter()) + 512);
         for found in &page.matches {
             let (resource_type, id) = (found.resource_type.as_str(), found.id.as_str());
             entries.found(Resource { base, resource_type, id, body: &found.body }, Mode::Match);
         }
+        let along = || terms.consents.iter().filter(|consent| !page.holds(consent));
+        for consent in along() {
+            let (resource_type, id) = (consent.resource_type.as_str(), consent.id.as_str());
+            entries.found(Resource { base, resource_type, id, body: &consent.body }, Mode::Include);
+        }
         let mut out = entries.kept();
-        let shown: Vec<Mark> = page.matches.iter().map(mark).collect();
-        for tail in [serde_json::to_vec(&shown), serde_json::to_vec(&page.next)] {
+        let shown: Vec<Mark> = page.matches.iter().chain(along()).map(mark).collect();
+        let notice = terms.outcome(base)?.unwrap_or_default();
+        let (shown, labels) = (serde_json::to_vec(&shown), serde_json::to_vec(&terms.labels));
+        for tail in [Ok(notice), labels, shown, serde_json::to_vec(&page.next)] {
             let tail = tail.map_err(Error::internal)?;
             let length = u32::try_from(tail.len()).map_err(Error::internal)?;
             out.extend_from_slice(&tail);
@@ -48,7 +61,9 @@ impl Sheet {
         let cursor = tail(&mut bytes)?;
         let next = serde_json::from_slice(&cursor).map_err(Error::internal)?;
         let shown = tail(&mut bytes)?;
-        Ok(Self { entries: bytes, next, shown })
+        let labels = serde_json::from_slice(&tail(&mut bytes)?).map_err(Error::internal)?;
+        let notice = Some(tail(&mut bytes)?).filter(|notice| !notice.is_empty());
+        Ok(Self { entries: bytes, next, labels, notice, shown })
     }
 
     /// What it shows.
@@ -89,12 +104,13 @@ mod tests {
             version_id: "1".into(),
             last_updated: jiff::Timestamp::UNIX_EPOCH,
             body: (*br#"{"id":"e"}"#).into(),
+            shown: crate::store::Shown::default(),
         };
         let entry = r#","entry":[{"fullUrl":"http://h/Encounter/e","resource":{"id":"e"},"search":{"mode":"match"}}"#;
         for (matches, entries) in [(vec![found], entry), (Vec::new(), "")] {
             for next in [None, Some(Cursor { keys: keys.clone(), id: "e".into() })] {
                 let page = Page { matches: matches.clone(), next, ..Page::default() };
-                let kept = Bytes::from(Sheet::write(&page, "http://h").unwrap());
+                let kept = Bytes::from(Sheet::write(&page, &Terms::default(), "http://h").unwrap());
                 let sheet = Sheet::read(kept).unwrap();
                 let shown = sheet.shown().unwrap();
                 assert_eq!(shown.len(), page.matches.len());

@@ -15,7 +15,7 @@ use super::{Refusal, State, push, routes};
 use crate::audit::{Action, Actor, Asked, Event};
 use crate::domain::{FhirId, TenantId};
 use crate::fhir::search::param;
-use crate::policy::{AUDIT_EVENT, Principal};
+use crate::policy::{AUDIT_EVENT, Principal, Under};
 
 /// Writes the event of a response; where that fails, the response is another one.
 pub(super) async fn testify(
@@ -87,6 +87,11 @@ fn actor(principal: &Principal) -> Actor {
         subject: subject.clone(),
         client: Some(client.clone()).filter(|client| client != subject),
         user: principal.fhir_user.as_ref().map(ToString::to_string),
+        purpose: principal
+            .under
+            .as_ref()
+            .and_then(Under::purpose)
+            .map(|one| one.as_str().to_owned()),
         ..Actor::default()
     }
 }

@@ -43,6 +43,10 @@ obligations! {
 impl Obligations {
     /// None.
     pub const NONE: Self = Self(0);
+    /// Those that are met by what is read, whichever way it goes.
+    pub const OF_READING: Self = Self::REDACT.and(Self::MINIMUM);
+    /// Those that the FHIR API meets, where what is shown is entered into the audit.
+    pub const OF_FHIR: Self = Self::OF_READING.and(Self::PART2_NOTICE).and(Self::CONSENT_COPY);
     /// All that there are.
     pub const ALL: Self = Self(0x7ff);
 
@@ -56,6 +60,12 @@ impl Obligations {
     #[must_use]
     pub const fn when(self, condition: bool) -> Self {
         if condition { self } else { Self::NONE }
+    }
+
+    /// These without those.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
     }
 
     /// Whether all of those are among these.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::decision::Obligations;
 use super::principal::{FhirUser, UserType};
 use super::purpose::Purpose;
 use crate::domain::FhirId;
@@ -53,6 +54,8 @@ pub struct Under {
     pub patient: Option<FhirId>,
     /// When; nothing is granted at no time.
     pub at: Option<Timestamp>,
+    /// Which conditions the way by which they look can meet.
+    pub able: Obligations,
 }
 
 impl Under {
@@ -63,12 +66,18 @@ impl Under {
             UserType::Patient => (Grantee::of_patient(), Some(user.id.clone())),
             UserType::RelatedPerson => (Grantee::of_proxy(&user.id), None),
         };
-        Some(Self { grantee: grantee.name, patient, at: None })
+        Some(Self { grantee: grantee.name, patient, at: None, able: Obligations::NONE })
     }
 
     /// Under which grants a client looks by itself; without a purpose it is granted nothing.
     pub fn of_client(client_id: &str, purpose: Option<Purpose>) -> Self {
         let grantee = purpose.map(|purpose| Grantee::of_recipient(client_id, purpose).name);
-        Self { grantee: grantee.unwrap_or_default(), patient: None, at: None }
+        let able = Obligations::NONE;
+        Self { grantee: grantee.unwrap_or_default(), patient: None, at: None, able }
+    }
+
+    /// What for.
+    pub fn purpose(&self) -> Option<Purpose> {
+        self.grantee.split(' ').next()?.parse().ok()
     }
 }

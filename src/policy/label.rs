@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::words::words;
 use crate::domain::Coding;
 
-const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
-const ACT: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+pub(super) const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+pub(super) const ACT: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 
 words! {
@@ -69,7 +69,7 @@ impl Sensitivity {
 }
 
 /// Codes that ask for careful handling and decide nothing about who may see something.
-const HANDLING: &[&str] =
+pub(super) const HANDLING: &[&str] =
     &["PERSISTLABEL", "PRIVMARK", "CPLYCD", "NORDSCLCD", "HIPAAAuth", "HIPAAROA", "HIPAAPsyNotes"];
 /// Codes of v3-ObservationValue that say where something comes from.
 const PROVENANCE: &[&str] = &["PATAST", "PATRPT", "REDACTED"];

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Principal, Scopes, Under};
+use super::{Obligations, Principal, Scopes, Under};
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
 
@@ -71,14 +71,14 @@ impl Mandate {
             text.map(|text| text.parse().map_err(unread)).transpose()
         }
         let patient = part(self.grantee_patient.as_ref())?;
-        let grantee = self.grantee.clone();
+        let (grantee, able) = (self.grantee.clone(), Obligations::OF_READING);
         Ok(Principal {
             client: self.client.clone(),
             scopes: Scopes::parse(&self.scopes),
             patient: part(self.patient.as_ref())?,
             encounter: part(self.encounter.as_ref())?,
             fhir_user: part(self.fhir_user.as_ref())?,
-            under: (!self.own).then_some(Under { grantee, patient, at: Some(at) }),
+            under: (!self.own).then_some(Under { grantee, patient, at: Some(at), able }),
             ..Principal::new(tenant.clone(), self.subject.clone(), "")
         })
     }
@@ -97,6 +97,7 @@ mod tests {
         let recipient = Principal {
             under: Some(Under {
                 at: Some(at),
+                able: Obligations::OF_READING,
                 ..Under::of_client("ehr", Some(Purpose::Treatment))
             }),
             ..Principal::new(tenant.clone(), "ehr", "system/Goal.rs?lifecycle-status=active")
@@ -110,6 +111,7 @@ mod tests {
                 patient: Some("p".parse().unwrap()),
                 at: Some(at),
                 grantee: "PATRQT self".into(),
+                able: Obligations::OF_READING,
             }),
             ..Principal::new(tenant.clone(), "somebody", "patient/*.rs offline_access")
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Scopes, Under};
+use super::{Obligations, Scopes, Under};
 use crate::domain::{FhirId, TenantId};
 
 /// Who calls: the person or system, the client that acts for them, and what it may do.
@@ -49,13 +49,13 @@ impl Principal {
         }
     }
 
-    /// The same, asking at an instant.
-    pub fn asking_at(self: &Arc<Self>, at: Timestamp) -> Arc<Self> {
+    /// The same, asking at an instant, by a way that can meet these conditions.
+    pub fn asking_at(self: &Arc<Self>, at: Timestamp, able: Obligations) -> Arc<Self> {
         // What a system sees of its own practice is the same at all times.
         if self.under.is_none() && self.fhir_user.is_none() {
             return Arc::clone(self);
         }
-        let under = self.under.clone().map(|under| Under { at: Some(at), ..under });
+        let under = self.under.clone().map(|under| Under { at: Some(at), able, ..under });
         Arc::new(Self { under, at: Some(at), ..Self::clone(self) })
     }
 }

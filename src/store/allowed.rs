@@ -41,4 +41,8 @@ pub struct Allowed {
     pub dated_since: i64,
     /// The first date after it.
     pub dated_until: i64,
+    /// Under which conditions ([`crate::policy::Obligations`]).
+    pub duties: u16,
+    /// The consents that it rests on, as `Consent/id` with blanks between, where they go along.
+    pub basis: String,
 }

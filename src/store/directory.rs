@@ -5,8 +5,31 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Kind, Record, TenantId};
+use super::Guard;
+use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
+
+/// A resource in a patient's compartment, as far as the rules turn on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Its type.
+    pub resource_type: String,
+    /// Its id.
+    pub id: FhirId,
+    /// The kind of record that it is made from.
+    pub origin_kind: Kind,
+    /// That record's id.
+    pub origin_id: String,
+    /// What is looked up to see whether somebody may see it.
+    pub guard: Guard,
+}
+
+impl Placed {
+    /// Whether it is this resource.
+    pub fn is(&self, resource_type: &str, id: &FhirId) -> bool {
+        self.resource_type == resource_type && self.id == *id
+    }
+}
 
 /// The people of a tenant.
 pub trait Directory {
@@ -32,4 +55,6 @@ pub trait Directory {
         kind: Kind,
         login: &str,
     ) -> Result<Vec<Arc<Record>>>;
+    /// The resources in a patient's compartment, ordered by type and id, up to so many.
+    fn placed(&self, tenant: &TenantId, patient: &FhirId, most: usize) -> Result<Vec<Placed>>;
 }

@@ -138,6 +138,10 @@ impl Store for PostgresStore {
             return Ok(version()?);
         }
         let Some(current) = self.visible(permit, id)? else { return Ok(None) };
+        if permit.under().is_some() {
+            // An earlier version may hold what has been withheld since.
+            return Ok(Some(current).filter(|current| current.version_id == version_id));
+        }
         Ok(sql::admitted(permit, &current, version()?.into_iter().collect())?.pop())
     }
 
@@ -147,6 +151,9 @@ impl Store for PostgresStore {
             return Ok(history()?);
         }
         let Some(current) = self.visible(permit, id)? else { return Ok(Vec::new()) };
+        if permit.under().is_some() {
+            return Ok(vec![current]);
+        }
         sql::admitted(permit, &current, history()?)
     }
 
@@ -168,7 +175,7 @@ impl Store for PostgresStore {
 
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
         if !permit.is_open() {
-            return Ok(self.visible(permit, id)?.map(Head::from));
+            return Ok(self.visible(permit, id)?.as_ref().map(Head::from));
         }
         Ok(self.readers.run(|session| read::head(session, permit, id))?)
     }

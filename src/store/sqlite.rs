@@ -141,6 +141,10 @@ impl Store for SqliteStore {
             return self.readers.take()?.run(version);
         }
         let Some(current) = self.visible(permit, id)? else { return Ok(None) };
+        if permit.under().is_some() {
+            // An earlier version may hold what has been withheld since.
+            return Ok(Some(current).filter(|current| current.version_id == version_id));
+        }
         let versions = self.readers.take()?.run(version)?.into_iter().collect();
         Ok(sql::admitted(permit, &current, versions)?.pop())
     }
@@ -151,6 +155,9 @@ impl Store for SqliteStore {
             return self.readers.take()?.run(history);
         }
         let Some(current) = self.visible(permit, id)? else { return Ok(Vec::new()) };
+        if permit.under().is_some() {
+            return Ok(vec![current]);
+        }
         sql::admitted(permit, &current, self.readers.take()?.run(history)?)
     }
 
@@ -173,7 +180,7 @@ impl Store for SqliteStore {
 
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {
         if !permit.is_open() {
-            return Ok(self.visible(permit, id)?.map(Head::from));
+            return Ok(self.visible(permit, id)?.as_ref().map(Head::from));
         }
         self.readers.take()?.run(|connection| read::head(connection, permit, id))
     }

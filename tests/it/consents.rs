@@ -15,18 +15,18 @@ use crate::support::desk::{about, practice, record};
 use crate::support::server::{Answer, Server, spawn_with};
 
 /// The app of the practice that consents name.
-const EHR: &str = "ehr-frfm";
+pub(crate) const EHR: &str = "ehr-frfm";
 /// The SHA-256 of the signed form.
-const FORM: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+pub(crate) const FORM: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
 /// A server that has taken in these records.
-fn spawn(records: &[Value]) -> Server {
+pub(crate) fn spawn(records: &[Value]) -> Server {
     let server = spawn_with(|_| Sources::default());
     take_in(&server, records);
     server
 }
 
-fn take_in(server: &Server, records: &[Value]) {
+pub(crate) fn take_in(server: &Server, records: &[Value]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("records.ndjson");
     let lines: Vec<String> = records.iter().map(Value::to_string).collect();
@@ -35,7 +35,7 @@ fn take_in(server: &Server, records: &[Value]) {
     assert!(report.quarantined.is_empty(), "{:?}", report.quarantined);
 }
 
-fn client(id: &str, family: &str) -> Value {
+pub(crate) fn client(id: &str, family: &str) -> Value {
     about(
         id,
         record(
@@ -50,7 +50,7 @@ fn client(id: &str, family: &str) -> Value {
     )
 }
 
-fn diagnosis(client: &str, id: &str, code: &str) -> Value {
+pub(crate) fn diagnosis(client: &str, id: &str, code: &str) -> Value {
     about(
         client,
         record(
@@ -65,7 +65,7 @@ fn diagnosis(client: &str, id: &str, code: &str) -> Value {
     )
 }
 
-fn note(client: &str, id: &str, class: &str, status: &str) -> Value {
+pub(crate) fn note(client: &str, id: &str, class: &str, status: &str) -> Value {
     about(
         client,
         record(
@@ -82,7 +82,7 @@ fn note(client: &str, id: &str, class: &str, status: &str) -> Value {
     )
 }
 
-fn form(client: &str, consent: &str) -> Value {
+pub(crate) fn form(client: &str, consent: &str) -> Value {
     let id = format!("att_{consent}");
     about(
         client,
@@ -100,7 +100,7 @@ fn form(client: &str, consent: &str) -> Value {
 }
 
 /// A release of these kinds to the practice.
-fn release(client: &str, id: &str, version: u64, kinds: &[&str]) -> Value {
+pub(crate) fn release(client: &str, id: &str, version: u64, kinds: &[&str]) -> Value {
     about(
         client,
         record(
@@ -124,7 +124,7 @@ fn release(client: &str, id: &str, version: u64, kinds: &[&str]) -> Value {
 
 /// A practice with four clients: one who released diagnoses, one who said nothing, one who took
 /// back what they said, and one whose consent ended.
-fn people() -> Vec<Value> {
+pub(crate) fn people() -> Vec<Value> {
     let mut all = practice();
     all.retain(|record| record["kind"] != "client");
     for (id, family, code) in [
@@ -155,7 +155,7 @@ fn people() -> Vec<Value> {
 
 impl Server {
     /// A token that looks under grants.
-    fn under(&self, under: Under, scopes: &str, user: Option<&str>) -> String {
+    pub(crate) fn under(&self, under: Under, scopes: &str, user: Option<&str>) -> String {
         let user: Option<FhirUser> = user.map(|user| user.parse().unwrap());
         let principal = Principal {
             patient: under.patient.clone(),
@@ -166,21 +166,21 @@ impl Server {
         self.app.tokens().issue(&principal, Duration::from_mins(5), None).unwrap().0
     }
 
-    fn of_ehr(&self) -> String {
+    pub(crate) fn of_ehr(&self) -> String {
         self.under(Under::of_client(EHR, Some(Purpose::Treatment)), "system/*.rs", None)
     }
 
-    fn of_practice(&self) -> String {
+    pub(crate) fn of_practice(&self) -> String {
         let principal = Principal::new("hv".parse().unwrap(), "practice", "system/*.rs");
         self.app.tokens().issue(&principal, Duration::from_mins(5), None).unwrap().0
     }
 
-    async fn asked(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn asked(&self, token: &str, path: &str) -> Answer {
         self.send(self.request(Method::GET, path).bearer_auth(token)).await
     }
 
     /// Every resource that a token finds by searching, as `Type/id`, with its bytes.
-    async fn found(&self, token: &str) -> BTreeMap<String, Value> {
+    pub(crate) async fn found(&self, token: &str) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();
         for name in param::served().filter(|name| param::search_type(name).is_some()) {
             let answer = self.asked(token, &format!("{name}?_count=1000")).await;

@@ -9,7 +9,7 @@ use throughline::clock::{Clock as _, SystemClock};
 use throughline::exchange::requests::{Asked, Requester, Scope};
 use throughline::fhir::search::{Condition, Query};
 use throughline::policy::request::Matter;
-use throughline::policy::{AuditPermit, FhirUser, Permit, Principal, Under};
+use throughline::policy::{AuditPermit, FhirUser, Obligations, Permit, Principal, Under};
 
 use crate::support::people::{ADA, ELLIE, JOEL, LUCIA, MATEO, demo_practice};
 use crate::support::server::Server;
@@ -56,7 +56,7 @@ fn what_may_be_seen(server: &Server, resource_type: &'static str) -> Vec<Value> 
         fhir_user: Some(user),
         ..Principal::new("hv".parse().unwrap(), "app", "patient/*.rs")
     };
-    let principal = Arc::new(principal).asking_at(SystemClock.now());
+    let principal = Arc::new(principal).asking_at(SystemClock.now(), Obligations::OF_READING);
     let permit = Permit::decide(&principal, throughline::policy::Action::Search, resource_type);
     let conditions = vec![Condition::Patient(patient)];
     let query = Query { conditions, count: 1_000, ..Query::default() };

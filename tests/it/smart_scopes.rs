@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use throughline::app::Config;
 use throughline::http::routes::{Access, Level, ROUTES};
-use throughline::policy::{Action, Permit, Principal, Scopes};
+use throughline::policy::{Action, Obligations, Permit, Principal, Scopes};
 
 use crate::support::server::{Answer, Server, spawn};
 
@@ -331,7 +331,7 @@ fn sees(server: &Server, practitioner: &str, patient: &str, at: &str) -> bool {
         fhir_user: Some(practitioner.parse().unwrap()),
         ..Principal::new("hv".parse().unwrap(), "test", "user/*.rs")
     });
-    let principal = principal.asking_at(at.parse().unwrap());
+    let principal = principal.asking_at(at.parse().unwrap(), Obligations::OF_READING);
     let permit = Permit::decide(&principal, Action::Read, "Patient").unwrap();
     server.app.store().head(&permit, &patient.parse().unwrap()).unwrap().is_some()
 }

@@ -89,6 +89,7 @@ fn encounter(id: &str, version_id: &str, updated: i64) -> NewResource {
             version_id: version_id.into(),
             last_updated: Timestamp::from_millisecond(updated).unwrap(),
             body: Arc::from(format!(r#"{{"id":"{id}","v":"{version_id}"}}"#).as_bytes()),
+            shown: throughline::store::Shown::default(),
         },
         patient: Some(fhir_id("amara")),
         index: vec![
@@ -318,7 +319,10 @@ fn a_projection_replaces_what_the_record_made_before() {
         assert_eq!(store.history(&permit, &fhir_id("e1")).unwrap(), []);
         assert_eq!(store.version(&permit, &fhir_id("e1"), "1").unwrap(), None);
         let head = store.head(&permit, &fhir_id("e2")).unwrap().unwrap();
-        assert_eq!((head.version_id.as_str(), head.last_updated.as_millisecond()), ("2", 5));
+        assert_eq!(
+            (head.version_id.as_str(), head.last_updated.unwrap().as_millisecond()),
+            ("2", 5)
+        );
         assert_eq!(store.resource_counts().unwrap(), [("Encounter".to_owned(), 3)]);
     });
 }

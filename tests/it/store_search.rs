@@ -80,6 +80,7 @@ fn put(store: &dyn Store, tenant: &str, resource: &Value, number: usize) {
         version_id: "1".into(),
         last_updated: jiff::Timestamp::from_second(i64::try_from(number).unwrap()).unwrap(),
         body: body.into(),
+        shown: throughline::store::Shown::default(),
     };
     let origin = format!("{}-{}", resource.resource_type, resource.id);
     let new = NewResource { resource, patient, index, guard: Guard::default() };

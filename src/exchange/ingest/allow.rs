@@ -10,7 +10,7 @@ mod consent;
 mod guard;
 mod people;
 
-pub(crate) use self::compile::{Around, allowed};
+pub(crate) use self::compile::{Around, Case, OUTSIDE, allowed};
 pub(crate) use self::guard::guard;
 pub(crate) use self::people::acts_for;
 pub(crate) use super::term::zone;

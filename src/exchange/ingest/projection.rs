@@ -16,7 +16,7 @@ use crate::domain::{Coding, FhirId, IdKey, Kind, Record, TenantId, TenantIds};
 use crate::error::Result;
 use crate::fhir::search::{IndexRow, index, param};
 use crate::mapping::{Refusal, Scratch};
-use crate::store::{Allowed, Guard, NewResource, Quarantined, StoredResource, Write};
+use crate::store::{Allowed, Guard, NewResource, Quarantined, Shown, StoredResource, Write};
 
 /// The reason of a record of which a resource could not be made.
 pub(crate) const UNMAPPED: &str = "unmapped_required";
@@ -298,6 +298,7 @@ impl Run<'_> {
             version_id,
             last_updated: view.last_updated,
             body: Arc::from(body),
+            shown: Shown::default(),
         };
         let labels = labels(&resource.resource_type, &index);
         let guard = allow::guard(self.record, &labels, self.zone);

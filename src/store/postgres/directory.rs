@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use super::PostgresStore;
 use super::fault::Tried;
-use super::row::{get, hash};
+use super::row::{get, hash, parsed};
 use super::session::{Param, Session};
-use crate::domain::{Kind, Record, TenantId};
+use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
-use crate::store::Directory;
 use crate::store::record::{Key, decode, inherit};
 use crate::store::versions::{Version, state};
+use crate::store::{Directory, Guard, Placed};
 
 /// Ordered by id; the condition on the kind is that of the index.
 const OF_LOGIN: &str = "SELECT DISTINCT id FROM source
     WHERE tenant = $1 AND kind = $2 AND kind IN ('staff', 'related_party')
       AND throughline_login(body) = $3
     ORDER BY id";
+const PLACED: &str = "SELECT type, id, origin_kind, origin_id, class, related, dated FROM resource
+    WHERE tenant = $1 AND patient = $2 ORDER BY type, id LIMIT $3";
 const OF_KIND: &str = "SELECT DISTINCT id FROM source WHERE tenant = $1 AND kind = $2 ORDER BY id";
 const REFERRING: &str = "SELECT DISTINCT from_id FROM link
     WHERE tenant = $1 AND to_kind = $2 AND to_id = $3 AND from_kind = $4
@@ -55,6 +57,27 @@ impl Directory for PostgresStore {
     ) -> Result<Vec<Arc<Record>>> {
         let columns: [Param<'_>; 3] = [&tenant.as_str(), &kind.as_str(), &login];
         self.records(tenant, kind, OF_LOGIN, &columns)
+    }
+
+    fn placed(&self, tenant: &TenantId, patient: &FhirId, most: usize) -> Result<Vec<Placed>> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        Ok(self.readers.run(|session| {
+            let rows = session.query(PLACED, &[&tenant.as_str(), &patient.as_str(), &most])?;
+            let placed = |row| {
+                Ok(Placed {
+                    resource_type: get(row, 0)?,
+                    id: parsed(row, 1)?,
+                    origin_kind: parsed(row, 2)?,
+                    origin_id: get(row, 3)?,
+                    guard: Guard {
+                        class: get(row, 4)?,
+                        related: get(row, 5)?,
+                        dated: get(row, 6)?,
+                    },
+                })
+            };
+            rows.iter().map(placed).collect::<Tried<_>>()
+        })?)
     }
 }
 

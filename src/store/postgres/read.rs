@@ -29,7 +29,7 @@ pub(super) fn head(session: &mut Session, permit: &Permit, id: &FhirId) -> Tried
         "SELECT version_id, updated FROM resource WHERE tenant = $1 AND type = $2 AND id = $3",
         &[&tenant, &resource_type, &id],
     )?;
-    let head = |row| Ok(Head { version_id: get(row, 0)?, last_updated: instant(row, 1)? });
+    let head = |row| Ok(Head { version_id: get(row, 0)?, last_updated: Some(instant(row, 1)?) });
     rows.first().map(head).transpose()
 }
 

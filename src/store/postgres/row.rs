@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use super::fault::{Fault, Tried};
-use crate::store::StoredResource;
+use crate::store::{Shown, StoredResource};
 
 /// The longest text in an index, in bytes: an entry has to fit a third of a page.
 const LONGEST: usize = 800;
@@ -22,6 +22,7 @@ pub(super) fn resource(row: &Row, skip: usize) -> Tried<StoredResource> {
         version_id: get(row, skip + 2)?,
         last_updated: instant(row, skip + 3)?,
         body: Arc::from(get::<&[u8]>(row, skip + 4)?),
+        shown: Shown::default(),
     })
 }
 

@@ -47,6 +47,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0006_jobs.sql"),
         loses: None,
     },
+    Migration {
+        number: 7,
+        name: "duties",
+        sql: include_str!("migrations/0007_duties.sql"),
+        loses: None,
+    },
 ];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;

@@ -4,11 +4,14 @@
 //! (`exchange/ingest/allow`); they are looked up at the instant of the request, so that what a
 //! consent says about time holds to the microsecond.
 
-use super::Sql;
+use std::collections::BTreeSet;
+
 use super::operand::NEVER;
+use super::{Snapshot, Sql};
+use crate::error::Result;
 use crate::fhir::search::index::SECURITY_CONTEXT;
 use crate::fhir::search::param::{self, Param};
-use crate::policy::Permit;
+use crate::policy::{Obligations, Permit, Under};
 
 /// The type that says who may see a Binary.
 pub(super) const DOCUMENT: &str = "DocumentReference";
@@ -18,23 +21,31 @@ pub(super) const DOCUMENT: &str = "DocumentReference";
 /// A resource of nobody says who works where, and is seen by whoever may see its type.
 pub(super) fn test(sql: &mut Sql, permit: &Permit, row: &str) -> Option<String> {
     let under = permit.under()?;
-    let Some(at) = under.at.filter(|_| !under.grantee.is_empty()) else {
-        return Some(NEVER.to_owned());
-    };
+    let Some(grants) = grants(sql, under, row) else { return Some(NEVER.to_owned()) };
+    Some(format!(
+        "(({row}.patient = '' AND {row}.origin_kind IN ('organization', 'staff')) \
+         OR EXISTS (SELECT 1 FROM allowed g WHERE {grants}))"
+    ))
+}
+
+/// What a row `g` of `allowed` has to meet so that it allows the row of `resource` under this alias.
+fn grants(sql: &mut Sql, under: &Under, row: &str) -> Option<String> {
+    let at = under.at.filter(|_| !under.grantee.is_empty())?;
     let grantee = sql.bind(under.grantee.as_str());
     let at = sql.bind(at.as_microsecond());
     let patient = under.patient.as_ref().map_or_else(String::new, |patient| {
         let patient = sql.bind(patient.as_str());
         format!(" AND g.patient = {patient}")
     });
+    // What may be seen under a condition only is not there where it cannot be met.
+    let unable = sql.bind(i64::from(Obligations::ALL.without(under.able).bits()));
     let named = sql.dialect.contains("g.except_of", &format!("'|' || {row}.related || '|'"));
     Some(format!(
-        "(({row}.patient = '' AND {row}.origin_kind IN ('organization', 'staff')) \
-         OR EXISTS (SELECT 1 FROM allowed g WHERE g.tenant = {row}.tenant \
+        "g.tenant = {row}.tenant \
          AND g.patient = {row}.patient AND g.grantee = {grantee} AND g.class = {row}.class \
-         AND g.since <= {at} AND g.until > {at} \
+         AND g.since <= {at} AND g.until > {at} AND (g.duties & {unable}) = 0 \
          AND g.dated_since <= {row}.dated AND g.dated_until > {row}.dated \
-         AND (g.related = {row}.related OR (g.related = '*' AND NOT {named})){patient}))"
+         AND (g.related = {row}.related OR (g.related = '*' AND NOT {named})){patient}"
     ))
 }
 
@@ -90,4 +101,47 @@ pub(super) fn known_target(sql: &mut Sql, permit: &Permit, reference: &str) -> O
         "EXISTS (SELECT 1 FROM resource t WHERE t.tenant = {tenant} AND t.type = '{name}' \
          AND t.id = {id} AND {test})"
     ))
+}
+
+/// Joins a Binary `r` to its document `d`.
+fn document(sql: &mut Sql) -> String {
+    let prefix = "DocumentReference/";
+    // In characters, from 1, after the slash.
+    let (start, param) = (prefix.len() + 1, sql.bind(SECURITY_CONTEXT));
+    format!(
+        "JOIN reference b ON b.tenant = r.tenant AND b.rid = r.rid AND b.param = {param} \
+         JOIN resource d ON d.tenant = b.tenant AND d.type = 'DocumentReference' \
+         AND b.target LIKE '{prefix}%' AND d.id = substr(b.target, {start})"
+    )
+}
+
+/// Of these resources those with which consents have to go along, each as `Type/id`, and which.
+pub(super) fn accompanied(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    resources: &BTreeSet<(String, String)>,
+) -> Result<Vec<(String, Vec<String>)>> {
+    let goes_along = |under: &&Under| under.able.include(Obligations::CONSENT_COPY);
+    let Some(under) = permit.under().filter(goes_along) else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for name in resources.iter().map(|(name, _)| name).collect::<BTreeSet<_>>() {
+        let mut sql = Sql::new(snapshot.dialect());
+        // A Binary is shown by what shows the document that it belongs to.
+        let (by, join) =
+            if name == "Binary" { ("d", document(&mut sql)) } else { ("r", String::new()) };
+        let Some(grants) = grants(&mut sql, under, by) else { return Ok(Vec::new()) };
+        let (tenant, kind) = (sql.bind(permit.tenant().as_str()), sql.bind(name.as_str()));
+        let ids = resources.iter().filter(|(of, _)| of == name).map(|(_, id)| id.as_str());
+        let ids = sql.bind_all(ids);
+        let text = format!(
+            "SELECT r.id || ' ' || g.basis FROM resource r {join} JOIN allowed g ON {grants} \
+             WHERE r.tenant = {tenant} AND r.type = {kind} AND r.id IN ({ids}) AND g.basis <> ''"
+        );
+        for found in snapshot.texts(&sql.finish(text))? {
+            let mut words = found.split(' ').map(str::to_owned);
+            let id = words.next().unwrap_or_default();
+            all.push((format!("{name}/{id}"), words.collect()));
+        }
+    }
+    Ok(all)
 }

@@ -52,8 +52,8 @@ pub(super) fn put(
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO allowed
            (tenant, patient, grantee, class, related, except_of, since, until, dated_since,
-            dated_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            dated_until, duties, basis)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     for row in rows {
         insert.execute(params![
@@ -66,7 +66,9 @@ pub(super) fn put(
             row.since,
             row.until,
             row.dated_since,
-            row.dated_until
+            row.dated_until,
+            row.duties,
+            row.basis
         ])?;
     }
     Ok(())

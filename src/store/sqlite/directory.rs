@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Params};
+use rusqlite::{Connection, Params, params};
 
 use super::SqliteStore;
 use super::connection::broken;
+use super::read::parsed;
 use super::source::load;
-use crate::domain::{Kind, Record, TenantId};
+use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
-use crate::store::Directory;
 use crate::store::record::Key;
+use crate::store::{Directory, Guard, Placed};
 
 /// Ordered by id; the condition on the kind is that of the index.
 const OF_LOGIN: &str = "SELECT DISTINCT id FROM source
@@ -18,6 +19,8 @@ const OF_LOGIN: &str = "SELECT DISTINCT id FROM source
       AND coalesce(json_extract(CAST(body AS TEXT), '$.data.login_sub'),
                    json_extract(CAST(body AS TEXT), '$.data.portal_sub')) = ?3
     ORDER BY id";
+const PLACED: &str = "SELECT type, id, origin_kind, origin_id, class, related, dated FROM resource
+    WHERE tenant = ?1 AND patient = ?2 ORDER BY type, id LIMIT ?3";
 const OF_KIND: &str = "SELECT DISTINCT id FROM source WHERE tenant = ?1 AND kind = ?2 ORDER BY id";
 const REFERRING: &str = "SELECT DISTINCT from_id FROM link
     WHERE tenant = ?1 AND to_kind = ?2 AND to_id = ?3 AND from_kind = ?4
@@ -53,6 +56,25 @@ impl Directory for SqliteStore {
     ) -> Result<Vec<Arc<Record>>> {
         let columns = [tenant.as_str(), kind.as_str(), login];
         self.readers.take()?.snapshot(|reading| records(reading, tenant, kind, OF_LOGIN, columns))
+    }
+
+    fn placed(&self, tenant: &TenantId, patient: &FhirId, most: usize) -> Result<Vec<Placed>> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.readers.take()?.run(|connection| {
+            connection
+                .prepare_cached(PLACED)?
+                .query_map(params![tenant.as_str(), patient.as_str(), most], |row| {
+                    let (class, related, dated) = (row.get(4)?, row.get(5)?, row.get(6)?);
+                    Ok(Placed {
+                        resource_type: row.get(0)?,
+                        id: parsed(row, 1)?,
+                        origin_kind: parsed(row, 2)?,
+                        origin_id: row.get(3)?,
+                        guard: Guard { class, related, dated },
+                    })
+                })?
+                .collect()
+        })
     }
 }
 

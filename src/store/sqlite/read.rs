@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::domain::{FhirId, Kind};
 use crate::policy::Permit;
-use crate::store::{Head, StoredResource};
+use crate::store::{Head, Shown, StoredResource};
 
 /// How many columns a resource has: type, id, version, last update and bytes.
 pub(super) const RESOURCE_COLUMNS: usize = 5;
@@ -26,6 +26,7 @@ pub(super) fn resource_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Store
         version_id: row.get(first + 2)?,
         last_updated: instant(row, first + 3)?,
         body: Arc::from(row.get_ref(first + 4)?.as_blob()?),
+        shown: Shown::default(),
     })
 }
 
@@ -87,7 +88,7 @@ pub(super) fn head(
             "SELECT version_id, updated FROM resource WHERE tenant = ?1 AND type = ?2 AND id = ?3",
         )?
         .query_row(key(permit, id), |row| {
-            Ok(Head { version_id: row.get(0)?, last_updated: instant(row, 1)? })
+            Ok(Head { version_id: row.get(0)?, last_updated: Some(instant(row, 1)?) })
         })
         .optional()
 }

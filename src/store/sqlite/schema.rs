@@ -86,6 +86,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0009_jobs.sql"),
         loses: None,
     },
+    Migration {
+        number: 10,
+        name: "duties",
+        sql: include_str!("migrations/0010_duties.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::{Grant, Keys};
-use throughline::clock::SystemClock;
+use throughline::clock::{Clock, SystemClock};
 use throughline::config::{CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
@@ -86,10 +86,15 @@ pub(crate) fn spawn_as_new(config: Config) -> Server {
 }
 
 pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
+    spawn_by(data, config, Arc::new(SystemClock))
+}
+
+/// A server on a data folder that goes by this clock.
+pub(crate) fn spawn_by(data: Arc<TempDir>, config: Config, clock: Arc<dyn Clock>) -> Server {
     keys(data.path());
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let config = Config { data: data.path().to_owned(), mappings, ..config };
-    let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
+    let app = Arc::new(App::open(&config, clock).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = App::base(&listener).unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -266,6 +271,8 @@ fn everything() -> Vec<Allowed> {
         until: i64::MAX,
         dated_since: i64::MIN,
         dated_until: i64::MAX,
+        duties: 0,
+        basis: String::new(),
     };
     grantees.into_iter().map(all).collect()
 }
@@ -284,6 +291,7 @@ fn new_resource(resource: &Value) -> NewResource {
         last_updated: text(&resource["meta"]["lastUpdated"]).parse().unwrap(),
         resource_type,
         body: body.into(),
+        shown: throughline::store::Shown::default(),
     };
     NewResource {
         resource,

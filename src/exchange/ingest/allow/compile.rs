@@ -10,13 +10,13 @@ use super::people;
 use crate::domain::{Kind, Op, Record, TenantIds};
 use crate::exchange::ingest::derive::Neighbours;
 use crate::policy::{
-    Actor, Decision, Directive, Grantee, Item, Law, Means, Obligations, Patient, Proxy, Purpose,
-    Question, Recipient, Regime, Standing, decide,
+    Actor, Decision, Defect, Directive, Grantee, Item, Law, Means, Obligations, Patient, Proxy,
+    Purpose, Question, Recipient, Regime, Signer, Standing, State, decide,
 };
 use crate::store::{Allowed, Guard};
 
 /// What outside recipients may ask for.
-const OUTSIDE: [Purpose; 5] = [
+pub(crate) const OUTSIDE: [Purpose; 5] = [
     Purpose::Treatment,
     Purpose::Payment,
     Purpose::Operations,
@@ -24,8 +24,9 @@ const OUTSIDE: [Purpose; 5] = [
     Purpose::Research,
 ];
 
-/// What the FHIR API can do about the conditions of a release. What it cannot meet stays closed.
-const ABLE: Obligations = Obligations::REDACT;
+/// The conditions of a release that some way out can meet. Rows say which there are, and a way that
+/// cannot meet them does not see what they allow.
+const ABLE: Obligations = Obligations::OF_FHIR.and(Obligations::ACCOUNT);
 
 /// What is around a client.
 pub(crate) struct Around<'a> {
@@ -44,28 +45,23 @@ pub(crate) fn allowed(client: &Record, classes: &[String], around: &Around<'_>) 
     if client.op != Op::Upsert || !client.data.is_object() || classes.is_empty() {
         return Vec::new();
     }
-    let practice = around.neighbours.organization();
-    let patient = people::patient(client, practice.as_deref());
-    let directives = directives(client, &patient.zone, around);
-    let proxies = proxies(client, &patient.zone, around);
+    let case = Case::of(client, around);
     let items: Vec<_> =
         classes.iter().filter_map(|class| Some((class, Item::of_class(class)?))).collect();
     let chart = Chart {
-        times: times(&patient, &directives, &proxies, &items, around),
-        dates: dates(&directives),
-        places: places(&directives),
-        regime: regime(&patient),
-        patient,
-        directives,
+        times: times(&case, &items, around),
+        dates: dates(&case.directives),
+        places: places(&case.directives),
         items,
-        law: around.law,
+        ids: around.ids,
+        case: &case,
     };
     let mut rows = chart.rows(&Grantee::of_patient(), &Actor::Patient { verified: true });
-    for (id, proxy) in proxies {
-        let grantee = Grantee::of_proxy(&around.ids.id(Kind::RelatedParty, &id));
-        rows.extend(chart.rows(&grantee, &Actor::Proxy(proxy)));
+    for (id, proxy) in &case.proxies {
+        let grantee = Grantee::of_proxy(&around.ids.id(Kind::RelatedParty, id));
+        rows.extend(chart.rows(&grantee, &Actor::Proxy(proxy.clone())));
     }
-    let clients: BTreeSet<&str> = chart.directives.iter().flat_map(Directive::clients).collect();
+    let clients: BTreeSet<&str> = case.clients().collect();
     for client_id in clients {
         let recipient = Actor::Recipient(Recipient {
             client_id: client_id.to_owned(),
@@ -111,13 +107,8 @@ pub(super) fn regime(patient: &Patient) -> Regime {
 }
 
 /// The instants from now on at which an answer may change, the first of which is long ago.
-fn times(
-    patient: &Patient,
-    directives: &[Directive],
-    proxies: &[(String, Proxy)],
-    items: &[(&String, Item)],
-    around: &Around<'_>,
-) -> Vec<Timestamp> {
+fn times(case: &Case<'_>, items: &[(&String, Item)], around: &Around<'_>) -> Vec<Timestamp> {
+    let Case { patient, directives, proxies, .. } = case;
     let law = around.law.of(&patient.jurisdiction);
     let ages = [Some(law.majority), law.consents_alone_from, law.substance_use_alone_from];
     let birthdays = ages.into_iter().flatten().filter_map(|age| patient.birthday(age));
@@ -159,16 +150,94 @@ fn places(directives: &[Directive]) -> Vec<String> {
     all.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// A client's record, to be asked about.
-struct Chart<'a> {
+/// What decides about a client's record: who they are, what they said, and who acts for them.
+pub(crate) struct Case<'a> {
     patient: Patient,
     directives: Vec<Directive>,
+    proxies: Vec<(String, Proxy)>,
+    regime: Regime,
+    law: &'a Law,
+}
+
+impl<'a> Case<'a> {
+    /// The case of a client.
+    pub(crate) fn of(client: &Record, around: &Around<'a>) -> Self {
+        let practice = around.neighbours.organization();
+        let patient = people::patient(client, practice.as_deref());
+        Self {
+            directives: directives(client, &patient.zone, around),
+            proxies: proxies(client, &patient.zone, around),
+            regime: regime(&patient),
+            law: around.law,
+            patient,
+        }
+    }
+
+    /// The case if this consent were signed now, with its evidence; nothing if it is none.
+    pub(crate) fn signing(mut self, planned: &Record, around: &Around<'_>) -> Option<Self> {
+        let client = planned.client_ids.first()?;
+        let zone = &self.patient.zone;
+        let setting = Setting { neighbours: around.neighbours, law: around.law, zone, client };
+        let mut directive = consent::directive(planned, &setting)?;
+        directive.state = State::Active;
+        directive.signed = Some(around.now);
+        directive.signer = Signer::Client;
+        for missing in [Defect::Signature, Defect::Writing, Defect::Evidence] {
+            directive.defects.remove(&missing);
+        }
+        self.directives.push(directive);
+        Some(self)
+    }
+
+    /// Who acts for the client, by the platform's ids.
+    pub(crate) fn proxies(&self) -> impl Iterator<Item = &str> {
+        self.proxies.iter().map(|(id, _)| id.as_str())
+    }
+
+    /// One of those.
+    pub(crate) fn proxy(&self, id: &str) -> Option<Proxy> {
+        self.proxies.iter().find(|(known, _)| known == id).map(|(_, proxy)| proxy.clone())
+    }
+
+    /// The `client_id`s that consents name.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &str> {
+        self.directives.iter().flat_map(Directive::clients)
+    }
+
+    /// Asks the rules about an item.
+    pub(crate) fn decide(
+        &self,
+        actor: &Actor,
+        purpose: Purpose,
+        item: &Item,
+        at: Timestamp,
+    ) -> Decision {
+        decide(&Question {
+            actor,
+            purpose: Some(purpose),
+            means: Means::Query,
+            // Scopes, registration and tenant are tested beside, by the permit.
+            covered: true,
+            patient: &self.patient,
+            item,
+            directives: Some(&self.directives),
+            regime: self.regime,
+            emergency: None,
+            able: ABLE,
+            at,
+            law: self.law,
+        })
+    }
+}
+
+/// A client's record, to be asked about.
+struct Chart<'a> {
+    case: &'a Case<'a>,
     items: Vec<(&'a String, Item)>,
     times: Vec<Timestamp>,
     dates: Vec<Timestamp>,
     places: Vec<String>,
-    regime: Regime,
-    law: &'a Law,
+    ids: &'a TenantIds,
 }
 
 impl Chart<'_> {
@@ -211,15 +280,15 @@ impl Chart<'_> {
         for (i, at) in self.times.iter().enumerate() {
             let since = if i == 0 { i64::MIN } else { at.as_microsecond() };
             let until = self.times.get(i + 1).map_or(i64::MAX, |at| at.as_microsecond());
-            let dates = self.open_dates(grantee, actor, item, *at);
+            let stretches = self.open_dates(grantee, actor, item, *at);
             let (kept, closed): (Vec<_>, Vec<_>) =
-                open.into_iter().partition(|one| dates.contains(&one.dates));
+                open.into_iter().partition(|one| stretches.contains(&one.stretch));
             closed.into_iter().for_each(&mut *found);
             open = kept;
-            for dates in dates {
-                match open.iter_mut().find(|one| one.dates == dates) {
+            for stretch in stretches {
+                match open.iter_mut().find(|one| one.stretch == stretch) {
                     Some(window) => window.until = until,
-                    None => open.push(Window { since, until, dates }),
+                    None => open.push(Window { since, until, stretch }),
                 }
             }
         }
@@ -233,7 +302,7 @@ impl Chart<'_> {
         actor: &Actor,
         item: &Item,
         at: Timestamp,
-    ) -> Vec<(i64, i64)> {
+    ) -> Vec<Stretch> {
         let first = (Guard::UNDATED, Guard::UNDATED + 1, None);
         let starts = std::iter::once(Timestamp::MIN).chain(self.dates.iter().copied());
         let ends = self.dates.iter().map(|end| end.as_microsecond()).chain([i64::MAX]);
@@ -241,36 +310,33 @@ impl Chart<'_> {
             let low = if i == 0 { Guard::UNDATED + 1 } else { start.as_microsecond() };
             (low, end, Some(start))
         });
-        let mut open: Vec<(i64, i64)> = Vec::new();
+        let mut open: Vec<Stretch> = Vec::new();
         for (low, high, dated) in std::iter::once(first).chain(dated) {
             let item = Item { dated, ..item.clone() };
-            if !self.ask(grantee, actor, &item, at).permits {
+            let decision = self.case.decide(actor, grantee.purpose(), &item, at);
+            if !decision.permits {
                 continue;
             }
+            let (duties, basis) = self.terms(&decision);
             match open.last_mut() {
-                Some(last) if last.1 == low => last.1 = high,
-                _ => open.push((low, high)),
+                Some(last)
+                    if last.high == low && (last.duties, &last.basis) == (duties, &basis) =>
+                {
+                    last.high = high;
+                }
+                _ => open.push(Stretch { low, high, duties, basis }),
             }
         }
         open
     }
 
-    fn ask(&self, grantee: &Grantee, actor: &Actor, item: &Item, at: Timestamp) -> Decision {
-        decide(&Question {
-            actor,
-            purpose: Some(grantee.purpose()),
-            means: Means::Query,
-            // Scopes, registration and tenant are tested beside, by the permit.
-            covered: true,
-            patient: &self.patient,
-            item,
-            directives: Some(&self.directives),
-            regime: self.regime,
-            emergency: None,
-            able: ABLE,
-            at,
-            law: self.law,
-        })
+    /// Under which conditions, and with which consents where they go along.
+    fn terms(&self, decision: &Decision) -> (u16, String) {
+        let duties = decision.obligations;
+        let consent = |id: &String| format!("Consent/{}", self.ids.id(Kind::Consent, id));
+        let consents = || decision.basis.iter().map(consent).collect::<Vec<_>>().join(" ");
+        let goes_along = duties.include(Obligations::CONSENT_COPY);
+        (duties.bits(), if goes_along { consents() } else { String::new() })
     }
 }
 
@@ -283,11 +349,20 @@ fn fits(item: &Item, place: &str) -> bool {
     }
 }
 
+/// Dates of what may be seen, and how.
+#[derive(PartialEq)]
+struct Stretch {
+    low: i64,
+    high: i64,
+    duties: u16,
+    basis: String,
+}
+
 /// A window in which something may be seen.
 struct Window {
     since: i64,
     until: i64,
-    dates: (i64, i64),
+    stretch: Stretch,
 }
 
 impl Window {
@@ -299,8 +374,10 @@ impl Window {
             except: except.to_owned(),
             since: self.since,
             until: self.until,
-            dated_since: self.dates.0,
-            dated_until: self.dates.1,
+            dated_since: self.stretch.low,
+            dated_until: self.stretch.high,
+            duties: self.stretch.duties,
+            basis: self.stretch.basis.clone(),
         }
     }
 }

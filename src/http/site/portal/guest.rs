@@ -14,7 +14,7 @@ use crate::exchange::sign_in::Place;
 use crate::http::disclosure::Disclosure;
 use crate::http::html::{Page, Tone, Visit, fill, notice};
 use crate::http::site::{APPS, Refused, Why, ask, go, login, session};
-use crate::policy::{FhirUser, Principal, Under};
+use crate::policy::{FhirUser, Obligations, Principal, Under};
 
 /// The parameter that names the record of another.
 pub(super) const RECORD: &str = "record";
@@ -86,7 +86,7 @@ impl Guest {
             fhir_user: Some(user),
             ..Principal::new(visit.tenant()?, person.subject.clone(), scopes)
         })
-        .asking_at(now);
+        .asking_at(now, Obligations::OF_READING);
         // The gate writes down who this was and what they were shown.
         request.extensions_mut().insert(Arc::clone(&principal));
         let shown = RefCell::new(Disclosure {

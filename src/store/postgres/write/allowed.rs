@@ -72,9 +72,9 @@ pub(super) fn put(
     session.execute(
         "INSERT INTO allowed
            (tenant, patient, grantee, class, related, except_of, since, until, dated_since,
-            dated_until)
+            dated_until, duties, basis)
          SELECT $1::text, $2::text, n.* FROM unnest($3::text[], $4::text[], $5::text[], $6::text[],
-           $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]) AS n
+           $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[]) AS n
          ON CONFLICT DO NOTHING",
         &[
             &tenant,
@@ -87,6 +87,8 @@ pub(super) fn put(
             &number(|row| row.until),
             &number(|row| row.dated_since),
             &number(|row| row.dated_until),
+            &number(|row| row.duties.into()),
+            &text(|row| &row.basis),
         ],
     )?;
     Ok(())
