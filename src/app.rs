@@ -157,10 +157,9 @@ impl App {
     /// `Setup`, with what to put right.
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
         config.check()?;
-        let rules = Rules::load(&config.mappings)?;
+        let rules = Arc::new(ArcSwap::from_pointee(Rules::load(&config.mappings)?));
         let keys = Keys::open(&config.data)?;
         let store = open_store(&config.data, &config.store, &keys.id_key())?;
-        let rules = Arc::new(ArcSwap::from_pointee(rules));
         let tokens = Arc::new(Tokens::new(&keys, Arc::clone(&clock))?);
         let redis = config.cache.redis.as_ref().map(RedisLink::open).transpose()?;
         let secret = CacheSecret::new(*keys.cache_key());

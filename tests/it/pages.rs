@@ -369,16 +369,18 @@ async fn an_app_that_wants_somebody_to_sign_in_anew_is_content_if_they_just_did(
 
 /// The events of these names, oldest first, once the last of so many is written.
 async fn events(server: &Server, names: &[&str], many: usize) -> Vec<Event> {
+    let mut found = Vec::new();
     for _ in 0..50 {
         let kept = server.app.audit().ledger().entries("hv", 0, 10_000).unwrap();
         let all = kept.iter().map(|entry| Event::of(&entry.body).unwrap());
-        let found: Vec<_> = all.filter(|event| names.contains(&event.action.name())).collect();
+        found = all.filter(|event| names.contains(&event.action.name())).collect();
         if found.len() >= many {
-            return found;
+            break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("there are not {many} of {names:?}");
+    assert_eq!(found.len(), many, "{names:?}");
+    found
 }
 
 #[tokio::test]
