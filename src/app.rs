@@ -43,7 +43,7 @@ use self::witness::AuditWitness;
 pub use self::reload::{Goldens, Reload, Watch};
 pub use self::serve::Listeners;
 pub use self::sources::SourceState;
-pub use self::storage::{migrate, open_ledger, open_store};
+pub use self::storage::{migrate, open_apart, open_ledger, open_store};
 
 /// What the store remembers: the hash of the maps by which the records are mapped.
 const MAPPED_BY: &str = "mapped-by";

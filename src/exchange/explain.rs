@@ -274,7 +274,8 @@ fn questions(asked: &Asked, case: &Case<'_>) -> Vec<(Who, Purpose)> {
     actors.iter().flat_map(of).collect()
 }
 
-fn actor(who: &Who, case: &Case<'_>) -> Option<Actor> {
+/// The actor as the rules read it; nothing for somebody who does not act for the patient.
+pub(super) fn actor(who: &Who, case: &Case<'_>) -> Option<Actor> {
     Some(match who {
         Who::Patient => Actor::Patient { verified: true },
         Who::Proxy(id) => Actor::Proxy(case.proxy(id)?),

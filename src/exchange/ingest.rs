@@ -31,8 +31,9 @@ mod time;
 
 use std::path::PathBuf;
 
-pub(crate) use self::allow::{Case, OUTSIDE};
 pub(in crate::exchange) use self::allow::zone;
+pub(crate) use self::allow::{Case, OUTSIDE};
+pub(crate) use self::derive::note_text;
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told, Verdict};
 pub(crate) use self::neighbours::{Around, Memory};
 use self::projection::Projector;
