@@ -12,6 +12,7 @@ use super::{Context, Outcome, audit, explain};
 use crate::app::{open_apart, open_store};
 use crate::auth::Keys;
 use crate::domain::TenantId;
+use crate::error::Error;
 use crate::exchange::explain::Who;
 use crate::exchange::ingest::Rules;
 use crate::exchange::release::{Outcome as Came, Release, Wanted};
@@ -76,6 +77,10 @@ impl ReleaseNote {
                 std::fs::remove_file(&out)?;
                 writeln!(context.err, "refused ({}, {}): {}", rule.code, rule.source, rule.says)?;
                 Ok(Outcome::Attention)
+            }
+            Err(Error::NotFound) => {
+                std::fs::remove_file(&out)?;
+                anyhow::bail!("no note of that id is kept apart, or nobody acts under that name")
             }
             Err(failure) => {
                 std::fs::remove_file(&out)?;
