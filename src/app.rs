@@ -49,7 +49,7 @@ use self::witness::AuditWitness;
 pub use self::reload::{Goldens, Reload, Watch};
 pub use self::serve::Listeners;
 pub use self::sources::SourceState;
-pub use self::storage::{migrate, open_ledger, open_store};
+pub use self::storage::{migrate, open_apart, open_ledger, open_store};
 
 /// What the composition needs to know.
 #[derive(Debug, Clone, Default)]

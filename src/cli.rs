@@ -11,6 +11,7 @@ pub mod keys;
 pub mod map;
 pub mod migrate;
 pub mod quarantine;
+pub mod release_note;
 pub mod requests;
 pub mod serve;
 pub mod sources;
@@ -53,6 +54,7 @@ enum Command {
     Jobs(jobs::Jobs),
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
+    ReleaseNote(release_note::ReleaseNote),
     Migrate(migrate::Migrate),
     Requests(requests::Requests),
     Sources(sources::Sources),
@@ -131,6 +133,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Ingest(ingest) => ingest.run(&mut context),
         Command::Jobs(jobs) => jobs.run(&mut context),
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
+        Command::ReleaseNote(release) => release.run(&mut context),
         Command::Map(map) => map.run(&mut context),
         Command::Migrate(migrate) => migrate.run(&mut context),
         Command::Requests(requests) => requests.run(&mut context),

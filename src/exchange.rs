@@ -8,6 +8,7 @@ pub mod people;
 pub mod pull;
 pub mod push;
 pub mod reception;
+pub mod release;
 pub mod requests;
 pub mod sign_in;
 pub mod synth;

@@ -4,6 +4,7 @@
 //! method that answers resources demands a [`Permit`]; there is none that answers isolated notes.
 
 mod allowed;
+mod apart;
 mod directory;
 mod feeds;
 mod grants;
@@ -29,6 +30,7 @@ use crate::fhir::search::{Cursor, IndexRow, Query};
 use crate::policy::Permit;
 
 pub use self::allowed::{Allowed, Guard};
+pub use self::apart::Apart;
 pub use self::directory::{Directory, Placed};
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};

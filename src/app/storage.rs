@@ -7,7 +7,8 @@ use crate::config::StoreSettings;
 use crate::domain::IdKey;
 use crate::error::{Error, Result};
 use crate::store::{
-    Ledger, PostgresLedger, PostgresStore, SqliteLedger, SqliteStore, Store, Upgrade, Upgraded,
+    Apart, Ledger, PostgresLedger, PostgresStore, SqliteLedger, SqliteStore, Store, Upgrade,
+    Upgraded,
 };
 
 /// The embedded store's file in the data folder.
@@ -45,6 +46,19 @@ pub fn open_store(data: &Path, settings: &StoreSettings, ids: &IdKey) -> Result<
          to it, the same for every replica",
         data.display()
     )))
+}
+
+/// Opens the notes that are kept apart, beside the store that the settings name, which has been
+/// opened before. Only the job that releases them may.
+///
+/// # Errors
+///
+/// `Setup`, with what to put right.
+pub fn open_apart(data: &Path, settings: &StoreSettings) -> Result<Arc<dyn Apart>> {
+    Ok(match &settings.url {
+        Some(_) => Arc::new(PostgresStore::open(settings)?),
+        None => Arc::new(SqliteStore::open(&data.join(FILE))?),
+    })
 }
 
 /// Opens the ledger beside the store that the settings name, which has been opened before.

@@ -108,6 +108,11 @@ impl Event {
         }
     }
 
+    /// The chain of a tenant for what is kept apart; no tenant's name has a slash.
+    pub fn apart(tenant: &TenantId) -> String {
+        format!("{tenant}/apart")
+    }
+
     /// Adds a code or a number.
     pub fn note(&mut self, name: &str, value: impl Into<String>) {
         self.notes.push((name.to_owned(), value.into()));

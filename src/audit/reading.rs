@@ -28,6 +28,8 @@ pub struct Question {
     pub before: Option<u64>,
     /// At most so many.
     pub count: usize,
+    /// Those about what is kept apart, and no others.
+    pub apart: bool,
 }
 
 /// Events, newest first.
@@ -59,8 +61,13 @@ pub fn search(ledger: &dyn Ledger, permit: &AuditPermit, question: &Question) ->
         (AuditReach::Patient(own), _) => Some(own.clone()),
         (AuditReach::Tenant, asked) => asked.clone(),
     };
+    if question.apart && *permit.reach() != AuditReach::Tenant {
+        return Ok(Found::default());
+    }
+    let tenant = permit.tenant();
+    let chain = if question.apart { Event::apart(tenant) } else { tenant.as_str().to_owned() };
     let wanted = Wanted {
-        tenant: permit.tenant().as_str().to_owned(),
+        tenant: chain,
         patient,
         actor: question.actor.clone(),
         action: question.action.map(|action| action.name().to_owned()),

@@ -76,7 +76,7 @@ impl Explain {
     }
 }
 
-fn purpose(text: &str) -> Result<Purpose, String> {
+pub(super) fn purpose(text: &str) -> Result<Purpose, String> {
     let codes = || Purpose::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
     text.parse().map_err(|()| format!("one of {}", codes()))
 }

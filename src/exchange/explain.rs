@@ -148,7 +148,10 @@ impl Explainer<'_> {
         let client = own.map(|one| one.origin_id.clone()).ok_or(Error::NotFound)?;
         // A transaction that is never committed: what is read is of one instant.
         let write = self.store.write()?;
-        let record = write.record(tenant, Kind::Client, &client)?.ok_or(Error::NotFound)?;
+        let Some(record) = write.record(tenant, Kind::Client, &client)? else {
+            // Nobody knows what the patient said, so that nothing is allowed to anybody.
+            return Ok(Explanation { at, answers: Vec::new() });
+        };
         let memory = RefCell::<Memory>::default();
         let neighbours = Around::new(&*write, tenant, &memory);
         let ids = self.ids.tenant(tenant);
@@ -274,7 +277,8 @@ fn questions(asked: &Asked, case: &Case<'_>) -> Vec<(Who, Purpose)> {
     actors.iter().flat_map(of).collect()
 }
 
-fn actor(who: &Who, case: &Case<'_>) -> Option<Actor> {
+/// The actor as the rules read it; nothing for somebody who does not act for the patient.
+pub(super) fn actor(who: &Who, case: &Case<'_>) -> Option<Actor> {
     Some(match who {
         Who::Patient => Actor::Patient { verified: true },
         Who::Proxy(id) => Actor::Proxy(case.proxy(id)?),

@@ -35,6 +35,7 @@ use std::path::PathBuf;
 pub(super) use self::allow::acts_for;
 pub(in crate::exchange) use self::allow::zone;
 pub(crate) use self::allow::{Case, OUTSIDE};
+pub(crate) use self::derive::note_text;
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told, Verdict};
 pub(super) use self::neighbours::practice_of;
 pub(crate) use self::neighbours::{Around, Memory};

@@ -46,6 +46,9 @@ pub(super) async fn explain_by_parameters(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Answer, Refusal> {
+    // Before anything that is sent is looked at.
+    let permit = Permit::decide(&call.principal, Action::Read, PATIENT)?;
+    audience(&call.principal, &permit, &path.id)?;
     let body = body::resource(&request, payload, MAX_PARAMETERS).await?;
     let sent: Value =
         serde_json::from_slice(&body).map_err(|_json| Error::invalid("body", HINT))?;

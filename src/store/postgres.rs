@@ -5,6 +5,7 @@
 //! [`Error::Unavailable`](crate::Error::Unavailable), and is connected to again by the next call.
 
 mod address;
+mod apart;
 mod directory;
 mod engine;
 mod fault;

@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file in WAL mode, one writer, and readers that never wait for it.
 
 mod allowed;
+mod apart;
 mod connection;
 mod directory;
 mod feeds;

@@ -68,6 +68,7 @@ mod push;
 mod push_latency;
 mod redis_faults;
 mod redis_topology;
+mod release;
 mod replicas;
 mod requests;
 mod routes;

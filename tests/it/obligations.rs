@@ -3,10 +3,13 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use throughline::config::Sources;
 use throughline::policy::{Purpose, Under, notice};
+use throughline::store::{Apart, PostgresStore};
 
 use crate::consents::{EHR, client, diagnosis, form, note, people, release, spawn, take_in};
-use crate::support::server::{Answer, Server};
+use crate::support::postgres;
+use crate::support::server::{Answer, Server, spawn_over};
 
 /// A consent under Part 2 for treatment, payment and operations.
 fn tpo(client: &str, id: &str) -> Value {
@@ -288,4 +291,40 @@ async fn a_bundle_has_the_highest_label_of_what_is_in_it() {
         let labels = security(&server.asked(&practice, &path).await.json());
         assert!(labels.contains(&"42CFRPart2".to_owned()), "{labels:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_lets_records_out_under_the_same_conditions() {
+    let Some(postgres) = postgres::shared() else { return };
+    let settings = postgres::settings(&postgres.migrated());
+    let server = spawn_over(settings.clone(), |_| Sources::default());
+    take_in(&server, &with_program());
+    let token = server.of_ehr();
+    let page = server.asked(&token, "Condition?_total=accurate").await;
+    assert_eq!(page.json()["total"], 2, "{}", page.text);
+    assert_eq!(said(outcomes(&page.json())[0])[0], notice::STATEMENT);
+    let condition = program_condition(&server, &token).await;
+    let read = server.asked(&token, &condition).await;
+    assert_eq!(header(&read, "x-part2-notice"), Some("2024"));
+    let patient = read.json()["subject"]["reference"].as_str().unwrap().to_owned();
+    let documents = server.asked(&token, &format!("DocumentReference?patient={patient}")).await;
+    let documents = documents.json();
+    let entries = documents["entry"].as_array().unwrap();
+    let is_note = |entry: &&Value| entry["resource"]["type"]["coding"][0]["code"] != "64292-6";
+    let note = entries.iter().find(is_note).unwrap();
+    let url = note["resource"]["content"][0]["attachment"]["url"].as_str().unwrap();
+    let binary = format!("Binary/{}", url.rsplit("Binary/").next().unwrap());
+    let binary = server.asked(&token, &binary).await;
+    assert_eq!(header(&binary, "x-part2-notice"), Some("2024"), "{}", binary.text);
+    let payer = server.under(Under::of_client(EHR, Some(Purpose::Payment)), "system/*.rs", None);
+    let part = server.asked(&payer, &condition).await;
+    let tags = part.json()["meta"]["tag"].clone();
+    assert!(tags.to_string().contains("SUBSETTED"), "{}", part.text);
+    let told = server.asked(&server.of_practice(), &format!("{patient}/$explain")).await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    assert!(told.text.contains("C.3-2"), "{}", told.text);
+    let store = PostgresStore::open(&settings).unwrap();
+    let tenant = "hv".parse().unwrap();
+    let apart = |id: &str| Apart::note(&store, &tenant, id).unwrap().map(|note| note.version);
+    assert_eq!((apart("psy_cl_1"), apart("note_cl_1"), apart("x")), (Some(1), None, None));
 }

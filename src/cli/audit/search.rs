@@ -39,6 +39,9 @@ pub(super) struct Search {
     /// At most so many
     #[arg(long, default_value_t = 100)]
     limit: usize,
+    /// Those about notes that are kept apart, and no others
+    #[arg(long)]
+    apart: bool,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -58,6 +61,7 @@ impl Search {
             until: self.until,
             before: None,
             count: self.limit,
+            apart: self.apart,
         };
         let found = search(&**audit.ledger(), &permit, &question)?;
         for event in &found.events {

@@ -61,6 +61,11 @@ pub use self::provenance::provenance;
 pub use self::tables::Tables;
 use crate::domain::{FhirId, Kind, Record, TenantIds};
 
+/// A note as plain text under a title, without the stretches about others.
+pub(crate) fn note_text(data: &serde_json::Value, title: &str, tables: &Tables) -> String {
+    note_text::of(data, title, &tables.notes)
+}
+
 /// What one map reads to make one resource.
 #[derive(Debug, Clone)]
 pub struct View {

@@ -204,7 +204,12 @@ impl<'a> Case<'a> {
         self.directives.iter().flat_map(Directive::clients)
     }
 
-    /// Asks the rules about an item.
+    /// The zone of the practice.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.patient.zone
+    }
+
+    /// Asks the rules about an item, to be seen by a query.
     pub(crate) fn decide(
         &self,
         actor: &Actor,
@@ -212,10 +217,33 @@ impl<'a> Case<'a> {
         item: &Item,
         at: Timestamp,
     ) -> Decision {
+        self.ask(actor, purpose, item, at, (Means::Query, ABLE))
+    }
+
+    /// Asks the rules about a note that is kept apart, to be released by the one job that does.
+    pub(crate) fn release(
+        &self,
+        actor: &Actor,
+        purpose: Purpose,
+        item: &Item,
+        at: Timestamp,
+    ) -> Decision {
+        let able = ABLE.and(Obligations::AUDIT_APART);
+        self.ask(actor, purpose, item, at, (Means::Release, able))
+    }
+
+    fn ask(
+        &self,
+        actor: &Actor,
+        purpose: Purpose,
+        item: &Item,
+        at: Timestamp,
+        (means, able): (Means, Obligations),
+    ) -> Decision {
         decide(&Question {
             actor,
             purpose: Some(purpose),
-            means: Means::Query,
+            means,
             // Scopes, registration and tenant are tested beside, by the permit.
             covered: true,
             patient: &self.patient,
@@ -223,7 +251,7 @@ impl<'a> Case<'a> {
             directives: Some(&self.directives),
             regime: self.regime,
             emergency: None,
-            able: ABLE,
+            able,
             at,
             law: self.law,
         })
