@@ -21,6 +21,7 @@ mod crash;
 mod declared;
 mod demo;
 mod disk_full;
+
 mod errors;
 mod expectation;
 mod fuzz;
@@ -56,6 +57,8 @@ mod pages_sign_in;
 mod path_matrix;
 mod postgres_faults;
 mod postgres_replicas;
+
+mod privacy_cases;
 mod pull;
 mod push;
 mod push_latency;

@@ -248,7 +248,7 @@ fn searches(resource_type: &str) -> Vec<String> {
             "_tag:missing=false",
         ];
         all.extend(features.map(|feature| format!("{resource_type}?_id={{id}}&{feature}")));
-        all.push(format!("{resource_type}?_id={NOBODY},{{id}}&_total=accurate"));
+        all.push(format!("{resource_type}?_id=nobody,{{id}}&_total=accurate"));
     }
     for source in param::served().filter_map(param::search_type) {
         let references = source.params.iter().filter(|one| one.kind == ParamKind::Reference);

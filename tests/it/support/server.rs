@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::{Grant, Keys};
-use throughline::clock::SystemClock;
+use throughline::clock::{Clock, SystemClock};
 use throughline::config::{CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
@@ -85,11 +85,20 @@ pub(crate) fn spawn_as_new(config: Config) -> Server {
     spawn_as(Arc::new(tempfile::tempdir().unwrap()), config)
 }
 
+/// The same by a clock of the test's own.
+pub(crate) fn spawn_at(config: Config, clock: Arc<dyn Clock>) -> Server {
+    spawn_by(Arc::new(tempfile::tempdir().unwrap()), config, clock)
+}
+
 pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
+    spawn_by(data, config, Arc::new(SystemClock))
+}
+
+fn spawn_by(data: Arc<TempDir>, config: Config, clock: Arc<dyn Clock>) -> Server {
     keys(data.path());
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let config = Config { data: data.path().to_owned(), mappings, ..config };
-    let app = Arc::new(App::open(&config, Arc::new(SystemClock)).unwrap());
+    let app = Arc::new(App::open(&config, clock).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = App::base(&listener).unwrap();
     let (stop, stopped) = oneshot::channel();
