@@ -22,6 +22,7 @@ mod declared;
 mod demo;
 mod disk_full;
 
+mod epochs;
 mod errors;
 mod expectation;
 mod fuzz;
