@@ -124,7 +124,7 @@ fn fill(store: &dyn Store) {
             let number = sample * EACH;
             let mut made = [practice::encounter(number), practice::person(number)];
             for (new, class) in made.iter_mut().zip(["session", "client"]) {
-                new.guard.class = class.to_owned();
+                class.clone_into(&mut new.guard.class);
             }
             let patient = practice::patient(number);
             let origin = format!("ses_{number}");

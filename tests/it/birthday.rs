@@ -11,7 +11,7 @@ use throughline::policy::{FhirUser, Principal, Under};
 
 use crate::consents::{client, diagnosis, people, take_in};
 use crate::support::desk::{about, record};
-use crate::support::server::spawn_by;
+use crate::support::server::spawn_at;
 
 /// A clock whose hands a test moves.
 struct Hands(AtomicI64);
@@ -27,7 +27,7 @@ async fn at_midnight_of_the_eighteenth_birthday_a_guardians_next_page_is_empty()
     let midnight: Timestamp = "2026-12-01T00:00:00-07:00".parse().unwrap();
     let clock = Arc::new(Hands(AtomicI64::new(midnight.as_millisecond() - 500)));
     let config = Config::default();
-    let server = spawn_by(Arc::new(tempfile::tempdir().unwrap()), config, Arc::clone(&clock) as _);
+    let server = spawn_at(config, Arc::clone(&clock) as _);
     let mut records = people();
     let mut child = client("cl_5", "Child");
     child["data"]["birth_date"] = json!("2008-12-01");

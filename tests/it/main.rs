@@ -23,6 +23,8 @@ mod crash;
 mod declared;
 mod demo;
 mod disk_full;
+
+mod epochs;
 mod errors;
 mod expectation;
 mod explain;
@@ -63,6 +65,8 @@ mod portal;
 mod portal_browser;
 mod postgres_faults;
 mod postgres_replicas;
+
+mod privacy_cases;
 mod pull;
 mod push;
 mod push_latency;

@@ -23,7 +23,9 @@ pub(crate) fn take_in(server: &Server, records: &[Value]) {
     let lines: Vec<String> = records.iter().map(Value::to_string).collect();
     std::fs::write(&path, lines.join("\n") + "\n").unwrap();
     let report = server.app.take_in(&[path]).unwrap();
-    assert!(report.quarantined.is_empty(), "{:?}", report.quarantined);
+    let why = server.app.store().quarantine().unwrap();
+    let why: Vec<_> = why.iter().map(|one| (&one.kind, &one.id, &one.detail)).collect();
+    assert!(report.quarantined.is_empty(), "{:?} {why:?}", report.quarantined);
 }
 
 /// A record with other data in some places.

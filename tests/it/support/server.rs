@@ -85,12 +85,16 @@ pub(crate) fn spawn_as_new(config: Config) -> Server {
     spawn_as(Arc::new(tempfile::tempdir().unwrap()), config)
 }
 
+/// The same by a clock of the test's own.
+pub(crate) fn spawn_at(config: Config, clock: Arc<dyn Clock>) -> Server {
+    spawn_by(Arc::new(tempfile::tempdir().unwrap()), config, clock)
+}
+
 pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
     spawn_by(data, config, Arc::new(SystemClock))
 }
 
-/// A server on a data folder that goes by this clock.
-pub(crate) fn spawn_by(data: Arc<TempDir>, config: Config, clock: Arc<dyn Clock>) -> Server {
+fn spawn_by(data: Arc<TempDir>, config: Config, clock: Arc<dyn Clock>) -> Server {
     keys(data.path());
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let config = Config { data: data.path().to_owned(), mappings, ..config };
