@@ -8,6 +8,7 @@ pub mod ingest;
 pub mod keys;
 pub mod map;
 pub mod migrate;
+pub mod package;
 pub mod quarantine;
 pub mod serve;
 pub mod sources;
@@ -49,6 +50,7 @@ enum Command {
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
     Migrate(migrate::Migrate),
+    Package(package::Package),
     Sources(sources::Sources),
     Synth(synth::Synth),
 }
@@ -125,6 +127,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
         Command::Map(map) => map.run(&mut context),
         Command::Migrate(migrate) => migrate.run(&mut context),
+        Command::Package(package) => package.run(&mut context),
         Command::Sources(sources) => sources.run(&mut context),
         Command::Synth(synth) => synth.run(&mut context),
     }?;

@@ -1,5 +1,6 @@
 //! The use cases: what the gateway does with records and resources.
 
+pub mod gather;
 pub mod ingest;
 pub mod people;
 pub mod pull;

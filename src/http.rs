@@ -19,6 +19,7 @@ mod cors;
 mod cursor;
 mod disclosure;
 mod discovery;
+mod docref;
 mod door;
 mod everything;
 mod gate;
@@ -45,6 +46,7 @@ mod searchset;
 mod shape;
 mod sheet;
 mod site;
+mod summary;
 pub mod tls;
 mod weights;
 mod witness;
@@ -69,6 +71,7 @@ use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
+use crate::package::{Language, Summarizer};
 use crate::smart::{AUTHORIZE, Authority, Site, TOKEN};
 use crate::store::Store;
 use crate::telemetry::Traces;
@@ -103,6 +106,7 @@ pub struct State {
     sign_in: Option<Arc<SignIn>>,
     practice: Option<String>,
     languages: Languages,
+    summaries: Arc<Summarizer>,
     cookies: Cookies,
     /// The key of what tells our forms from those of others.
     forms: hmac::Key,
@@ -182,6 +186,7 @@ impl State {
             sign_in: ports.sign_in,
             practice: ports.practice,
             languages: Languages::load()?,
+            summaries: Arc::new(Summarizer::new(Language::English)?),
             cookies: Cookies::at(&base),
             forms: keys.forms(),
             base,

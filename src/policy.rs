@@ -19,6 +19,7 @@ mod grantee;
 mod item;
 mod label;
 mod law;
+pub mod notice;
 mod patient;
 mod permit;
 mod principal;

@@ -82,6 +82,10 @@ actions! {
     Search = "search-type", RESTFUL, (REST, "search-type", "search-type"), "E";
     /// Everything of a patient was read.
     Everything = "everything", RESTFUL, (REST, "operation", "operation"), "E";
+    /// A summary of a patient was read.
+    Summary = "summary", RESTFUL, (REST, "operation", "operation"), "E";
+    /// References to a patient's documents were read.
+    Docref = "docref", RESTFUL, (REST, "operation", "operation"), "E";
     /// Several questions were asked at once.
     Batch = "batch", RESTFUL, (REST, "batch", "batch"), "E";
     /// An operation was called that has no row of its own, or a route that is not there.

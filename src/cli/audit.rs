@@ -72,12 +72,12 @@ fn record(
     audit.record_blocking(&event)
 }
 
-fn tenant(text: &str) -> Result<TenantId, String> {
+pub(super) fn tenant(text: &str) -> Result<TenantId, String> {
     let hint = "up to 64 letters, digits, dots, hyphens and underscores";
     text.parse().map_err(|()| hint.to_owned())
 }
 
-fn patient(text: &str) -> Result<FhirId, String> {
+pub(super) fn patient(text: &str) -> Result<FhirId, String> {
     let hint = "the id of a Patient, or Patient/ID";
     text.strip_prefix("Patient/").unwrap_or(text).parse().map_err(|()| hint.to_owned())
 }

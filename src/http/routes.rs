@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
 use super::{
-    Refusal, audit, authorize, batch, binary, discovery, everything, history, html, metadata,
-    oauth, openapi, push, read, search, site,
+    Refusal, audit, authorize, batch, binary, discovery, docref, everything, history, html,
+    metadata, oauth, openapi, push, read, search, site, summary,
 };
 
 /// Who may call a route.
@@ -165,6 +165,9 @@ pub const ROUTES: &[Endpoint] = &[
         "everything",
         everything::everything_by_parameters
     ),
+    question!("/fhir/Patient/{id}/$summary", Operation, "summary", summary::summary),
+    question!("/fhir/DocumentReference/$docref", Operation, "docref", docref::docref),
+    posted!("/fhir/DocumentReference/$docref", Operation, "docref", docref::docref_by_parameters),
     posted!("/fhir/Patient/{id}/{type}/_search", Type, "search-type", search::compartment_by_form),
     question!("/fhir/Patient/{id}/{type}", Type, "search-type", search::compartment),
     Endpoint {

@@ -76,7 +76,7 @@ pub enum Block {
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// What it shows.
+    /// What it shows; empty where the heading before it says so.
     pub caption: String,
     /// Its columns; where all titles are empty, the table has no row of titles.
     pub columns: Vec<Column>,

@@ -48,7 +48,7 @@ pub(crate) enum Part {
     /// The mark and the text of each item.
     List(Vec<(usize, usize)>),
     Table {
-        caption: usize,
+        caption: Option<usize>,
         titles: Vec<usize>,
         rows: Vec<Vec<usize>>,
     },
@@ -211,15 +211,17 @@ impl Layout<'_> {
 
     fn table(&mut self, table: &Table) {
         let places = self.places(table);
-        let style = style::CAPTION;
-        self.space(style.before);
-        let lines = set(self.fonts, &table.caption, style, self.width);
         if self.room() < 64.0 {
             self.turn();
         }
-        let caption = self.leaf();
-        self.lines(style::SIDE, lines, caption, false);
-        self.y += style.after;
+        let caption = (!table.caption.is_empty()).then(|| self.leaf());
+        if let Some(leaf) = caption {
+            let style = style::CAPTION;
+            self.space(style.before);
+            let lines = set(self.fonts, &table.caption, style, self.width);
+            self.lines(style::SIDE, lines, leaf, false);
+            self.y += style.after;
+        }
         let titles: Vec<usize> = if table.has_titles() {
             table.columns.iter().map(|_| self.leaf()).collect()
         } else {

@@ -36,7 +36,7 @@ const fn style(size: f32, bold: bool, colour: Colour, before: f32, after: f32) -
 }
 
 pub(crate) const BODY: Style = style(10.0, false, INK, 0.0, 6.0);
-pub(crate) const SMALL: Style = style(8.5, false, QUIET, 0.0, 4.0);
+pub(crate) const SMALL: Style = style(8.5, false, QUIET, 3.0, 3.0);
 pub(crate) const NOTICE: Style = style(9.5, false, INK, 4.0, 10.0);
 pub(crate) const CAPTION: Style = style(9.0, true, QUIET, 6.0, 3.0);
 pub(crate) const TITLES: Style = style(8.5, true, QUIET, 0.0, 0.0);

@@ -36,7 +36,9 @@ fn node(part: &Part, leaves: &mut [Vec<Identifier>]) -> Node {
         }
         Part::Table { caption, titles, rows } => {
             let mut table = TagGroup::new(Tag::Table);
-            table.push(group(Tag::Caption, taken(leaves, *caption)));
+            if let Some(caption) = caption {
+                table.push(group(Tag::Caption, taken(leaves, *caption)));
+            }
             if !titles.is_empty() {
                 let mut row = TagGroup::new(Tag::TR);
                 for title in titles {

@@ -24,8 +24,11 @@ const COMBINATION: &str =
     "http://hl7.org/fhir/StructureDefinition/capabilitystatement-search-parameter-combination";
 
 /// The definitions of operations, by type and name.
-const OPERATIONS: &[(&str, &str, &str)] =
-    &[("Patient", "everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything")];
+const OPERATIONS: &[(&str, &str, &str)] = &[
+    ("Patient", "everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
+    ("Patient", "summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"),
+    ("DocumentReference", "docref", "http://hl7.org/fhir/us/core/OperationDefinition/docref"),
+];
 
 /// What is said about a type; `kind` is there if it is searched.
 pub(super) fn resource(
