@@ -244,5 +244,5 @@ pub(super) fn instant(text: &str) -> (i64, &str) {
         let date: jiff::civil::Date = day.parse().ok()?;
         date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
     };
-    (exact.or_else(day).map_or(i64::MIN, |at| at.as_second()), text)
+    (exact.or_else(day).map_or(i64::MIN, jiff::Timestamp::as_second), text)
 }

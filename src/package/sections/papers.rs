@@ -78,7 +78,8 @@ pub(super) fn consents(record: &Record, texts: &Texts) -> Section {
         let actors = list(&consent.value, "/provision/actor");
         let actors: Vec<String> =
             actors.iter().filter_map(|actor| Some(record.who(actor.get("reference")?))).collect();
-        let [start, end] = ["start", "end"].map(|end| consent.text(&format!("/provision/period/{end}")));
+        let [start, end] =
+            ["start", "end"].map(|end| consent.text(&format!("/provision/period/{end}")));
         let kind = texts.code(consent.text("/provision/type"));
         let status = texts.code(consent.text("/status"));
         rows.rows.push(vec![
