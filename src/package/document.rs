@@ -21,6 +21,8 @@ use super::{Copy, labels, narrative, uuid};
 
 /// Why a section has nothing: <http://terminology.hl7.org/CodeSystem/list-empty-reason>.
 const EMPTY_REASON: &str = "http://terminology.hl7.org/CodeSystem/list-empty-reason";
+/// Kinds of sections that nobody else has a code for.
+const SECTIONS: &str = "https://throughline.example/fhir/CodeSystem/document-section";
 /// What has no place in a document: it tells of resources, and is not what they tell.
 const NOT_IN_A_DOCUMENT: &[&str] = &["Provenance"];
 
@@ -158,7 +160,7 @@ pub(super) fn part2(texts: &Texts) -> Section {
     let notice = [paper::Block::Paragraph(notice::STATEMENT.to_owned())];
     Section {
         title: texts.frame.part2.clone(),
-        code: None,
+        code: Some(Concept::of(SECTIONS, "redisclosure-notice", None)),
         text: Narrative::generated(narrative::div(&notice, "")),
         entry: Vec::new(),
         empty_reason: None,

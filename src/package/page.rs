@@ -78,7 +78,7 @@ fn part(block: &Block, title: &str) -> Markup {
 fn rows(table: &Table, title: &str) -> Markup {
     let label = if table.caption.is_empty() { title } else { &table.caption };
     html! {
-        div.wide role="region" aria-label=(label) tabindex="0" {
+        div.wide role="group" aria-label=(label) tabindex="0" {
             table {
                 @if !table.caption.is_empty() { caption dir="auto" { (table.caption) } }
                 @if table.has_titles() {

@@ -46,7 +46,10 @@ impl Section {
     }
 
     fn heading(&mut self, text: impl Into<String>) {
-        self.blocks.push(Block::Heading { level: 3, text: text.into() });
+        let text = text.into();
+        if !text.trim().is_empty() {
+            self.blocks.push(Block::Heading { level: 3, text });
+        }
     }
 
     fn says(&mut self, text: impl Into<String>) {

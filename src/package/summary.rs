@@ -46,6 +46,10 @@ pub struct Summary {
     pub shown: Vec<Piece>,
 }
 
+/// Scores are told in words: the guide's Bundle tells Observations apart by codes of terminologies,
+/// and without these no validator can say which of its profiles a score would have to have.
+const TOLD_IN_WORDS: &[&str] = &["Observation"];
+
 /// Makes summaries.
 #[derive(Debug)]
 pub struct Summarizer {
@@ -119,7 +123,7 @@ impl Summarizer {
         let composition = frame.composition();
         let labels = labels(&marks);
         let about = About { uuid: &uuid, profile: &[BUNDLE], labels: &labels, timestamp: &at };
-        let mut entries = closed(&record, &[]);
+        let mut entries = closed(&record, TOLD_IN_WORDS);
         entries.extend(unknown.into_iter().map(|one| (one.name, one.body)));
         let named = document::reached(&composition, &entries)?;
         entries.retain(|(name, _)| named.contains(name));
@@ -127,7 +131,10 @@ impl Summarizer {
             with_birth_date(body);
         }
         let bundle = document::put_together(&about, &composition, base, &entries)?;
-        let shown = record.all.into_values().filter(|one| named.contains(&one.name()));
+        let is_shown = |one: &Resource| {
+            named.contains(&one.name()) || TOLD_IN_WORDS.contains(&&*one.piece.resource_type)
+        };
+        let shown = record.all.into_values().filter(is_shown);
         let shown = shown.map(|resource| resource.piece).collect();
         Ok(Summary { bundle, shown })
     }
@@ -156,7 +163,9 @@ fn is_told(resource: &Resource) -> bool {
 }
 
 fn section_of(part: &Part, unknown: &[Unknown], texts: &Texts) -> Section {
-    let mut entry: Vec<Reference> = part.entries.iter().map(Reference::to).collect();
+    let is_entry = |name: &&String| !TOLD_IN_WORDS.iter().any(|kind| name.starts_with(kind));
+    let mut entry: Vec<Reference> =
+        part.entries.iter().filter(is_entry).map(Reference::to).collect();
     let kind = match part.anchor {
         "diagnoses" => "Condition/",
         "allergies" => "AllergyIntolerance/",

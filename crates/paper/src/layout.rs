@@ -139,6 +139,12 @@ impl Layout<'_> {
     }
 
     fn heading(&mut self, level: u8, text: &str) {
+        // A heading that says nothing is none, and not allowed.
+        let text = self.fonts.drawable(&text.replace('\n', " "));
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
         let style = style::heading(level);
         let lines = set(self.fonts, text, style, self.width);
         // A heading is not left alone at the end of a page.

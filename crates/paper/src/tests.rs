@@ -72,4 +72,7 @@ fn a_document_of_nothing_but_empty_texts_can_be_written() {
     let mut writer = Writer::new().unwrap();
     let empty = ["", " ", "\n\n"].map(|text| Block::Paragraph(text.to_owned()));
     writer.write(&document(empty.to_vec())).unwrap();
+    let headings = ["", "\n", "\u{0}", "\u{200b}", "a\nb"];
+    let headings = headings.map(|text| Block::Heading { level: 2, text: text.to_owned() });
+    writer.write(&document(headings.to_vec())).unwrap();
 }

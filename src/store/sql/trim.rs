@@ -91,8 +91,10 @@ fn strip(value: &mut Value, seen: &BTreeSet<String>) -> bool {
     match value {
         Value::Object(members) => {
             let before = members.len();
+            // A patient's link is nothing without the one whom it leads to.
+            let links = members.contains_key("other");
             members.retain(|_, value| !strip(value, seen));
-            before > 0 && members.is_empty()
+            before > 0 && members.is_empty() || links && !members.contains_key("other")
         }
         Value::Array(items) => {
             let before = items.len();
@@ -117,11 +119,12 @@ mod tests {
             "reasonReference": [{"reference": "Condition/x"}, {"reference": "Condition/y"}],
             "diagnosis": [{"condition": {"reference": "Condition/x"}}],
             "partOf": {"reference": "urn:uuid:1"},
+            "link": [{"other": {"reference": "Patient/x"}, "type": "seealso"}],
             "contained": [{"id": "1"}]
         });
         let mut named = BTreeSet::new();
         collect(&body, &mut named);
-        assert_eq!(named.len(), 3, "{named:?}");
+        assert_eq!(named.len(), 4, "{named:?}");
         let seen = ["Patient/a", "Condition/y"].map(str::to_owned).into();
         assert!(!strip(&mut body, &seen));
         assert_eq!(
