@@ -6,7 +6,7 @@ use krilla::text::{GlyphId, KrillaGlyph};
 use parley::layout::{Alignment, AlignmentOptions};
 use parley::style::{FontWeight, LineHeight, OverflowWrap, StyleProperty};
 
-use crate::fonts::Fonts;
+use crate::fonts::{Fonts, is_unseen};
 use crate::style::{Colour, Style};
 
 /// How high a line is, beside the size of its letters.
@@ -110,6 +110,10 @@ fn glyphs(run: &parley::layout::Run<'_, ()>) -> Vec<KrillaGlyph> {
                 glyph.text_range.start = glyph.text_range.start.min(range.start);
                 glyph.text_range.end = glyph.text_range.end.max(range.end);
             }
+            continue;
+        }
+        // What is not seen has the glyph of a space, which then would read as that everywhere.
+        if is_unseen(cluster.source_char()) {
             continue;
         }
         glyphs.extend(cluster.glyphs().map(|glyph| {
