@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod keys;
 pub mod map;
 pub mod migrate;
+pub mod package;
 pub mod quarantine;
 pub mod release_note;
 pub mod requests;
@@ -57,6 +58,7 @@ enum Command {
     ReleaseNote(release_note::ReleaseNote),
     Migrate(migrate::Migrate),
     Requests(requests::Requests),
+    Package(package::Package),
     Sources(sources::Sources),
     Synth(synth::Synth),
 }
@@ -137,6 +139,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Map(map) => map.run(&mut context),
         Command::Migrate(migrate) => migrate.run(&mut context),
         Command::Requests(requests) => requests.run(&mut context),
+        Command::Package(package) => package.run(&mut context),
         Command::Sources(sources) => sources.run(&mut context),
         Command::Synth(synth) => synth.run(&mut context),
     }?;

@@ -2,6 +2,7 @@
 
 pub mod consents;
 pub mod explain;
+pub mod gather;
 pub mod ingest;
 pub mod jobs;
 pub mod people;

@@ -20,6 +20,7 @@ mod cursor;
 mod deadline;
 mod disclosure;
 mod discovery;
+mod docref;
 mod door;
 mod everything;
 mod explain;
@@ -47,6 +48,7 @@ mod searchset;
 mod shape;
 mod sheet;
 mod site;
+mod summary;
 mod terms;
 pub mod tls;
 mod weights;
@@ -74,6 +76,7 @@ use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
+use crate::package::{Language, Summarizer};
 use crate::smart::{AUTHORIZE, Authority, Site, TOKEN};
 use crate::store::Store;
 use crate::telemetry::Traces;
@@ -110,6 +113,7 @@ pub struct State {
     requests: Arc<Requests>,
     practice: Option<String>,
     languages: Languages,
+    summaries: Arc<Summarizer>,
     cookies: Cookies,
     /// The key of what tells our forms from those of others.
     forms: hmac::Key,
@@ -192,6 +196,7 @@ impl State {
             requests: ports.requests,
             practice: ports.practice,
             languages: Languages::load()?,
+            summaries: Arc::new(Summarizer::new(Language::English)?),
             cookies: Cookies::at(&base),
             forms: keys.forms(),
             base,

@@ -19,6 +19,7 @@ pub mod fhir;
 pub mod http;
 pub mod limits;
 pub mod mapping;
+pub mod package;
 pub mod platform;
 pub mod policy;
 pub mod smart;

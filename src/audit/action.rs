@@ -84,6 +84,10 @@ actions! {
     Everything = "everything", RESTFUL, (REST, "operation", "operation"), "E";
     /// It was asked who would see what of a record.
     Explain = "explain", RESTFUL, (REST, "operation", "operation"), "E";
+    /// A summary of a patient was read.
+    Summary = "summary", RESTFUL, (REST, "operation", "operation"), "E";
+    /// References to a patient's documents were read.
+    Docref = "docref", RESTFUL, (REST, "operation", "operation"), "E";
     /// Several questions were asked at once.
     Batch = "batch", RESTFUL, (REST, "batch", "batch"), "E";
     /// An operation was called that has no row of its own, or a route that is not there.

@@ -2,7 +2,13 @@
 //! elsewhere: compact JWS, ES384 (RFC 7515, RFC 7518).
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P384_SHA384_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+    UnparsedPublicKey,
+};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +21,7 @@ pub struct Notary {
     encoding: EncodingKey,
     decoding: DecodingKey,
     key_id: String,
+    pair: EcdsaKeyPair,
 }
 
 impl Notary {
@@ -28,6 +35,7 @@ impl Notary {
             encoding: EncodingKey::from_ec_der(keys.notary()),
             decoding: DecodingKey::from_ec_der(public),
             key_id: hex::encode(fingerprint.as_ref().get(..8).unwrap_or_default()),
+            pair,
         })
     }
 
@@ -40,6 +48,33 @@ impl Notary {
             ..Header::new(Algorithm::ES384)
         };
         jsonwebtoken::encode(&header, statement, &self.encoding).map_err(Error::internal)
+    }
+
+    /// Signs bytes that stay where they are: a detached compact JWS (RFC 7515, appendix F).
+    pub fn sign_detached(&self, kind: &str, content: &[u8]) -> Result<String> {
+        let header = Header {
+            typ: Some(kind.to_owned()),
+            kid: Some(self.key_id.clone()),
+            ..Header::new(Algorithm::ES384)
+        };
+        let header = serde_json::to_vec(&header).map_err(Error::internal)?;
+        let header = URL_SAFE_NO_PAD.encode(header);
+        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(content));
+        let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes());
+        let signature = signature.map_err(|_random| Error::broken("no random numbers"))?;
+        Ok(format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    /// Whether this key has signed these bytes as that kind.
+    pub fn is_signed(&self, kind: &str, content: &[u8], signature: &str) -> bool {
+        let Some((header, signature)) = signature.split_once("..") else { return false };
+        let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+        let read: Option<Header> = serde_json::from_slice(&decoded(header)).ok();
+        let is_kind = read
+            .is_some_and(|read| read.typ.as_deref() == Some(kind) && read.alg == Algorithm::ES384);
+        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(content));
+        let public = UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, self.pair.public_key());
+        is_kind && public.verify(signed.as_bytes(), &decoded(signature)).is_ok()
     }
 
     /// What a statement of that kind says, if this key has signed it.
@@ -60,6 +95,27 @@ mod tests {
     use super::*;
 
     type Statement = BTreeMap<String, u8>;
+
+    #[test]
+    fn a_detached_signature_is_good_for_these_bytes_of_that_kind_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let notary = Notary::new(&Keys::open(&folder.path().join("a")).unwrap()).unwrap();
+        let other = Notary::new(&Keys::open(&folder.path().join("b")).unwrap()).unwrap();
+        let signed = notary.sign_detached("kind", b"content").unwrap();
+        assert!(notary.is_signed("kind", b"content", &signed));
+        assert!(!notary.is_signed("kind", b"Content", &signed));
+        assert!(!notary.is_signed("other", b"content", &signed));
+        assert!(!other.is_signed("kind", b"content", &signed));
+        assert!(!notary.is_signed("kind", b"content", &signed.replace("..", ".")));
+        // Another library takes it too, with the content put back.
+        let whole =
+            signed.replace("..", &format!(".{}.", URL_SAFE_NO_PAD.encode(b"{\"first\":1}")));
+        assert_eq!(notary.check::<Statement>("kind", &whole), None);
+        let of_json = notary.sign_detached("kind", b"{\"first\":1}").unwrap();
+        let whole =
+            of_json.replace("..", &format!(".{}.", URL_SAFE_NO_PAD.encode(b"{\"first\":1}")));
+        assert!(notary.check::<Statement>("kind", &whole).is_some());
+    }
 
     #[test]
     fn a_statement_is_good_as_what_it_was_signed_as_only() {

@@ -77,7 +77,7 @@ pub(super) fn tenant(text: &str) -> Result<TenantId, String> {
     text.parse().map_err(|()| hint.to_owned())
 }
 
-fn patient(text: &str) -> Result<FhirId, String> {
+pub(super) fn patient(text: &str) -> Result<FhirId, String> {
     let hint = "the id of a Patient, or Patient/ID";
     text.strip_prefix("Patient/").unwrap_or(text).parse().map_err(|()| hint.to_owned())
 }

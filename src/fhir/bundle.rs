@@ -140,6 +140,16 @@ impl Writer {
         self.mode(mode);
     }
 
+    /// Adds a resource that is stored nowhere, under a name of its own.
+    pub fn made(&mut self, url: &str, body: &[u8]) {
+        self.begin();
+        self.out.extend_from_slice(br#""fullUrl":"#);
+        string(&mut self.out, url);
+        self.out.extend_from_slice(br#","resource":"#);
+        self.out.extend_from_slice(body);
+        self.mode(Mode::Match);
+    }
+
     /// Adds what is said about the search.
     pub fn outcome(&mut self, outcome: &[u8]) {
         self.begin();

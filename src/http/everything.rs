@@ -37,7 +37,7 @@ const PATIENT: &str = "Patient";
 /// How many resources a page holds unless the caller says so: most records fit.
 const DEFAULT_COUNT: usize = 500;
 /// The longest set of parameters that is read, in bytes.
-const MAX_PARAMETERS: usize = 64 * 1024;
+pub(super) const MAX_PARAMETERS: usize = 64 * 1024;
 
 /// What is asked for.
 struct Asked {
@@ -204,8 +204,16 @@ struct Parameter {
     members: Map<String, Value>,
 }
 
+/// A code or the first code of a concept, as a URL has it.
+fn token(value: &Value) -> Option<String> {
+    let coding = value.pointer("/coding/0").unwrap_or(value);
+    let part = |name: &str| coding.get(name).and_then(Value::as_str);
+    let code = part("code")?;
+    Some(part("system").map_or_else(|| code.to_owned(), |system| format!("{system}|{code}")))
+}
+
 /// The parameters of a `Parameters` resource as those of a URL.
-fn parameters(body: &[u8]) -> Result<Pairs, Error> {
+pub(super) fn parameters(body: &[u8]) -> Result<Pairs, Error> {
     let hint = "send a Parameters resource with a name and a value in each parameter";
     let parsed: Parameters =
         serde_json::from_slice(body).map_err(|_json| Error::invalid("body", hint))?;
@@ -218,7 +226,8 @@ fn parameters(body: &[u8]) -> Result<Pairs, Error> {
         let value = match values.next() {
             Some((_, Value::String(text))) => text,
             Some((_, value @ (Value::Number(_) | Value::Bool(_)))) => value.to_string(),
-            _ => return Err(Error::invalid("body", hint)),
+            Some((_, value)) => token(&value).ok_or_else(|| Error::invalid("body", hint))?,
+            None => return Err(Error::invalid("body", hint)),
         };
         Ok((parameter.name, value))
     };

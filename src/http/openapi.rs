@@ -99,7 +99,7 @@ fn request(endpoint: &Endpoint, kind: Option<&'static SearchType>) -> Value {
     let (media, schema) = match (kind, endpoint.interaction) {
         (Some(kind), _) => ("application/x-www-form-urlencoded", parameters::form(kind)),
         (None, "batch") => (MEDIA, schema("Bundle")),
-        (None, "everything" | "explain") => (MEDIA, schema("Parameters")),
+        (None, "everything" | "explain" | "docref") => (MEDIA, schema("Parameters")),
         (None, "push") => ("application/x-ndjson", json!({ "type": "string" })),
         (None, _) => ("application/x-www-form-urlencoded", json!({ "type": "object" })),
     };
@@ -114,6 +114,8 @@ fn responses(endpoint: &Endpoint) -> Value {
         "history-instance" => ("A page of the versions", content(MEDIA, "Bundle")),
         "everything" => ("A page of the record", content(MEDIA, "Bundle")),
         "explain" => ("Who would see what, and by which rule", content(MEDIA, "Parameters")),
+        "summary" => ("A document of the patient", content(MEDIA, "Bundle")),
+        "docref" => ("References to the patient's documents", content(MEDIA, "Bundle")),
         "batch" => ("An answer for each entry, in order", content(MEDIA, "Bundle")),
         "capabilities" => ("The CapabilityStatement", content(MEDIA, "Resource")),
         _ => ("What was asked for", json!({ "application/json": { "schema": {} } })),

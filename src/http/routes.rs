@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::path::{IdPath, Matched, Named};
 use super::site::portal;
 use super::{
-    Refusal, audit, authorize, batch, binary, deadline, discovery, everything, explain, history,
-    html, metadata, oauth, openapi, push, read, search, site,
+    Refusal, audit, authorize, batch, binary, deadline, discovery, docref, everything, explain,
+    history, html, metadata, oauth, openapi, push, read, search, site, summary,
 };
 
 /// Who may call a route.
@@ -171,6 +171,9 @@ pub const ROUTES: &[Endpoint] = &[
     ),
     question!("/fhir/Patient/{id}/$explain", Operation, "explain", explain::explain),
     posted!("/fhir/Patient/{id}/$explain", Operation, "explain", explain::explain_by_parameters),
+    question!("/fhir/Patient/{id}/$summary", Operation, "summary", summary::summary),
+    question!("/fhir/DocumentReference/$docref", Operation, "docref", docref::docref),
+    posted!("/fhir/DocumentReference/$docref", Operation, "docref", docref::docref_by_parameters),
     posted!("/fhir/Patient/{id}/{type}/_search", Type, "search-type", search::compartment_by_form),
     question!("/fhir/Patient/{id}/{type}", Type, "search-type", search::compartment),
     Endpoint {

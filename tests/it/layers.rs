@@ -18,6 +18,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("blobs", 4),
     ("auth", 4),
     ("platform", 4),
+    ("package", 4),
     ("policy", 3),
     ("mapping", 3),
     ("fhir", 2),
@@ -34,7 +35,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("redis::", &["cache.rs", "cache/redis.rs", "cache/redis/", "limits/shared.rs"]),
     ("object_store", &["blobs.rs", "blobs/"]),
     ("openidconnect", &["auth/login.rs", "auth/login/"]),
-    ("maud", &["http/html.rs", "http/html/", "http/site.rs", "http/site/"]),
+    ("maud", &["http/html.rs", "http/html/", "http/site.rs", "http/site/", "package/page.rs"]),
+    ("paper::", &["package/"]),
     ("actix_web", &["http.rs", "http/", "app/serve.rs"]),
     ("fhir_codec", &["fhir.rs", "fhir/"]),
     ("fhir_sdk", &["fhir.rs", "fhir/"]),
@@ -50,6 +52,7 @@ const CONFINED: &[(&str, &[&str])] = &[
 /// What the rules may not touch: they are pure.
 const PURE: &[(&str, &[&str])] = &[
     ("mapping", &["tokio", "crate::store", "crate::http", "crate::cache", "Timestamp::now"]),
+    ("package", &["tokio", "crate::store", "crate::http", "std::fs", "Timestamp::now"]),
     ("policy", &["tokio", "crate::store", "crate::http", "crate::cache", "Timestamp::now"]),
 ];
 

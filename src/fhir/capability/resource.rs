@@ -27,6 +27,8 @@ const COMBINATION: &str =
 const OPERATIONS: &[(&str, &str, &str)] = &[
     ("Patient", "everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
     ("Patient", "explain", "https://throughline.example/fhir/OperationDefinition/Patient-explain"),
+    ("Patient", "summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"),
+    ("DocumentReference", "docref", "http://hl7.org/fhir/us/core/OperationDefinition/docref"),
 ];
 
 /// What is said about a type; `kind` is there if it is searched.

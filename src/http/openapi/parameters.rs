@@ -29,6 +29,13 @@ const EVERYTHING: &[(&str, &str)] = &[
     ("_type", "Only these types, joined by commas"),
     ("_count", "How many resources a page holds"),
 ];
+const DOCREF: &[(&str, &str)] = &[
+    ("patient", "The patient's id"),
+    ("start", "Only documents of care on or after this day or instant"),
+    ("end", "Only documents of care on or before this day or instant"),
+    ("type", "Only documents of this kind, a code or system|code"),
+    ("on-demand", "false: only documents that are stored"),
+];
 const HISTORY: &[(&str, &str)] = &[
     ("_since", "Only versions since this instant"),
     ("_at", "Only versions that were current at some time in this range"),
@@ -115,7 +122,8 @@ pub(super) fn of_query(interaction: &str, kind: Option<&'static SearchType>) -> 
         (None, "read" | "vread") => [subset(), named(FORM)].concat(),
         (None, "history-instance") => [told(HISTORY), subset(), named(FORM)].concat(),
         (None, "everything") => [told(EVERYTHING), named(FORM)].concat(),
-        (None, "capabilities") => named(FORM),
+        (None, "docref") => [told(DOCREF), named(FORM)].concat(),
+        (None, "summary" | "capabilities") => named(FORM),
         (None, _) => Vec::new(),
     }
 }

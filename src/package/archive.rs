@@ -1,0 +1,174 @@
+//! The archive: its files, and the ZIP that holds them in a fixed order and with one time.
+
+use std::io::{Cursor, Write};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use paper::Block;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use crate::error::{Error, Result};
+use crate::policy::notice;
+
+use super::texts::fill;
+use super::{Copy, attachments, collection, document, manifest, page, pdf, sections};
+
+/// A file of the archive.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Where it is, with `/` between folders.
+    pub path: String,
+    /// Its media type.
+    pub media: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// How many resources, where they are what is in it.
+    pub resources: Option<usize>,
+}
+
+impl File {
+    pub(super) fn new(path: impl Into<String>, media: &str, bytes: Vec<u8>) -> Self {
+        Self { path: path.into(), media: media.to_owned(), bytes, resources: None }
+    }
+
+    pub(super) fn of_resources(self, resources: usize) -> Self {
+        Self { resources: Some(resources), ..self }
+    }
+}
+
+/// A copy of a record.
+#[derive(Debug, Clone)]
+pub struct Package {
+    files: Vec<File>,
+    manifest: Vec<u8>,
+    at: Timestamp,
+}
+
+/// What is in the archive; made once for the page, the PDF and the README.
+pub(super) struct Readable {
+    pub(super) title: String,
+    /// What it is of, and when it was made; small print at the beginning.
+    pub(super) lede: Vec<String>,
+    /// The notice that goes with Part 2 records, if there are any.
+    pub(super) notice: Option<(String, &'static str)>,
+    pub(super) sections: Vec<sections::Section>,
+}
+
+/// Makes all files.
+pub(super) fn of(copy: &Copy<'_>) -> Result<Package> {
+    let readable = readable(copy);
+    let entries = document::closed(copy.record, &[]);
+    let mut files = vec![
+        File::new("document.json", "application/fhir+json", document::bundle_of(copy)?),
+        collection::bundle_of(copy, &entries)?,
+        File::new("human/index.html", "text/html; charset=utf-8", page::html(copy, &readable)),
+        File::new("record.pdf", "application/pdf", pdf::pdf(copy, &readable)?),
+    ];
+    files.extend(collection::lines(&entries));
+    files.extend(attachments::files(copy.record));
+    files.push(File::new(
+        "README.txt",
+        "text/plain; charset=utf-8",
+        readme(copy, &readable, &files),
+    ));
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let manifest = manifest::manifest(copy, &files)?;
+    Ok(Package { files, manifest, at: copy.options.at })
+}
+
+fn readable(copy: &Copy<'_>) -> Readable {
+    let (texts, record) = (copy.texts, copy.record);
+    let frame = &texts.frame;
+    let born = texts.date(record.patient.text("/birthDate"));
+    let born = if born.is_empty() { frame.unknown.clone() } else { born };
+    let lede = vec![
+        // The name's direction is its own, and not the sentence's.
+        fill(
+            &frame.for_whom,
+            &[("name", &format!("\u{2068}{}\u{2069}", copy.name())), ("born", &born)],
+        ),
+        fill(&frame.kept_by, &[("practice", copy.practice())]),
+        fill(&frame.made, &[("date", &texts.date(&copy.instant()))]),
+        frame.times.clone(),
+    ];
+    let mut all = vec![sections::person(record, texts)];
+    all.extend(sections::clinical(record, texts, copy.options.reason.as_deref()));
+    all.extend(copy.log.map(|log| sections::log(log, texts)));
+    all.push(sections::left_out(texts));
+    let notice = copy.marks.part2.then(|| (frame.part2.clone(), notice::STATEMENT));
+    Readable { title: copy.title().to_owned(), lede, notice, sections: all }
+}
+
+/// What to do with the archive, in plain text.
+fn readme(copy: &Copy<'_>, readable: &Readable, files: &[File]) -> Vec<u8> {
+    let (words, at) = (&copy.texts.readme, copy.texts.date(&copy.instant()));
+    let values = [("date", &*at), ("practice", copy.practice()), ("title", &*readable.title)];
+    let mut text = vec![
+        fill(&words.title, &values),
+        fill(&words.lede, &values),
+        words.open.clone(),
+        words.private.clone(),
+        words.check.clone(),
+    ];
+    if let Some((title, notice)) = &readable.notice {
+        text.push(format!("{title}\n{notice}"));
+    }
+    let mut paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    paths.extend(["README.txt", manifest::FILE]);
+    paths.sort_unstable();
+    text.push(format!("{}:\n{}", words.files, paths.join("\n")));
+    let section = sections::left_out(copy.texts);
+    text.push(format!("{}:", section.title));
+    for block in &section.blocks {
+        match block {
+            Block::List(items) => {
+                let items: Vec<String> = items.iter().map(|item| format!("- {item}")).collect();
+                text.push(items.join("\n"));
+            }
+            Block::Paragraph(said) => text.push(said.clone()),
+            _ => {}
+        }
+    }
+    let mut out = text.join("\n\n").trim_end().to_owned();
+    out.push('\n');
+    out.into_bytes()
+}
+
+impl Package {
+    /// The files, by path; without the manifest.
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    /// The list of the files with their hashes: what a signature is over.
+    pub fn manifest(&self) -> &[u8] {
+        &self.manifest
+    }
+
+    /// All of it as a ZIP archive.
+    pub fn zip(&self) -> Result<Vec<u8>> {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .last_modified_time(moment(self.at))
+            .unix_permissions(0o644);
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        let manifest = (manifest::FILE, self.manifest.as_slice());
+        let files = self.files.iter().map(|file| (file.path.as_str(), file.bytes.as_slice()));
+        for (path, bytes) in std::iter::once(manifest).chain(files) {
+            archive.start_file(path, options).map_err(Error::internal)?;
+            archive.write_all(bytes).map_err(Error::internal)?;
+        }
+        Ok(archive.finish().map_err(Error::internal)?.into_inner())
+    }
+}
+
+/// The time as a ZIP has it, which begins in 1980.
+fn moment(at: Timestamp) -> DateTime {
+    let at = at.to_zoned(TimeZone::UTC);
+    let part = |number: i8| u8::try_from(number).unwrap_or_default();
+    let year = u16::try_from(at.year()).unwrap_or_default();
+    let (month, day) = (part(at.month()), part(at.day()));
+    let (hour, minute, second) = (part(at.hour()), part(at.minute()), part(at.second()));
+    DateTime::from_date_and_time(year, month, day, hour, minute, second).unwrap_or_default()
+}
