@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 
 use crate::audit::Audit;
 use crate::auth::{Keys, Notary, Tokens};
-use crate::blobs::{BlobKey, Blobs, Place};
+use crate::blobs::Blobs;
 use crate::cache::{
     Cache, CacheMeter, CacheSecret, Changes, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
@@ -177,23 +177,11 @@ impl App {
             witness: AuditWitness::over(&audit, &clock),
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
-        let place = Place::of(&config.blobs, &config.data);
-        let blobs = Blobs::open(place, BlobKey::new(keys.blob_key()))?;
-        let workshop = Arc::new(Workshop::new(
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            StandingMandates::new(&authority, &store),
-            Vec::new(),
-            config.jobs.clone(),
-        ));
+        let blobs = files::open(config, &keys)?;
+        let workshop = Self::workshop_of(config, &store, &clock, &authority);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
-        let reception = Arc::new(Reception::new(
-            Arc::clone(&store),
-            Arc::clone(&rules),
-            keys.id_key(),
-            Arc::clone(&clock),
-            sources::hands(),
-        ));
+        let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
+        let reception = Arc::new(Reception::new(kept, used, keys.id_key(), time, sources::hands()));
         let around = sources::Around {
             reception: &reception,
             store: &store,
@@ -230,6 +218,19 @@ impl App {
             requests: RequestMeter::default(),
             traces: Traces::open(&config.traces)?,
         })
+    }
+
+    /// What does the jobs.
+    fn workshop_of(
+        config: &Config,
+        store: &Arc<dyn Store>,
+        clock: &Arc<dyn Clock>,
+        authority: &Arc<Authority>,
+    ) -> Arc<Workshop> {
+        let mandates = StandingMandates { authority: authority.clone(), store: store.clone() };
+        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+        let works = Vec::new();
+        Arc::new(Workshop::new(store, clock, Arc::new(mandates), works, config.jobs.clone()))
     }
 
     /// The audit, which signs with a key of the installation.

@@ -108,10 +108,11 @@ fn the_sample_says_what_holds_without_a_line() {
         let with =
             read(&with(&sample, &|number| examples.contains(&number) || number == line.number));
         assert_eq!(with, without, "line {}: {} has another default", line.number + 1, line.key);
-        let required =
-            matches!(line.table.as_str(), "tls" | "cache.redis" | "auth.issuers" | "clients" | "blobs.bucket")
-                || line.table.starts_with("sources")
-                || line.table.starts_with("login");
+        let required = matches!(
+            line.table.as_str(),
+            "tls" | "cache.redis" | "auth.issuers" | "clients" | "blobs.bucket"
+        ) || line.table.starts_with("sources")
+            || line.table.starts_with("login");
         if line.is_example && !required {
             let alone = read(&self::with(&sample, &|number| number == line.number));
             assert_ne!(alone, read(""), "line {}: {} has a default", line.number + 1, line.key);
