@@ -25,18 +25,20 @@ use crate::cache::{
 };
 use crate::clock::Clock;
 use crate::config::{
-    AuditMode, AuthSettings, BlobSettings, CacheSettings, ClientSettings, Cors, JobSettings,
-    LimitSettings, LoginSettings, ServerSettings, Settings, Sources, StoreSettings, TlsSettings,
-    TraceSettings,
+    AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings, ClientSettings, Cors,
+    JobSettings, LimitSettings, LoginSettings, ServerSettings, Settings, Sources, StoreSettings,
+    TlsSettings, TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
+use crate::exchange::bulk::Exporting;
 use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
-use crate::exchange::jobs::Workshop;
+use crate::exchange::jobs::{Work, Workshop};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::exchange::requests::Requests;
+use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
 use crate::limits::Limits;
 use crate::smart::{Authority, Parts};
@@ -71,6 +73,8 @@ pub struct Config {
     pub jobs: JobSettings,
     /// Where files are kept that are too long for the store.
     pub blobs: BlobSettings,
+    /// How bulk exports are made.
+    pub bulk: BulkSettings,
     /// Which web pages may call the API.
     pub cors: Cors,
     /// How people sign in, if they can.
@@ -108,6 +112,7 @@ impl Config {
             limits: settings.limits.clone(),
             jobs: settings.jobs.clone(),
             blobs: settings.blobs.clone(),
+            bulk: settings.bulk.clone(),
             cors: settings.cors.clone(),
             sources: settings.sources.clone(),
             server: settings.server.clone(),
@@ -142,6 +147,7 @@ pub struct App {
     pulls: Vec<Pull>,
     blobs: Blobs,
     workshop: Arc<Workshop>,
+    bulk: BulkSettings,
     audit: Arc<Audit>,
     sources: Sources,
     ids: IdKey,
@@ -178,7 +184,14 @@ impl App {
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = files::open(config, &keys)?;
-        let workshop = Self::workshop_of(config, &store, &clock, &authority);
+        let exporting = Exporting {
+            blobs: blobs.clone(),
+            rules: Arc::clone(&rules),
+            elements: Elements::new(),
+            settings: config.bulk.clone(),
+        };
+        let works: Vec<Arc<dyn Work>> = vec![Arc::new(exporting)];
+        let workshop = Self::workshop_of(config, &store, &clock, (&authority, works));
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
         let reception = Arc::new(Reception::new(kept, used, keys.id_key(), time, sources::hands()));
@@ -207,6 +220,7 @@ impl App {
             pulls,
             blobs,
             workshop,
+            bulk: config.bulk.clone(),
             audit,
             sources: config.sources.clone(),
             tokens,
@@ -225,11 +239,10 @@ impl App {
         config: &Config,
         store: &Arc<dyn Store>,
         clock: &Arc<dyn Clock>,
-        authority: &Arc<Authority>,
+        (authority, works): (&Arc<Authority>, Vec<Arc<dyn Work>>),
     ) -> Arc<Workshop> {
         let mandates = StandingMandates { authority: authority.clone(), store: store.clone() };
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-        let works = Vec::new();
         Arc::new(Workshop::new(store, clock, Arc::new(mandates), works, config.jobs.clone()))
     }
 

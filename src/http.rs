@@ -11,6 +11,7 @@ pub mod authorize;
 mod batch;
 mod binary;
 mod body;
+mod bulk;
 mod call;
 mod compress;
 mod conditions;
@@ -22,6 +23,7 @@ mod discovery;
 mod door;
 mod everything;
 mod gate;
+mod group;
 mod health;
 mod history;
 mod html;
@@ -59,11 +61,13 @@ use self::cursor::Cursors;
 use self::html::{Cookies, Languages};
 use crate::audit::Audit;
 use crate::auth::Keys;
+use crate::blobs::Blobs;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
-use crate::config::Cors;
+use crate::config::{BulkSettings, Cors};
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
+use crate::exchange::jobs::Workshop;
 use crate::exchange::push::Pushes;
 use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
@@ -92,6 +96,9 @@ pub struct State {
     authority: Arc<Authority>,
     rules: Arc<ArcSwap<Rules>>,
     pushes: Arc<Pushes>,
+    workshop: Arc<Workshop>,
+    blobs: Blobs,
+    bulk: BulkSettings,
     audit: Arc<Audit>,
     clock: Arc<dyn Clock>,
     cursors: Cursors,
@@ -129,6 +136,12 @@ pub struct Ports {
     pub cors: Cors,
     /// Which platforms may push, and where their records go.
     pub pushes: Arc<Pushes>,
+    /// What is done beside the requests.
+    pub workshop: Arc<Workshop>,
+    /// Where long files are.
+    pub blobs: Blobs,
+    /// How bulk exports are made.
+    pub bulk: BulkSettings,
     /// Who people are, where anybody can sign in.
     pub sign_in: Option<Arc<SignIn>>,
     /// What the pages call the practice.
@@ -176,6 +189,9 @@ impl State {
             authority: ports.authority,
             rules: ports.rules,
             pushes: ports.pushes,
+            workshop: ports.workshop,
+            blobs: ports.blobs,
+            bulk: ports.bulk,
             audit: ports.audit,
             clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,

@@ -5,6 +5,7 @@
 
 mod allowed;
 mod directory;
+mod exports;
 mod feeds;
 mod grants;
 mod handles;
@@ -30,6 +31,7 @@ use crate::policy::Permit;
 
 pub use self::allowed::{Allowed, Guard};
 pub use self::directory::Directory;
+pub use self::exports::{Export, Exported, Exports, Whose};
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};
@@ -160,7 +162,7 @@ pub struct Everything {
 }
 
 /// What HTTP asks of a store.
-pub trait Store: Directory + Feeds + Grants + Handles + Jobs + Send + Sync {
+pub trait Store: Directory + Exports + Feeds + Grants + Handles + Jobs + Send + Sync {
     /// Whether a read takes microseconds and waits for nothing, so that it may run where others
     /// wait for it. A store across a network has to be asked from a thread that may block.
     fn is_embedded(&self) -> bool;

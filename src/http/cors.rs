@@ -12,12 +12,12 @@ use crate::config::Cors;
 use crate::smart;
 
 /// What pages may send, besides what they always may.
-const METHODS: &str = "GET, HEAD, POST, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
 const HEADERS: &str =
     "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer";
 /// What pages may see, besides what they always may.
 const EXPOSED: &str = "Allow, Content-Location, ETag, Location, RateLimit, RateLimit-Policy, \
-                       Retry-After, WWW-Authenticate, X-Request-Id";
+                       Retry-After, WWW-Authenticate, X-Progress, X-Request-Id";
 /// How long a browser may remember the answer, in seconds.
 const REMEMBERED: &str = "600";
 

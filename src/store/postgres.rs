@@ -7,6 +7,7 @@
 mod address;
 mod directory;
 mod engine;
+mod exports;
 mod fault;
 mod feeds;
 mod grants;

@@ -3,6 +3,7 @@
 mod allowed;
 mod connection;
 mod directory;
+mod exports;
 mod feeds;
 mod grants;
 mod handles;

@@ -12,6 +12,7 @@ mod audit_ledger;
 mod auth_refusals;
 mod blobs;
 mod bounds;
+mod bulk;
 mod cache;
 mod cases;
 mod changes;

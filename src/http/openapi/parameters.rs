@@ -29,6 +29,14 @@ const EVERYTHING: &[(&str, &str)] = &[
     ("_type", "Only these types, joined by commas"),
     ("_count", "How many resources a page holds"),
 ];
+const EXPORT: &[(&str, &str)] = &[
+    ("_since", "Only what was updated since this instant"),
+    ("_until", "Only what was updated before this instant"),
+    ("_type", "Only these types, joined by commas"),
+    ("_typeFilter", "Type?parameter=value: of that type only what it finds; may be repeated"),
+    ("_elements", "Names of elements, or Type.element, joined by commas"),
+    ("_outputFormat", "application/fhir+ndjson"),
+];
 const HISTORY: &[(&str, &str)] = &[
     ("_since", "Only versions since this instant"),
     ("_at", "Only versions that were current at some time in this range"),
@@ -115,6 +123,7 @@ pub(super) fn of_query(interaction: &str, kind: Option<&'static SearchType>) -> 
         (None, "read" | "vread") => [subset(), named(FORM)].concat(),
         (None, "history-instance") => [told(HISTORY), subset(), named(FORM)].concat(),
         (None, "everything") => [told(EVERYTHING), named(FORM)].concat(),
+        (None, "export") => told(EXPORT),
         (None, "capabilities") => named(FORM),
         (None, _) => Vec::new(),
     }
