@@ -32,7 +32,7 @@ use crate::config::{
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::bulk::Exporting;
-use crate::exchange::ingest::{BASE, Ingest, Report, Rules};
+use crate::exchange::ingest::{BASE, Ingest, MAPPED_BY, Report, Rules};
 use crate::exchange::jobs::{Work, Workshop};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
@@ -40,7 +40,7 @@ use crate::exchange::reception::Reception;
 use crate::exchange::requests::Requests;
 use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
-use crate::limits::Limits;
+use crate::limits::{Guesses, Limits};
 use crate::smart::{Authority, Parts};
 use crate::store::Store;
 use crate::telemetry::Traces;
@@ -52,9 +52,6 @@ pub use self::reload::{Goldens, Reload, Watch};
 pub use self::serve::Listeners;
 pub use self::sources::SourceState;
 pub use self::storage::{migrate, open_ledger, open_store};
-
-/// What the store remembers: the hash of the maps by which the records are mapped.
-const MAPPED_BY: &str = "mapped-by";
 
 /// What the composition needs to know.
 #[derive(Debug, Clone, Default)]
@@ -181,6 +178,7 @@ impl App {
             changes: changes.clone(),
             clock: Arc::clone(&clock),
             witness: AuditWitness::over(&audit, &clock),
+            guesses: Guesses::new(config.auth.guesses_a_minute, redis.as_ref(), &secret)?,
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = files::open(config, &keys)?;

@@ -18,6 +18,7 @@ mod conditions;
 mod content;
 mod cors;
 mod cursor;
+mod deadline;
 mod disclosure;
 mod discovery;
 mod door;
@@ -69,6 +70,7 @@ use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::jobs::Workshop;
 use crate::exchange::push::Pushes;
+use crate::exchange::requests::Requests;
 use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
@@ -108,6 +110,7 @@ pub struct State {
     elements: Elements,
     cors: Cors,
     sign_in: Option<Arc<SignIn>>,
+    requests: Arc<Requests>,
     practice: Option<String>,
     languages: Languages,
     cookies: Cookies,
@@ -144,6 +147,8 @@ pub struct Ports {
     pub bulk: BulkSettings,
     /// Who people are, where anybody can sign in.
     pub sign_in: Option<Arc<SignIn>>,
+    /// What people ask about their records.
+    pub requests: Arc<Requests>,
     /// What the pages call the practice.
     pub practice: Option<String>,
     /// Where it is written down what was done.
@@ -196,6 +201,7 @@ impl State {
             clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,
             sign_in: ports.sign_in,
+            requests: ports.requests,
             practice: ports.practice,
             languages: Languages::load()?,
             cookies: Cookies::at(&base),

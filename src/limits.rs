@@ -7,6 +7,7 @@
 
 mod bucket;
 mod gcra;
+mod guesses;
 mod shared;
 mod who;
 
@@ -25,6 +26,7 @@ use crate::cache::{CacheSecret, RedisLink};
 use crate::config::LimitSettings;
 use crate::error::Result;
 
+pub use self::guesses::Guesses;
 pub use self::who::Who;
 
 /// Clients that are remembered; the quota of one that is forgotten is whole again.

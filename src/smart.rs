@@ -18,7 +18,6 @@ mod issuers;
 mod launch;
 mod pending;
 mod proof;
-mod throttle;
 mod token;
 
 use std::sync::{Arc, OnceLock};
@@ -32,10 +31,10 @@ use crate::clock::Clock;
 use crate::config::{AuthSettings, ClientSettings};
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
+use crate::limits::Guesses;
 use crate::store::Store;
 
 use self::issuers::Issuers;
-use self::throttle::Throttle;
 
 pub use self::authorize::Turned;
 pub use self::client::{Client, Proof};
@@ -45,7 +44,7 @@ pub use self::fault::{Code, Fault, Refused};
 pub use self::grant::Granted;
 pub use self::introspect::Asker;
 pub use self::launch::{Launch, Told};
-pub use self::pending::{Approval, Begun, Pending};
+pub use self::pending::{Approval, Begun, Pending, Unasked};
 pub use self::proof::Credentials;
 pub use self::token::{TokenAnswer, TokenRequest};
 
@@ -126,6 +125,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Keeps the record of decisions.
     pub witness: Arc<dyn Witness>,
+    /// Counts who could not prove to be a client.
+    pub guesses: Guesses,
 }
 
 /// The authorization server.
@@ -137,7 +138,6 @@ pub struct Authority {
     live: Fresh<[u8; 32], bool>,
     key_sets: KeySets,
     issuers: Issuers,
-    throttle: Throttle,
 }
 
 impl Authority {
@@ -153,7 +153,6 @@ impl Authority {
             site: OnceLock::new(),
             live: Fresh::new(parts.changes.clone(), REMEMBERED),
             issuers: Issuers::new(&settings.issuers)?,
-            throttle: Throttle::new(settings.guesses_a_minute),
             key_sets: KeySets::new(Guard::new(&settings.private_networks)?)?,
             parts,
         })

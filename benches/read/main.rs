@@ -1,5 +1,5 @@
 //! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- audit`, `-- token`,
-//! `-- points`,
+//! `-- points`, `-- permit`,
 //! `-- push` and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten
 //! minutes.
 //!
@@ -15,6 +15,7 @@ mod audit;
 mod growth;
 mod http;
 mod load;
+mod permit;
 mod points;
 #[path = "../../tests/it/support/postgres.rs"]
 #[expect(dead_code, reason = "tests ask more of it")]
@@ -47,6 +48,9 @@ fn main() -> io::Result<()> {
     }
     if is_wanted("points") {
         points::run(out)?;
+    }
+    if is_wanted("permit") {
+        permit::run(out)?;
     }
     if is_wanted("push") {
         push::run(out)?;

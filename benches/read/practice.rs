@@ -70,6 +70,11 @@ fn plain(resource_type: &str, id: &FhirId) -> NewResource {
     NewResource { resource, patient, index, guard: Guard::default() }
 }
 
+/// The patient of the numbered Encounter.
+pub(crate) fn person(number: usize) -> NewResource {
+    plain("Patient", &patient(number))
+}
+
 /// One Encounter with its index rows.
 pub(crate) fn encounter(number: usize) -> NewResource {
     let hours = i64::try_from(number % 1_000_000).unwrap();

@@ -103,7 +103,6 @@ impl App {
         // maps is stored before the marks are set, and so is marked too.
         self.rules.store(Arc::clone(&rules));
         let report = self.ingest(&rules).reproject(None, &mut |_| ())?;
-        self.remember(&rules)?;
         Ok(Reload::Done { report, differences })
     }
 }

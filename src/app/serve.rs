@@ -12,10 +12,10 @@ use prometheus_client::registry::Registry;
 use socket2::SockRef;
 use tokio::time::sleep;
 
-use super::{App, MAPPED_BY};
+use super::App;
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::exchange::ingest::Ingest;
+use crate::exchange::ingest::MAPPED_BY;
 use crate::http::tls::{Certificate, Look};
 use crate::http::{self, Door, Health, Ports, State};
 use crate::telemetry::ProcessMeter;
@@ -116,9 +116,10 @@ impl App {
         let has_records = !self.store.record_counts()?.is_empty();
         let mut write = self.store.write()?;
         if has_records {
-            Ingest::mark_all(&mut *write)?;
+            self.ingest(&rules).take_charge(&mut *write)?;
+        } else {
+            write.set_fact(MAPPED_BY, hash)?;
         }
-        write.set_fact(MAPPED_BY, hash)?;
         write.commit()
     }
 
@@ -154,6 +155,7 @@ impl App {
         self.authority.open_at(&base);
         let ports = Ports {
             sign_in: self.sign_in(&base)?,
+            requests: Arc::new(self.requests()),
             practice: self.login.as_ref().and_then(|login| login.practice.clone()),
             store: Arc::clone(&self.store),
             cache: self.cache(),

@@ -22,8 +22,10 @@ impl App {
         let open = |provider| Provider::open(provider, needed, &back, Arc::clone(clock));
         let provider = login.provider.as_ref().map(open).transpose()?;
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+        let (rules, keys) = (Arc::clone(&self.rules), &self.keys);
+        let claims = claims.clone();
         let people =
-            People::new(Arc::clone(&store), tenant, claims.clone(), &self.keys, Arc::clone(&clock));
+            People::new(Arc::clone(&store), tenant, claims, rules, keys, Arc::clone(&clock));
         Ok(Some(Arc::new(SignIn::new(store, people, provider, login, clock))))
     }
 }

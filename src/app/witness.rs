@@ -44,6 +44,11 @@ impl Witness for AuditWitness {
                 event.note(name, value);
             }
         }
+        if decision.event == Decided::Turned {
+            // Anybody who knows a client can ask for nonsense in its name.
+            self.audit.note_stranger(event);
+            return Ok(());
+        }
         self.audit.record_blocking(&event)
     }
 }
@@ -52,6 +57,7 @@ fn action(decided: Decided) -> Action {
     match decided {
         Decided::Approved => Action::GrantApproved,
         Decided::Denied => Action::GrantDenied,
+        Decided::Unasked | Decided::Turned => Action::GrantRefused,
         Decided::Issued | Decided::Credited => Action::TokenIssued,
         Decided::Refreshed => Action::TokenRefreshed,
         Decided::Refused => Action::TokenRefused,

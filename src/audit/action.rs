@@ -102,6 +102,8 @@ actions! {
     GrantApproved = "grant-approved", ALERT, (OWN, "grant-approved", "Access allowed"), "E";
     /// Somebody did not allow it.
     GrantDenied = "grant-denied", ALERT, (OWN, "grant-denied", "Access not allowed"), "E";
+    /// A client asked for what it cannot be allowed, or cannot without asking anybody.
+    GrantRefused = "grant-refused", ALERT, (OWN, "grant-refused", "Access refused"), "E";
     /// Somebody took back what a client was allowed.
     GrantRevoked = "grant-revoked", ALERT, (OWN, "grant-revoked", "Access taken back"), "E";
     /// Somebody signed in.

@@ -225,6 +225,7 @@ impl Tokens {
             encounter: part(claims.encounter).ok()?,
             fhir_user: claims.fhir_user.map(|user| user.parse()).transpose().ok()?,
             under: claims.under.read().ok()?,
+            at: None,
         };
         Some(Verified {
             principal: Arc::new(principal),

@@ -27,7 +27,7 @@ pub struct ServerSettings {
     pub head_timeout_s: u64,
     /// How long the body of a request may take to arrive, in seconds
     pub body_timeout_s: u64,
-    /// How long an answer may take to be made, in seconds
+    /// How long a request may take from its route to its answer, in seconds
     pub request_timeout_s: u64,
     /// How long a client may leave what was sent to it unread, in seconds
     pub unread_timeout_s: u64,

@@ -26,16 +26,20 @@ mod report;
 mod rules;
 mod schema;
 mod source;
+mod term;
 mod text;
 mod time;
 
 use std::path::PathBuf;
 
+pub(super) use self::allow::acts_for;
 pub(in crate::exchange) use self::allow::zone;
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told, Verdict};
+pub(super) use self::neighbours::practice_of;
 use self::projection::Projector;
 pub use self::report::{Finding, Outcomes, Report};
 pub use self::rules::Rules;
+pub(super) use self::term::{clock, term};
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind};
 use crate::error::Result;
@@ -43,6 +47,9 @@ use crate::store::{Store, Write};
 
 /// Records in one transaction.
 pub const BATCH: usize = 500;
+
+/// What the store remembers: the hash of the maps by which records are mapped.
+pub const MAPPED_BY: &str = "mapped-by";
 
 /// The base of identifier systems and of `meta.source`, where nothing else is configured.
 pub const BASE: &str = "https://throughline.example";
@@ -98,16 +105,17 @@ impl Ingest<'_> {
         let mut write = self.store.write()?;
         match kinds {
             Some(kinds) => write.mark_kinds_dirty(kinds)?,
-            None => write.mark_kinds_dirty(&projection::mapped_kinds())?,
+            None => self.take_charge(&mut *write)?,
         }
         write.commit()?;
         self.map_due(&mut report, watch)?;
         Ok(report)
     }
 
-    /// Marks every record that maps make something of.
-    pub fn mark_all(write: &mut dyn Write) -> Result<()> {
-        write.mark_kinds_dirty(&projection::mapped_kinds())
+    /// Marks every record that maps make something of, for these maps and no others.
+    pub fn take_charge(&self, write: &mut dyn Write) -> Result<()> {
+        write.mark_kinds_dirty(&projection::mapped_kinds())?;
+        write.set_fact(MAPPED_BY, self.rules.maps.hash())
     }
 
     /// Offers entries of quarantine again: those of these numbers, or all.

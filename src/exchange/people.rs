@@ -3,13 +3,13 @@
 //! A person may be several at once: a therapist's own chart, a parent who is a client too. So a
 //! person is what they are, and which of it counts follows from whose record they open.
 
-mod authority;
 mod chart;
 mod launched;
 mod visits;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::{ClaimSettings, DemoAccount, Part};
 use crate::domain::{FhirId, Kind, Op, Record, TenantId, TenantIds};
 use crate::error::Result;
+use crate::exchange::ingest::Rules;
 use crate::store::Store;
 
 pub use self::chart::{Chart, Charts, Relation};
@@ -46,6 +47,7 @@ pub struct People {
     tenant: TenantId,
     ids: TenantIds,
     claims: ClaimSettings,
+    rules: Arc<ArcSwap<Rules>>,
     clock: Arc<dyn Clock>,
     subjects: hmac::Key,
 }
@@ -56,11 +58,12 @@ impl People {
         store: Arc<dyn Store>,
         tenant: TenantId,
         claims: ClaimSettings,
+        rules: Arc<ArcSwap<Rules>>,
         keys: &Keys,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let ids = keys.id_key().tenant(&tenant);
-        Self { store, tenant, ids, claims, clock, subjects: keys.subjects() }
+        Self { store, tenant, ids, claims, rules, clock, subjects: keys.subjects() }
     }
 
     /// The tenant.

@@ -2,6 +2,7 @@
 //! long body nor many senders keep a short one, or the readers, waiting.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore};
@@ -16,6 +17,8 @@ use crate::store::{Store, Write};
 /// Batches of dependents that are mapped before a body is answered; whatever is still due then is
 /// mapped by [`Reception::map_due`].
 const AT_ONCE: usize = 5;
+/// How often it is looked whether another replica has left something.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Takes in bodies of records.
 pub struct Reception {
@@ -85,7 +88,8 @@ impl Reception {
         loop {
             match self.by_turns(Self::map_batch).await {
                 Ok(count) if count == LIVE_BATCH => {}
-                Ok(_) => self.due.notified().await,
+                // A replica with other maps may have left something.
+                Ok(_) => drop(tokio::time::timeout(LOOK_EVERY, self.due.notified()).await),
                 Err(cause) => {
                     tracing::error!(cause = %Cause(&cause), "records that are due are not mapped");
                     self.due.notified().await;

@@ -19,8 +19,7 @@ pub(super) enum Size {
 
 impl State {
     /// Asks the store. An embedded one answers a small question in less time than handing it over to
-    /// another thread takes; anything else goes to a thread that may block, and is waited for as long
-    /// as the settings say.
+    /// another thread takes; anything else goes to a thread that may block.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         size: Size,
@@ -42,10 +41,6 @@ impl State {
             return question(&*self.store);
         }
         let store = Arc::clone(&self.store);
-        let asked = web::block(move || question(&*store));
-        match tokio::time::timeout(self.door.request_timeout(), asked).await {
-            Ok(answered) => answered.map_err(Error::internal)?,
-            Err(elapsed) => Err(Error::unavailable(elapsed)),
-        }
+        web::block(move || question(&*store)).await.map_err(Error::internal)?
     }
 }

@@ -86,7 +86,7 @@ impl Door {
         Duration::from_secs(self.settings.body_timeout_s)
     }
 
-    /// How long an answer may take to be made.
+    /// How long a request may take, from its route to its answer.
     pub(super) fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.settings.request_timeout_s)
     }

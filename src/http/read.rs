@@ -21,8 +21,7 @@ pub(super) async fn read(
 ) -> Result<Answer, Refusal> {
     let view = call.view(&state, path.resource_type, &[])?;
     let permit = Permit::decide(&call.principal, Action::Read, path.resource_type)?;
-    let head = state.head(&permit, &path.id).await?;
-    let body = state.body(&permit, &path.id, &head).await?;
+    let (head, body) = state.current(&permit, &path.id).await?;
     Ok(state.shown(&call, &view, &path, head, body))
 }
 

@@ -1,12 +1,14 @@
 //! The routes as a table, read by the router, the CapabilityStatement and the tests.
 
 use actix_web::http::{Method, header};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
+use super::site::portal;
 use super::{
-    Refusal, audit, authorize, batch, binary, bulk, discovery, everything, group, history, html,
-    metadata, oauth, openapi, push, read, search, site,
+    Refusal, audit, authorize, batch, binary, bulk, deadline, discovery, everything, group,
+    history, html, metadata, oauth, openapi, push, read, search, site,
 };
 
 /// Who may call a route.
@@ -127,6 +129,8 @@ macro_rules! export {
 
 /// Where the authorization server is.
 const AUTH: &str = "/auth/";
+/// Where the portal is.
+const PAGES: &str = "/portal/";
 
 /// A row of the authorization server, which anybody may call.
 macro_rules! open {
@@ -224,6 +228,17 @@ pub const ROUTES: &[Endpoint] = &[
         handler: || web::to(site::launch),
         entry: None,
     },
+    page!("GET", portal::PORTAL, "portal", portal::record),
+    page!("GET", portal::PLAN, "portal", portal::plan),
+    page!("GET", portal::ASK, "portal", portal::ask),
+    page!("POST", portal::ASK, "request-made", portal::asked),
+    page!("GET", portal::REQUESTS, "portal", portal::requests),
+    page!("POST", portal::REQUESTS, "request-changed", portal::change),
+    page!("GET", "/portal/requests/{id}", "portal", portal::request),
+    page!("GET", portal::SEEN, "portal", portal::seen),
+    page!("GET", portal::CONSENTS, "portal", portal::consents),
+    page!("GET", "/portal/messages/{id}", "portal", portal::message),
+    page!("GET", "/portal/notes/{id}", "portal", portal::note),
     page!("GET", site::LOGOUT, "sign-out", site::signed_out),
     page!("POST", site::LOGOUT, "sign-out", site::logout),
     Endpoint {
@@ -278,10 +293,15 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
 }
 
 /// Who may call this path. Whatever is in no row, or has variable segments, is behind a token; but
-/// for the authorization server, which gives them out, and looks at its callers by itself.
+/// for the authorization server, which gives them out, and the portal; both look at their callers by
+/// themselves.
 pub(super) fn access(path: &str) -> Access {
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
-    let other = if path.starts_with(AUTH) { Access::Public } else { Access::Bearer };
+    let other = match path {
+        _ if path.starts_with(AUTH) => Access::Public,
+        _ if path.starts_with(PAGES) => Access::Page,
+        _ => Access::Bearer,
+    };
     row.map_or(other, |endpoint| endpoint.access)
 }
 
@@ -315,7 +335,8 @@ pub(super) fn register(service: &mut web::ServiceConfig) {
                 _ => (row.handler)().guard(guard::Post()),
             })
         });
-        service.service(resource.default_service(web::to(other_method)));
+        let resource = resource.default_service(web::to(other_method));
+        service.service(resource.wrap(from_fn(deadline::keep)));
     }
     service.default_service(web::to(no_route));
 }

@@ -1,4 +1,4 @@
-//! The pages for people: signing in, choosing a record, saying yes to an app, and stopping it.
+//! The pages for people: the portal, signing in, choosing a record, saying yes to an app, and stopping it.
 //!
 //! A page changes nothing unless a form of ours asks for it. Who is signed in is looked up at each
 //! request, so that ending a session ends it.
@@ -12,7 +12,9 @@ mod launch;
 mod login;
 mod logout;
 mod pick;
+pub(in crate::http) mod portal;
 mod refused;
+mod witness;
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
-//! Quotas that replicas count together: one script, run by Redis as one step on Redis's clock.
+//! What replicas count together: scripts, each run by Redis as one step on Redis's clock.
+
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -26,6 +28,53 @@ redis.call('SET', KEYS[1], string.format('%.0f', now + used), 'PX', math.ceil(us
 return {used, 0}
 ";
 
+/// Counts one more under `KEYS[1]`, until the milliseconds of `ARGV[1]` after the first. A count that
+/// would stay for ever, which somebody else must have put there, ends as well.
+const ADD: &str = "
+local count = redis.call('INCR', KEYS[1])
+if redis.call('PTTL', KEYS[1]) < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
+return count
+";
+
+/// What is counted under a name in Redis: neither client nor address can be read or guessed.
+fn named(names: &hmac::Key, key: &str) -> String {
+    let tag = hmac::sign(names, key.as_bytes());
+    format!("throughline:limit:{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
+}
+
+/// Counts in Redis, each of which ends after a while.
+pub(super) struct Counts {
+    link: RedisLink,
+    names: hmac::Key,
+    window: Duration,
+}
+
+impl Counts {
+    pub(super) fn new(link: RedisLink, secret: &CacheSecret, window: Duration) -> Result<Self> {
+        let names = secret.names(b"limit").map_err(Error::internal)?;
+        Ok(Self { link, names, window })
+    }
+
+    /// How many were counted, if Redis answers.
+    pub(super) async fn of(&self, key: &str) -> Option<u64> {
+        let mut ask = redis::cmd("GET");
+        ask.arg(named(&self.names, key));
+        let count: Option<u64> = self.link.ask(&ask).await.ok()?;
+        Some(count.unwrap_or(0))
+    }
+
+    /// Counts one more, if Redis answers.
+    pub(super) async fn add(&self, key: &str) {
+        let mut ask = redis::cmd("EVAL");
+        let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
+        ask.arg(ADD).arg(1).arg(named(&self.names, key)).arg(window);
+        // Where it gives none, the process has counted it.
+        let _counted: std::result::Result<u64, Fault> = self.link.ask(&ask).await;
+    }
+}
+
 /// Quotas in Redis.
 pub(super) struct Shared {
     link: RedisLink,
@@ -41,8 +90,7 @@ impl Shared {
 
     /// What a quota is called in Redis: neither client nor address can be read or guessed.
     pub(super) fn name(&self, key: &str) -> String {
-        let tag = hmac::sign(&self.names, key.as_bytes());
-        format!("throughline:limit:{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
+        named(&self.names, key)
     }
 
     /// Spends, if Redis answers.

@@ -24,7 +24,8 @@ pub enum Reach {
     Everybody,
     /// Those in the compartment of one patient.
     Patient(FhirId),
-    /// Those in the compartments of the patients whose active care teams this practitioner is in.
+    /// Those in the compartments of the patients whose active care teams this practitioner is in at
+    /// the instant of the question.
     Caseload(FhirId),
 }
 

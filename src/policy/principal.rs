@@ -28,6 +28,8 @@ pub struct Principal {
     pub fhir_user: Option<FhirUser>,
     /// Under which grants it looks; the practice itself looks under none.
     pub under: Option<Under>,
+    /// When it asks; a practitioner has no caseload at no time.
+    pub at: Option<Timestamp>,
 }
 
 impl Principal {
@@ -43,18 +45,18 @@ impl Principal {
             encounter: None,
             fhir_user: None,
             under: None,
+            at: None,
         }
     }
 
     /// The same, asking at an instant.
     pub fn asking_at(self: &Arc<Self>, at: Timestamp) -> Arc<Self> {
-        match &self.under {
-            None => Arc::clone(self),
-            Some(under) => {
-                let under = Under { at: Some(at), ..under.clone() };
-                Arc::new(Self { under: Some(under), ..Self::clone(self) })
-            }
+        // What a system sees of its own practice is the same at all times.
+        if self.under.is_none() && self.fhir_user.is_none() {
+            return Arc::clone(self);
         }
+        let under = self.under.clone().map(|under| Under { at: Some(at), ..under });
+        Arc::new(Self { under, at: Some(at), ..Self::clone(self) })
     }
 }
 

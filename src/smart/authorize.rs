@@ -7,6 +7,7 @@
 use url::Url;
 
 use super::client::Client;
+use super::decision::{Decision, Event};
 use super::fault::{Code, Fault, Refused};
 use super::pending::{Asked, Begun};
 use super::{Authority, Site};
@@ -73,7 +74,15 @@ impl Authority {
         let asked = self.asked(site, &client, &redirect_uri, &parameters);
         match asked {
             Ok(asked) => Ok(self.begin(&asked)?),
-            Err(Refused::Fault(fault)) => Err(back(fault)),
+            Err(Refused::Fault(fault)) => {
+                self.saw(&Decision {
+                    tenant: Some(client.tenant.as_str()),
+                    client: Some(&client.id),
+                    error: Some(fault.code.as_str()),
+                    ..Decision::of(Event::Turned)
+                })?;
+                Err(back(fault))
+            }
             Err(Refused::Error(error)) => Err(error.into()),
         }
     }
@@ -133,6 +142,11 @@ impl Authority {
             let hint = "none of the scopes can be granted to this client";
             return Err(Fault::new(Code::InvalidScope, hint).into());
         }
+        let prompt = get("prompt")?;
+        let alone = |prompt: &str| !prompt.split(' ').any(|word| word == "none");
+        if prompt.is_some_and(|prompt| prompt != "none" && !alone(prompt)) {
+            return Err(invalid("prompt=none goes with no other prompt").into());
+        }
         let launch = match get("launch")? {
             None if scopes.has(Plain::Launch) => {
                 return Err(invalid("the scope launch needs the launch that the EHR gave").into());
@@ -148,7 +162,7 @@ impl Authority {
             state: state.to_owned(),
             challenge,
             nonce: get("nonce")?.map(str::to_owned),
-            prompt: get("prompt")?.map(str::to_owned),
+            prompt: prompt.map(str::to_owned),
             login_hint: get("login_hint")?.map(str::to_owned),
             scopes: scopes.to_string(),
             launch,

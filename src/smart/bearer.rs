@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Authority;
 use crate::auth::Verified;
 use crate::error::{Error, Result};
+use crate::policy::{Principal, UserType};
 use crate::store::{Store, TokenName};
 
 impl Authority {
@@ -42,6 +45,9 @@ impl Authority {
         let question = {
             let verified = Arc::clone(verified);
             move |store: &dyn Store| {
+                if !acts_still(store, &verified.principal, now)? {
+                    return Ok(false);
+                }
                 let token = TokenName {
                     jti: &verified.jti,
                     grant: verified.grant.as_deref(),
@@ -55,5 +61,17 @@ impl Authority {
         }
         let store = Arc::clone(&self.parts.store);
         tokio::task::spawn_blocking(move || question(&*store)).await.map_err(Error::internal)?
+    }
+}
+
+/// Whether whoever acts for a patient still may: a token of somebody who may see nothing of that
+/// record any more (a right that ended, a restriction, a birthday) is as good as taken back.
+pub(super) fn acts_still(store: &dyn Store, who: &Principal, now: Timestamp) -> Result<bool> {
+    let acts = who.fhir_user.as_ref().is_some_and(|user| user.kind == UserType::RelatedPerson);
+    match (&who.patient, &who.under) {
+        (Some(patient), Some(under)) if acts => {
+            store.is_granted(&who.tenant, patient, &under.grantee, now)
+        }
+        _ => Ok(true),
     }
 }

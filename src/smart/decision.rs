@@ -9,6 +9,10 @@ pub enum Event {
     Approved,
     /// A person said no.
     Denied,
+    /// Nobody was asked, as the app wanted, and so nothing was granted.
+    Unasked,
+    /// A client asked for what cannot be granted, before anybody was asked.
+    Turned,
     /// A token was issued for a code.
     Issued,
     /// A token was issued for a refresh token.
@@ -29,6 +33,8 @@ impl Event {
         match self {
             Self::Approved => "approved",
             Self::Denied => "denied",
+            Self::Unasked => "unasked",
+            Self::Turned => "turned",
             Self::Issued => "issued",
             Self::Refreshed => "refreshed",
             Self::Credited => "credited",

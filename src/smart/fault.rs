@@ -1,4 +1,5 @@
-//! What the authorization server refuses, in the words of OAuth 2.0 (RFC 6749, 4.1.2.1 and 5.2).
+//! What the authorization server refuses, in the words of OAuth 2.0 (RFC 6749, 4.1.2.1 and 5.2) and of
+//! OpenID Connect Core (3.1.2.6).
 
 use crate::error::Error;
 
@@ -17,6 +18,9 @@ pub enum Code {
     RequestNotSupported,
     RequestUriNotSupported,
     SlowDown,
+    LoginRequired,
+    InteractionRequired,
+    ConsentRequired,
 }
 
 impl Code {
@@ -34,6 +38,9 @@ impl Code {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::SlowDown => "slow_down",
+            Self::LoginRequired => "login_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::ConsentRequired => "consent_required",
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::authorize::answer;
 use super::client::Client;
 use super::decision::{Decision, Event};
+use super::fault::{Code, Fault};
 use super::grant::Given;
 use super::launch::{self, Launch, after};
 use super::{Authority, code};
@@ -87,6 +88,36 @@ pub struct Approval {
     pub expires: Option<Timestamp>,
     /// When they logged in.
     pub authenticated: Timestamp,
+}
+
+/// What somebody would have to be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unasked {
+    /// To sign in.
+    Login,
+    /// To choose.
+    Choice,
+    /// To decide.
+    Consent,
+}
+
+impl Unasked {
+    fn fault(self) -> Fault {
+        match self {
+            Self::Login => Fault::new(
+                Code::LoginRequired,
+                "nobody is signed in: ask again without prompt=none",
+            ),
+            Self::Choice => Fault::new(
+                Code::InteractionRequired,
+                "the person has something to choose: ask again without prompt=none",
+            ),
+            Self::Consent => Fault::new(
+                Code::ConsentRequired,
+                "the person has to say yes: ask again without prompt=none",
+            ),
+        }
+    }
 }
 
 impl Authority {
@@ -170,14 +201,30 @@ impl Authority {
     ///
     /// `NotFound` as [`Self::pending`].
     pub fn deny(&self, id: &str, browser: &str) -> Result<String> {
+        let fault = Fault::new(Code::AccessDenied, "the person said no");
+        self.refuse(id, browser, Event::Denied, fault)
+    }
+
+    /// Grants nothing to an app that wants nobody to be asked, since somebody would have to be
+    /// (`prompt=none`; OpenID Connect Core, 3.1.2.6); answers where to send the person.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` as [`Self::pending`].
+    pub fn leave_unasked(&self, id: &str, browser: &str, missing: Unasked) -> Result<String> {
+        self.refuse(id, browser, Event::Unasked, missing.fault())
+    }
+
+    fn refuse(&self, id: &str, browser: &str, event: Event, fault: Fault) -> Result<String> {
         let pending = self.pending(id, browser)?;
         self.take(id)?;
         self.saw(&Decision {
             tenant: Some(pending.client.tenant.as_str()),
             client: Some(&pending.client.id),
-            ..Decision::of(Event::Denied)
+            error: (event == Event::Unasked).then(|| fault.code.as_str()),
+            ..Decision::of(event)
         })?;
-        let told = [("error", "access_denied"), ("error_description", "the person said no")];
+        let told = [("error", fault.code.as_str()), ("error_description", fault.hint)];
         Ok(answer(&pending.redirect_uri, self.site()?, Some(&pending.asked.state), &told))
     }
 

@@ -62,7 +62,10 @@ impl Authority {
         shown: Credentials,
     ) -> std::result::Result<Client, Refused> {
         let (address, named) = (shown.address, shown.named().unwrap_or_default());
-        if address.is_some_and(|address| self.throttle.is_closed(address, &named)) {
+        let guesses = &self.parts.guesses;
+        if let Some(address) = address
+            && guesses.is_closed(address, &named).await
+        {
             let hint = "the client could not prove itself too often: wait for a minute";
             return Err(Fault::new(Code::SlowDown, hint).into());
         }
@@ -70,7 +73,7 @@ impl Authority {
         if let (Some(address), Err(Refused::Fault(fault))) = (address, &proven)
             && fault.code == Code::InvalidClient
         {
-            self.throttle.failed(address, &named);
+            guesses.failed(address, &named).await;
         }
         proven
     }

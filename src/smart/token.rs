@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::bearer::acts_still;
 use super::client::Client;
 use super::decision::{Decision, Event};
 use super::fault::{Code, Fault, Refused};
@@ -174,6 +175,10 @@ impl Authority {
         }
         let given = Given::of(&grant)?;
         let granted = Scopes::parse(&given.scopes);
+        // It is kept: a right that was only interrupted, by an order that is lifted, comes back.
+        if !acts_still(self.store(), &given.principal(&grant, granted.clone())?, now)? {
+            return Err(invalid());
+        }
         let scopes = match request.scope.as_deref().filter(|scope| !scope.is_empty()) {
             None => granted.clone(),
             Some(text) => {

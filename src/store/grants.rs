@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::TenantId;
+use crate::domain::{FhirId, TenantId};
 use crate::error::Result;
 
 /// The columns of a grant, from a table or alias named `g`.
@@ -135,6 +135,14 @@ pub trait Grants {
     fn revoke_token(&self, jti: &str, expires: Timestamp, now: Timestamp) -> Result<()>;
     /// Whether a token is still good: neither it, nor its grant, nor its client has been taken back.
     fn is_live(&self, token: TokenName<'_>, now: Timestamp) -> Result<bool>;
+    /// Whether anything of a patient's record is granted to somebody at an instant.
+    fn is_granted(
+        &self,
+        tenant: &TenantId,
+        patient: &FhirId,
+        grantee: &str,
+        at: Timestamp,
+    ) -> Result<bool>;
     /// Whether a key is seen for the first time; it is remembered until `expires`.
     fn is_first(&self, key: &[u8; 32], expires: Timestamp, now: Timestamp) -> Result<bool>;
 }

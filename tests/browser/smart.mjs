@@ -144,6 +144,15 @@ async function keyboard(browser) {
     patient: window.client.patient.id,
     user: window.client.user.fhirUser.split('/').slice(-2).join('/'),
   }));
+  const apps = await context.newPage();
+  await apps.goto(`${origin}/auth/apps`);
+  await look(apps, 'apps-es');
+  await tabTo(apps, 'button.danger');
+  await apps.keyboard.press('Enter');
+  await apps.waitForSelector('[role=status]');
+  await look(apps, 'apps-stopped-es');
+  await apps.waitForTimeout(1000);
+  saw.afterStop = await status(page, `Patient/${saw.patient}`);
   await page.goto(`${origin}/auth/consent?request=none`);
   await look(page, 'expired-es');
   await context.close();

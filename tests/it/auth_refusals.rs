@@ -1,6 +1,7 @@
 //! What is refused at the token endpoint and with a token, one row each.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,10 +9,11 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
 use throughline::app::Config;
-use throughline::config::AuthSettings;
+use throughline::config::{AuthSettings, CacheSettings};
 
 use crate::smart_token::backend_form;
-use crate::support::server::{Server, spawn_as_new};
+use crate::support::redis::RedisServer;
+use crate::support::server::{Server, spawn_as, spawn_as_new};
 use crate::support::signer::{Signer, claims, now};
 use crate::support::smart::{BACK, SECRET, VERIFIER, challenge, client, clients};
 
@@ -159,6 +161,41 @@ async fn who_guesses_secrets_waits() {
     assert_eq!(answer.json()["error"], "slow_down");
     let other = server.send(guess("x", "app")).await;
     assert_eq!(other.status, 401, "another client is not held up");
+}
+
+#[tokio::test]
+async fn replicas_count_guesses_together_and_each_for_itself_while_redis_is_down() {
+    let Some(mut redis) = RedisServer::start().await else { return };
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let cache = CacheSettings::with_redis(Some(redis.url().into()));
+    let replica = || {
+        let (clients, cache) = (clients(), cache.clone());
+        spawn_as(Arc::clone(&data), Config { clients, cache, ..Config::default() })
+    };
+    let (one, other) = (replica(), replica());
+    let guess = async |server: &Server, secret: &str, client: &'static str| {
+        let form = [("grant_type", "client_credentials"), ("scope", "system/*.rs")];
+        let request = server.client.post(server.url("/auth/token"));
+        server.send(request.basic_auth(client, Some(secret)).form(&form)).await.status.as_u16()
+    };
+    for number in 0..10 {
+        let server = if number % 2 == 0 { &one } else { &other };
+        assert_eq!(guess(server, "wrong", "web").await, 401, "{number}");
+    }
+    assert_eq!([guess(&one, SECRET, "web").await, guess(&other, SECRET, "web").await], [429, 429]);
+    let names: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut redis.connect()).unwrap();
+    let names: Vec<_> = names.iter().filter(|name| name.contains(":limit:")).collect();
+    assert_eq!(names.len(), 2, "the client here, and all clients here");
+    assert!(!names.iter().any(|name| name.contains("web") || name.contains("127")), "{names:?}");
+    for name in names {
+        let left: i64 = redis::cmd("PTTL").arg(name).query(&mut redis.connect()).unwrap();
+        assert!((1..=60_000).contains(&left), "it ends: {left}");
+    }
+    redis.kill();
+    for number in 5..10 {
+        assert_eq!(guess(&one, "wrong", "web").await, 401, "it saw five of ten: {number}");
+    }
+    assert_eq!(guess(&one, SECRET, "web").await, 429, "it goes by its own count");
 }
 
 /// One assertion after the other at an asymmetric client's token endpoint.

@@ -59,6 +59,43 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_request_that_takes_too_long_is_answered_and_written_down() {
+    let served = Served::start("[server]\nrequest_timeout_s = 1\nbody_timeout_s = 30\n");
+    let token = served.token();
+    let mut stream = connect(&served);
+    stream.write_all(head(&token).as_bytes()).unwrap();
+    let began = Instant::now();
+    let (status, code, head) = refused(&rest(&mut stream));
+    assert_eq!((status, code.as_str()), (503, "transient"), "{head}");
+    assert!(head.contains("retry-after") && head.contains("x-request-id"), "{head}");
+    assert!(began.elapsed() < Duration::from_secs(10));
+    assert_eq!(served.get("metadata").send().await.unwrap().status(), 200);
+}
+
+/// What is no HTTP is answered before there is a request: with a status, without a body, and the
+/// connection ends.
+#[tokio::test]
+async fn what_is_no_request_is_answered_with_a_bare_status() {
+    let served = Served::start("");
+    for nonsense in [
+        "nonsense\r\n\r\n",
+        "GET /fhir/metadata HTTP/9.9\r\n\r\n",
+        "GET /fhir/metadata HTTP/1.1\r\nHost: a\r\nno field\r\n\r\n",
+        "GET /fhir/metadata HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+        "POST /fhir/Patient/_search HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    ] {
+        let mut stream = connect(&served);
+        stream.write_all(nonsense.as_bytes()).unwrap();
+        let answer = rest(&mut stream);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 400 "), "{nonsense:?}: {answer}");
+        assert!(head.to_ascii_lowercase().contains("connection: close"), "{answer}");
+        assert_eq!(body, "", "{nonsense:?}");
+    }
+    assert_eq!(served.get("metadata").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn a_head_that_comes_in_drops_is_not_waited_for() {
     let served = Served::start("[server]\nhead_timeout_s = 1\n");
     let began = Instant::now();

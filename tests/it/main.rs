@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod attacks;
 mod audit;
 mod audit_crash;
 mod audit_ledger;
@@ -55,6 +56,9 @@ mod pages;
 mod pages_browser;
 mod pages_launch;
 mod pages_sign_in;
+mod path_matrix;
+mod portal;
+mod portal_browser;
 mod postgres_faults;
 mod postgres_replicas;
 mod pull;

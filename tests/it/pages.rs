@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::Value;
+use throughline::audit::Event;
 use throughline::http::routes::{Access, ROUTES};
 
 use crate::support::people::{ADA, BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, demo_practice};
@@ -322,17 +323,106 @@ async fn a_request_is_for_the_browser_that_began_it() {
     assert_eq!(seen.status, 410, "{}", seen.text);
 }
 
+/// What an app is told that wants nobody to be asked.
+async fn unasked(visitor: &mut Visitor, server: &Server, scope: &str, prompt: &str) -> String {
+    let asked = visitor.get(&server.asking(scope, &[("prompt", prompt)])).await;
+    if asked.location().starts_with(BACK) {
+        return parameter(asked.location(), "error").unwrap();
+    }
+    let back = visitor.get(&url(server, asked.location())).await;
+    assert!(parameter(back.location(), "code").is_none(), "{}", back.location());
+    assert_eq!(parameter(back.location(), "state").as_deref(), Some("state-1"));
+    parameter(back.location(), "error").unwrap()
+}
+
 #[tokio::test]
-async fn an_app_that_wants_nobody_asked_or_everybody_anew_is_answered_so() {
+async fn an_app_that_wants_nobody_asked_is_told_what_they_would_be_asked() {
+    let server = demo_practice();
+    let signed_in = async |account: &str| {
+        let mut visitor = Visitor::new();
+        let page = visitor.follow(&url(&server, "/auth/apps")).await;
+        visitor.sign_in(&page, account).await;
+        visitor
+    };
+    let mut nobody = Visitor::new();
+    assert_eq!(unasked(&mut nobody, &server, SCOPES, "none").await, "login_required");
+    let mut ellie = signed_in(ELLIE).await;
+    assert_eq!(unasked(&mut ellie, &server, SCOPES, "none").await, "consent_required");
+    let visits = format!("{SCOPES} launch/encounter");
+    assert_eq!(unasked(&mut ellie, &server, &visits, "none").await, "interaction_required");
+    let mut marisol = signed_in(MARISOL).await;
+    assert_eq!(unasked(&mut marisol, &server, SCOPES, "none").await, "interaction_required");
+    for with_others in ["none login", "consent none"] {
+        assert_eq!(unasked(&mut ellie, &server, SCOPES, with_others).await, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_wants_somebody_to_sign_in_anew_is_content_if_they_just_did() {
     let server = demo_practice();
     let mut ellie = Visitor::new();
-    let none = ellie.get(&server.asking(SCOPES, &[("prompt", "none")])).await;
-    let back = ellie.get(&url(&server, none.location())).await;
-    assert_eq!(parameter(back.location(), "error").as_deref(), Some("access_denied"));
     let signed_out = ellie.follow(&url(&server, "/auth/apps")).await;
     ellie.sign_in(&signed_out, ELLIE).await;
     let anew = ellie.follow(&server.asking(SCOPES, &[("prompt", "login")])).await;
     assert!(anew.text.contains("May Sleep Diary"), "signed in a moment ago: {}", anew.text);
+}
+
+/// The events of these names, oldest first, once the last of so many is written.
+async fn events(server: &Server, names: &[&str], many: usize) -> Vec<Event> {
+    for _ in 0..50 {
+        let kept = server.app.audit().ledger().entries("hv", 0, 10_000).unwrap();
+        let all = kept.iter().map(|entry| Event::of(&entry.body).unwrap());
+        let found: Vec<_> = all.filter(|event| names.contains(&event.action.name())).collect();
+        if found.len() >= many {
+            return found;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("there are not {many} of {names:?}");
+}
+
+#[tokio::test]
+async fn who_signs_in_and_who_cannot_is_written_down() {
+    let server = demo_practice();
+    let mut visitor = Visitor::new();
+    let page = visitor.follow(&url(&server, "/auth/apps")).await;
+    let fields = [("csrf", page.token("/auth/login")), ("account", "cl_nobody".to_owned())];
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(visitor.post(&url(&server, "/auth/login"), &fields).await.status, 403);
+    visitor.sign_in(&page, ELLIE).await;
+    let lost = visitor.get(&url(&server, "/auth/login/callback?state=secret&code=secret")).await;
+    assert_eq!(lost.status, 400);
+    let made = events(&server, &["signed-in", "sign-in-refused"], 3).await;
+    let told: Vec<_> = made
+        .iter()
+        .map(|event| (event.action.name(), event.status, event.issue.as_deref()))
+        .collect();
+    let refused = "sign-in-refused";
+    assert_eq!(
+        told,
+        [(refused, 403, Some("unknown")), ("signed-in", 200, None), (refused, 400, Some("login"))]
+    );
+    let who = &made[1].who;
+    assert_eq!(who.user.as_deref(), Some(format!("Patient/{}", server.patient(ELLIE)).as_str()));
+    assert!(!who.subject.is_empty() && made[0].who.subject.is_empty());
+    assert_eq!(who.address.as_deref(), Some("127.0.0.1"));
+    let text = format!("{made:?}");
+    assert!(!text.contains("secret") && !text.contains("cl_nobody"), "{text}");
+}
+
+#[tokio::test]
+async fn what_an_app_asks_for_in_vain_is_written_down() {
+    let server = demo_practice();
+    let wrong = server.asking(SCOPES, &[]).replace("S256", "plain");
+    Visitor::new().get(&wrong).await;
+    unasked(&mut Visitor::new(), &server, SCOPES, "none").await;
+    let made = events(&server, &["grant-refused"], 2).await;
+    let told: Vec<_> =
+        made.iter().map(|event| (event.issue.as_deref(), event.who.client.as_deref())).collect();
+    assert_eq!(
+        told,
+        [(Some("invalid_request"), Some("app")), (Some("login_required"), Some("app"))]
+    );
 }
 
 #[tokio::test]

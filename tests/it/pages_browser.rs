@@ -49,7 +49,8 @@ fn a_smart_app_is_connected_by_people_and_cut_off_by_them() {
     assert!(launched["encounter"].is_string());
     assert_eq!(saw["keyboard"]["patient"], patient(MATEO), "without a mouse");
     assert!(saw["keyboard"]["user"].as_str().unwrap().starts_with("RelatedPerson/"));
-    assert_eq!(saw["inspected"], 9, "{saw}");
+    assert_eq!(saw["keyboard"]["afterStop"], 401, "stopped without a mouse");
+    assert_eq!(saw["inspected"], 11, "{saw}");
 }
 
 #[test]

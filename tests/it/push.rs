@@ -46,6 +46,30 @@ async fn pushed_records_are_readable_once_the_push_is_answered() {
 }
 
 #[tokio::test]
+async fn while_records_are_mapped_by_other_maps_a_replica_stores_and_leaves_the_mapping_to_them() {
+    let server = server();
+    let maps = |hash: &str| {
+        let mut write = server.app.store().write().unwrap();
+        write.set_fact("mapped-by", hash).unwrap();
+        write.commit().unwrap();
+    };
+    let own = server.app.store().fact("mapped-by").unwrap().unwrap();
+    maps("those of a newer replica");
+    let answer = Push::of(&practice()).send(&server).await;
+    assert_eq!(outcomes(&answer), ["stored", "stored", "stored"]);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(names(&server).await.is_empty(), "nothing is mapped by old maps");
+    maps(&own);
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if names(&server).await == ["Okafor"] {
+            return;
+        }
+    }
+    panic!("what was left is not mapped");
+}
+
+#[tokio::test]
 async fn what_uses_a_pushed_record_is_mapped_anew_too() {
     let server = server();
     Push::of(&[appointment(1, "booked")]).send(&server).await;

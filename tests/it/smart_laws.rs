@@ -66,6 +66,7 @@ fn a_principal() -> impl Strategy<Value = Arc<Principal>> {
         Arc::new(Principal {
             patient: patient.map(|id| id.parse().unwrap()),
             fhir_user: user.map(|user| user.parse().unwrap()),
+            at: Some("2026-11-01T12:00:00Z".parse().unwrap()),
             ..Principal::new("hv".parse().unwrap(), "me", &scopes.join(" "))
         })
     })

@@ -1,10 +1,12 @@
 //! What a token lets through, by every way that leads to a resource: what is forbidden is not there.
 
+use std::sync::Arc;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use throughline::app::Config;
 use throughline::http::routes::{Access, Level, ROUTES};
-use throughline::policy::{Principal, Scopes};
+use throughline::policy::{Action, Permit, Principal, Scopes};
 
 use crate::support::server::{Answer, Server, spawn};
 
@@ -321,6 +323,60 @@ async fn a_practitioner_sees_their_own_caseload() {
     assert_eq!(server.by(&themself, "Practitioner/dr").await.status, 200);
     assert_eq!(server.by(&themself, "Practitioner/dx").await.status, 404);
     assert_eq!(server.by(&themself, "Practitioner").await.status, 403);
+}
+
+/// Whether a practitioner sees a patient at an instant.
+fn sees(server: &Server, practitioner: &str, patient: &str, at: &str) -> bool {
+    let principal = Arc::new(Principal {
+        fhir_user: Some(practitioner.parse().unwrap()),
+        ..Principal::new("hv".parse().unwrap(), "test", "user/*.rs")
+    });
+    let principal = principal.asking_at(at.parse().unwrap());
+    let permit = Permit::decide(&principal, Action::Read, "Patient").unwrap();
+    server.app.store().head(&permit, &patient.parse().unwrap()).unwrap().is_some()
+}
+
+#[tokio::test]
+async fn who_covers_sees_the_caseload_from_the_first_instant_to_the_last() {
+    let server = spawn_full();
+    let member = |name: &str, period: Value| json!({ "member": { "reference": format!("Practitioner/{name}") }, "period": period });
+    let team = json!({
+        "status": "active", "subject": { "reference": "Patient/bo" },
+        "participant": [
+            member("cover", json!({ "start": "2026-11-10T00:00:00-07:00",
+                                    "end": "2026-11-20T23:59:59-07:00" })),
+            member("cover", json!({ "start": "2026-12-01", "end": "2026-12-01" })),
+            member("planned", json!({ "end": "9000-12-31" })),
+            member("later", json!({ "start": "9000-01-01" })),
+            member("unclear", json!({ "end": "soon" })),
+        ]
+    });
+    server.store("hv", "cover", &[resource("CareTeam", "t-cover", &team)]);
+    for (practitioner, at, expected) in [
+        ("cover", "2026-11-10T06:59:59Z", false),
+        ("cover", "2026-11-10T07:00:00Z", true),
+        ("cover", "2026-11-15T12:34:56Z", true),
+        ("cover", "2026-11-21T06:59:59Z", true),
+        ("cover", "2026-11-21T07:00:00Z", false),
+        ("cover", "2026-12-01T00:00:00Z", true),
+        ("cover", "2026-12-02T00:00:00Z", false),
+        ("dx", "1970-01-01T00:00:00Z", true),
+        ("former", "2026-01-01T12:00:00Z", true),
+        ("former", "2026-01-02T00:00:00Z", false),
+        ("unclear", "2026-01-02T00:00:00Z", false),
+    ] {
+        let user = format!("Practitioner/{practitioner}");
+        assert_eq!(sees(&server, &user, "bo", at), expected, "{practitioner} {at}");
+    }
+    for (practitioner, status) in [("planned", 200), ("later", 404), ("unclear", 404)] {
+        let user = format!("Practitioner/{practitioner}");
+        let token = server.scoped("user/*.rs", None, Some(&user));
+        for path in ["Patient/bo", "Patient/bo/$everything", "Observation/s-bo"] {
+            assert_eq!(server.by(&token, path).await.status, status, "{practitioner} {path}");
+        }
+        let found = entries(&server.by(&token, "Patient").await);
+        assert_eq!(found.contains(&"bo".to_owned()), status == 200, "{practitioner}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod bucket;
+pub(crate) mod charts;
 pub(crate) mod collector;
 pub(crate) mod demo;
 pub(crate) mod demo_data;

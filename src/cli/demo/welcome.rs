@@ -49,8 +49,8 @@ pub(super) fn write(
         writeln!(out, "  {refused} in quarantine: `throughline quarantine list` says why")?;
     }
     writeln!(out, "\n  FHIR base  {base}")?;
-    let apps = base.replace(crate::http::FHIR, "/auth/apps");
-    writeln!(out, "  pages      {apps} (choose whom to be; there is no password)")?;
+    let portal = base.replace(crate::http::FHIR, "/portal");
+    writeln!(out, "  pages      {portal} (choose whom to be; there is no password)")?;
     writeln!(out, "  metadata   {base}/metadata (needs no token)")?;
     writeln!(out, "  token      {token}")?;
     writeln!(out, "             holds for 12 hours; curl reads it from {header}")?;

@@ -12,23 +12,7 @@ mod people;
 
 pub(crate) use self::compile::{Around, allowed};
 pub(crate) use self::guard::guard;
-pub(crate) use self::people::zone;
+pub(crate) use self::people::acts_for;
+pub(crate) use super::term::zone;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-
-/// The first instant of a day, on a practice's wall.
-fn midnight(day: Date, zone: &TimeZone) -> Option<Timestamp> {
-    zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0)).compatible().ok()
-}
-
-/// A whole date; a part of one is none.
-fn date(text: &str) -> Option<Date> {
-    (text.len() == 10).then(|| text.parse().ok()).flatten()
-}
-
-/// An instant, or the first one of a day.
-fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| midnight(date(text)?, zone))
-}
+use super::term::{date, instant, midnight};

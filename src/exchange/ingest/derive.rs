@@ -19,7 +19,7 @@ mod episode;
 mod field;
 mod file_name;
 #[cfg(test)]
-mod fixture;
+pub(super) mod fixture;
 mod goal;
 mod icd10;
 mod input;

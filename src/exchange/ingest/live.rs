@@ -13,7 +13,7 @@ use super::lines::{Content, Pieces};
 use super::projection::Projector;
 use super::reject::Reject;
 use super::report::Report;
-use super::{Ingest, lines};
+use super::{Ingest, MAPPED_BY, lines};
 use crate::domain::{Kind, Record, SourceId, TenantId};
 use crate::error::{Error, Result};
 use crate::store::Write;
@@ -146,6 +146,9 @@ impl Ingest<'_> {
         }
         changed.sort_unstable();
         changed.dedup();
+        if !self.is_in_charge(write)? {
+            return Ok(());
+        }
         self.projector().map(write, &changed, &mut report)
     }
 
@@ -166,7 +169,7 @@ impl Ingest<'_> {
             return Err(Error::Conflict { hint: hint.to_owned() });
         }
         let Record { tenant, kind, id, .. } = incoming.record;
-        if kind.is_mapped() {
+        if kind.is_mapped() && self.is_in_charge(write)? {
             self.projector().map(write, &[(tenant, kind, id)], &mut report)?;
         }
         Ok(())
@@ -174,7 +177,17 @@ impl Ingest<'_> {
 
     /// Maps up to `limit` of the records that are due; answers how many there were.
     pub fn map_some(&self, write: &mut dyn Write, limit: usize) -> Result<usize> {
+        if !self.is_in_charge(write)? {
+            return Ok(0);
+        }
         self.projector().drain(write, limit, &mut Report::default())
+    }
+
+    /// Whether the maps are those by which records are mapped now. While replicas of two versions run,
+    /// the one with other maps stores and marks, and leaves the marks to the others.
+    fn is_in_charge(&self, write: &mut dyn Write) -> Result<bool> {
+        let hash = self.rules.maps.hash();
+        Ok(write.claim_fact(MAPPED_BY, hash)? == hash)
     }
 
     fn projector(&self) -> Projector<'_> {

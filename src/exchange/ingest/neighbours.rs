@@ -83,9 +83,14 @@ impl Neighbours for Around<'_> {
             return practice.clone();
         }
         let all = self.value(self.write.records(self.tenant, Kind::Organization));
-        let practice = all.into_iter().find(|record| is_active(record));
+        let practice = practice_of(all);
         self.memory.borrow().practice.get_or_init(|| practice).clone()
     }
+}
+
+/// The practice among the organizations of a tenant, which are ordered by id.
+pub(crate) fn practice_of(organizations: Vec<Arc<Record>>) -> Option<Arc<Record>> {
+    organizations.into_iter().find(|organization| is_active(organization))
 }
 
 fn is_active(organization: &Record) -> bool {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{People, Person, authority, field, is_client, is_staff, written};
+use super::{People, Person, field, is_client, is_staff, written};
 use crate::domain::{FhirId, Kind, Op, Record};
 use crate::error::Result;
+use crate::exchange::ingest::{acts_for, clock, practice_of, term};
 
 /// Why somebody may open a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,12 +100,13 @@ impl People {
 
     fn acted_for(&self, person: &Person) -> Result<Vec<Chart>> {
         let mut charts = Vec::new();
+        let (practice, rules) = (self.practice()?, self.rules.load());
         for id in &person.parties {
             let party = self.store.source(&self.tenant, Kind::RelatedParty, id)?;
             let Some(party) = party.filter(|party| party.op == Op::Upsert) else { continue };
             let Some(client) = field(&party, "client_id") else { continue };
             let Some(client) = self.client(client)? else { continue };
-            if authority::may_act(&party.data, &client.data, self.today(&client)) {
+            if acts_for(&party, &client, practice.as_deref(), &rules.tables.law, self.clock.now()) {
                 charts.push(self.chart_of(&client, Relation::Proxy, self.related(id)));
             }
         }
@@ -120,17 +121,23 @@ impl People {
         }
         let assignments =
             self.store.sources_referring(&self.tenant, Kind::Assignment, Kind::Staff, id)?;
+        let (practice, now) = (self.practice()?, self.clock.now());
         let mut charts = Vec::new();
         for assignment in assignments {
+            let zone = clock(&assignment, practice.as_deref()).unwrap_or(TimeZone::UTC);
             let stands = assignment.op == Op::Upsert
                 && field(&assignment, "staff_id") == Some(id)
-                && is_in_force(&assignment.data, self.today(&assignment));
+                && term(&assignment.data, &zone).is_some_and(|term| term.holds(now));
             let Some(client) = field(&assignment, "client_id").filter(|_| stands) else { continue };
             if let Some(client) = self.client(client)? {
                 charts.push(self.chart_of(&client, Relation::Staff, self.practitioner(id)));
             }
         }
         Ok(charts)
+    }
+
+    fn practice(&self) -> Result<Option<Arc<Record>>> {
+        Ok(practice_of(self.store.sources(&self.tenant, Kind::Organization)?))
     }
 
     fn client(&self, id: &str) -> Result<Option<Arc<Record>>> {
@@ -147,12 +154,6 @@ impl People {
             relation,
             fhir_user,
         }
-    }
-
-    /// The day on the clock in which a record is read.
-    fn today(&self, record: &Record) -> Date {
-        let zone = record.tz.as_deref().and_then(|name| TimeZone::get(name).ok());
-        self.clock.now().to_zoned(zone.unwrap_or(TimeZone::UTC)).date()
     }
 }
 
@@ -173,12 +174,4 @@ pub(super) fn client_name(client: &Record) -> String {
         (Some(name), _) | (None, Some(name)) => written(Some(name)),
         (None, None) => String::new(),
     }
-}
-
-/// Whether something holds on a day: from its first to its last.
-pub(super) fn is_in_force(term: &Value, today: Date) -> bool {
-    let day = |name: &str| term.get(name).and_then(Value::as_str);
-    let is_past = day("from").is_none_or(|from| from.parse().is_ok_and(|from: Date| from <= today));
-    let is_not_over = day("to").is_none_or(|to| to.parse().is_ok_and(|to: Date| today <= to));
-    is_past && is_not_over
 }

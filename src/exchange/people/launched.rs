@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Op, People, Person, is_client, is_staff};
+use super::{Chart, Op, People, Person, is_client, is_staff};
 use crate::domain::{FhirId, Kind};
 use crate::error::Result;
 
@@ -50,6 +50,12 @@ impl People {
                 party.map(|_| self.related(id))
             }
         })
+    }
+
+    /// The record of a person as whom they open a chart that is another's.
+    pub fn party_of(&self, person: &Person, chart: &Chart) -> Option<String> {
+        let mut parties = person.parties.iter();
+        parties.find(|id| self.related(id) == chart.fhir_user).cloned()
     }
 
     /// The Patient that somebody is themself.

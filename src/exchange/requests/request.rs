@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::LONGEST;
 use super::kept::{Kept, Requester, Scope};
+use super::{LONGEST, OWN};
 use crate::domain::Record;
 use crate::error::{Error, Result};
 use crate::policy::request::{
@@ -52,6 +52,8 @@ pub struct Request {
     pub requester: Option<Requester>,
     /// When it was received.
     pub received: Timestamp,
+    /// The day of that on the practice's wall.
+    pub received_on: Date,
     /// How it came.
     pub channel: String,
     /// What of the record, and in which form.
@@ -77,6 +79,8 @@ pub struct Happened {
     pub event: Event,
     /// When.
     pub at: Timestamp,
+    /// The day of that on the practice's wall.
+    pub on: Date,
     /// By whom.
     pub by: Option<String>,
     /// Why, in the words of whoever did it.
@@ -131,15 +135,18 @@ impl Request {
             .history
             .iter()
             .filter_map(|moment| {
+                let at: Timestamp = moment.at.parse().ok()?;
                 Some(Happened {
                     event: moment.event.parse().ok()?,
-                    at: moment.at.parse().ok()?,
+                    at,
+                    on: at.to_zoned(zone.clone()).date(),
                     by: moment.by.clone(),
                     reason: moment.reason.clone(),
                     until: moment.until.as_ref().and_then(|until| until.parse().ok()),
                 })
             })
             .collect();
+        let received: Timestamp = kept.received_at.parse().ok()?;
         let mut request = Self {
             id: record.id.clone(),
             version: record.version,
@@ -147,7 +154,8 @@ impl Request {
             matter: kept.matter.parse().ok()?,
             regime: kept.regime.parse().ok()?,
             requester: kept.requester,
-            received: kept.received_at.parse().ok()?,
+            received,
+            received_on: received.to_zoned(zone.clone()).date(),
             channel: kept.channel.unwrap_or_default(),
             scope: kept.scope.unwrap_or_default(),
             statement: kept.statement,
@@ -197,6 +205,11 @@ impl Request {
     fn extension(&self) -> Option<Extension> {
         let told = self.history.iter().find(|step| step.event == Event::Extend)?;
         Some(Extension { told: told.at, until: told.until? })
+    }
+
+    /// Whether the gateway made it, and so moves it on.
+    pub fn is_ours(&self) -> bool {
+        self.id.starts_with(OWN)
     }
 
     /// Whether it is owed and past its last day.

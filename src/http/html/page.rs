@@ -28,6 +28,8 @@ pub(in crate::http) struct Page<'a> {
     pub(in crate::http) body: Markup,
     /// Who is signed in.
     pub(in crate::http) signed_in: Option<&'a str>,
+    /// The way to other pages, above the heading.
+    pub(in crate::http) nav: Option<Markup>,
     /// Where its forms may end besides here.
     pub(in crate::http) targets: Vec<String>,
 }
@@ -35,7 +37,14 @@ pub(in crate::http) struct Page<'a> {
 impl<'a> Page<'a> {
     /// A page for somebody who need not be signed in.
     pub(in crate::http) fn new(title: &'a str, body: Markup) -> Self {
-        Self { status: StatusCode::OK, title, body, signed_in: None, targets: Vec::new() }
+        Self {
+            status: StatusCode::OK,
+            title,
+            body,
+            signed_in: None,
+            nav: None,
+            targets: Vec::new(),
+        }
     }
 
     /// The answer to a visit.
@@ -71,9 +80,12 @@ impl<'a> Page<'a> {
                     header.masthead {
                         div.wide {
                             div.brand { (mark()) span { (practice) } }
-                            @if let Some(name) = self.signed_in { (who(name, visit)) }
+                            @if let Some(name) = self.signed_in {
+                                (who(name, visit, self.nav.is_none()))
+                            }
                         }
                     }
+                    @if let Some(nav) = &self.nav { (nav) }
                     main #content tabindex="-1" {
                         div.wide.stack.loose {
                             h1 { (self.title) }
@@ -87,13 +99,16 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Who is signed in, and what they can do.
-fn who(name: &str, visit: &Visit) -> Markup {
+/// Who is signed in, and what they can do: where they can go too, if nothing else says so.
+fn who(name: &str, visit: &Visit, is_alone: bool) -> Markup {
     let frame = &visit.texts().frame;
     html! {
         div.who {
             span { (fill(&frame.signed_in_as, &[("name", name)])) }
-            a href=(crate::http::site::APPS) { (frame.apps) }
+            @if is_alone {
+                a href=(crate::http::site::portal::PORTAL) { (frame.record) }
+                a href=(crate::http::site::APPS) { (frame.apps) }
+            }
             form method="post" action=(crate::http::site::LOGOUT) {
                 (csrf(&visit.csrf(crate::http::site::LOGOUT)))
                 button.text type="submit" { (frame.sign_out) }

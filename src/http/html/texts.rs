@@ -19,6 +19,22 @@ macro_rules! texts {
             pub(in crate::http) kinds: BTreeMap<String, String>,
             /// What they hold, by resource type.
             pub(in crate::http) hints: BTreeMap<String, String>,
+            /// Where a goal is, by FHIR's code.
+            pub(in crate::http) goals: BTreeMap<String, String>,
+            /// What can be asked for, by its name in records.
+            pub(in crate::http) matters: BTreeMap<String, String>,
+            /// What that means.
+            pub(in crate::http) asks: BTreeMap<String, String>,
+            /// Where a request is.
+            pub(in crate::http) states: BTreeMap<String, String>,
+            /// What was done with a request.
+            pub(in crate::http) steps: BTreeMap<String, String>,
+            /// Forms of a copy.
+            pub(in crate::http) formats: BTreeMap<String, String>,
+            /// What was done with a record, by the audit's name.
+            pub(in crate::http) deeds: BTreeMap<String, String>,
+            /// What for, by the code of `v3-ActReason`.
+            pub(in crate::http) purposes: BTreeMap<String, String>,
             /// What parts of a kind are called, by the code of the category.
             pub(in crate::http) categories: BTreeMap<String, String>,
         }
@@ -34,7 +50,7 @@ macro_rules! texts {
 }
 
 texts! {
-    frame: Frame { skip, language, signed_in_as, sign_out, apps, footer, untitled }
+    frame: Frame { skip, language, signed_in_as, sign_out, record, apps, footer, untitled }
     sign_in: SignIn {
         title, demo_title, demo_lede, clients, proxies, staff, proxy, signed_out_title, signed_out,
         again,
@@ -57,6 +73,34 @@ texts! {
     apps: Apps {
         title, lede, none, since, used, never, until, sees, whose, made_by, you, somebody, stop,
         stopped_title, stopped,
+    }
+    portal: Portal {
+        record, record_other, consents_other, plan, ask, requests, seen, consents, nav, of, proxy, others, nobody_title,
+        nobody, you, somebody, session, with, minutes, cancelled, running, message, files, whole,
+        document, by, read, file, too_long, back, record_lede, ask_copy, see_plan, timeline,
+        filter, all, sessions, messages, documents, no_entries, earlier, name, born, next, day,
+        score, meaning, of_most, trend, lower, plan_lede, no_plan, since, activities, goals,
+        no_goals, goal_due, diagnoses, phq9, gad7,
+    }
+    asking: Asking {
+        lede, wrong_title, wrong, send, back, free, what, what_hint, period, period_hint, from,
+        to, format, format_both, format_both_hint, format_pdf, format_fhir, format_fhir_hint,
+        format_paper, media, media_portal, media_portal_hint, media_mail, media_mail_hint, more,
+        more_hint, amend, amend_hint, restrict, restrict_hint, longest,
+    }
+    requests: Requests {
+        lede, none, ask, received, sent_title, sent, now, overdue_hint, all, asked, on, by, from,
+        to, format, statement, history, arrived, until, review, review_hint, withdraw,
+        withdraw_hint, closed, untimed, paused, running, overdue,
+    }
+    seen: Seen {
+        lede, log, log_hint, with_own, without_own, nobody, earlier, office, platform, system,
+        by_app, refused, other, looked, accounting, accounting_hint, no_accounting, when,
+        what_for, other_purpose, what, times,
+    }
+    consents: Consents {
+        lede, in_force, none, over, change, change_hint, limit, apps, unnamed, ended, no, yes,
+        signed, until, not_to, to, purpose, what, revoked,
     }
     dates: Dates { months, day }
 }

@@ -13,7 +13,7 @@ use crate::exchange::sign_in::{Choice, Session};
 use crate::http::authorize;
 use crate::http::html::Visit;
 use crate::policy::Plain;
-use crate::smart::Pending;
+use crate::smart::{Authority, Pending, Unasked};
 
 /// The parameter that names the request.
 pub(super) const REQUEST: &str = "request";
@@ -76,13 +76,11 @@ impl Flow {
         let wants = |wanted: &str| {
             pending.prompt.as_deref().is_some_and(|p| p.split(' ').any(|word| word == wanted))
         };
+        let session = session(visit).await?;
         if wants("none") {
-            // Nobody but the person decides, so there is always something to ask.
-            let (name, shown) = (id.to_owned(), browser.clone());
-            let back = decide(visit, move |authority| authority.deny(&name, &shown)).await?;
-            return Ok(Err(go(visit, &back)));
+            return Self::unasked(visit, id, browser, pending, session).await.map(Err);
         }
-        let Some(session) = session(visit).await? else {
+        let Some(session) = session else {
             return Ok(Err(go(visit, &login::address(&address(id), false))));
         };
         let sign_in = visit.sign_in()?;
@@ -99,6 +97,33 @@ impl Flow {
             return Ok(Err(go(visit, &login::address(&place, true))));
         }
         Ok(Ok(Self { id: id.to_owned(), browser, pending, session }))
+    }
+
+    /// Sends somebody back who is not to be asked anything, with what they would have to be asked:
+    /// nobody but the person decides, so there always is something.
+    async fn unasked(
+        visit: &Visit,
+        id: &str,
+        browser: String,
+        pending: Pending,
+        session: Option<Session>,
+    ) -> Result<HttpResponse, Refused> {
+        let id = id.to_owned();
+        let missing = match session {
+            None => Unasked::Login,
+            Some(session) => {
+                let (id, browser) = (id.clone(), browser.clone());
+                let flow = Self { id, browser, pending, session };
+                let tenant = &flow.pending.client.tenant;
+                let is_theirs = visit.sign_in()?.people().tenant() == tenant;
+                match flow.step(visit).await {
+                    Ok(Step::Decide(_)) if is_theirs => Unasked::Consent,
+                    _ => Unasked::Choice,
+                }
+            }
+        };
+        let back = move |authority: &Authority| authority.leave_unasked(&id, &browser, missing);
+        Ok(go(visit, &decide(visit, back).await?))
     }
 
     /// What is next.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use maud::{Markup, html};
 
-use super::{LOGIN, Refused, Why, ask, go};
+use super::{LOGIN, Refused, Why, ask, go, witness};
 use crate::auth::{Identity, Return};
 use crate::config::{DemoAccount, Part};
 use crate::exchange::people::Person;
@@ -43,40 +43,62 @@ pub(in crate::http) async fn login(visit: Visit) -> Result<HttpResponse, Refused
 }
 
 /// Takes in somebody who comes back from the provider.
-pub(in crate::http) async fn arrive(visit: Visit) -> Result<HttpResponse, Refused> {
+pub(in crate::http) async fn arrive(
+    visit: Visit,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refused> {
+    let arrived = welcome(&visit, &request).await;
+    arrived.inspect_err(|refused| witness::sign_in_refused(&visit, &request, refused))
+}
+
+async fn welcome(visit: &Visit, request: &HttpRequest) -> Result<HttpResponse, Refused> {
     let sign_in = Arc::clone(visit.sign_in()?);
     let parameter = |name| visit.parameter(name).map(str::to_owned);
     let state = parameter("state").ok_or_else(|| visit.refused(Why::SignIn))?;
     let browser = visit.id().to_owned();
-    let (attempt, place) = ask(&visit, move |sign_in| sign_in.recall(&browser, &state)).await?;
+    let (attempt, place) = ask(visit, move |sign_in| sign_in.recall(&browser, &state)).await?;
     let code = parameter("code").ok_or_else(|| visit.refused(Why::SignIn))?;
     let issuer = parameter("iss");
     let back = Return { code: &code, issuer: issuer.as_deref() };
     let identity = sign_in.receive(back, &attempt).await;
     let identity = identity.map_err(|error| visit.failed(&error))?;
     let known = identity.clone();
-    let person = ask(&visit, move |sign_in| sign_in.people().recognise(&known)).await?;
+    let person = ask(visit, move |sign_in| sign_in.people().recognise(&known)).await?;
     let person = person.ok_or_else(|| visit.refused(Why::Unknown))?;
-    enter(&visit, person, Some(identity), &place).await
+    enter(visit, request, (person, Some(identity)), &place).await
 }
 
 /// Takes in one of the people of the demonstration.
-pub(in crate::http) async fn choose(visit: Visit, form: Form) -> Result<HttpResponse, Refused> {
+pub(in crate::http) async fn choose(
+    visit: Visit,
+    request: HttpRequest,
+    form: Form,
+) -> Result<HttpResponse, Refused> {
+    let chosen = chosen(&visit, &request, &form).await;
+    chosen.inspect_err(|refused| witness::sign_in_refused(&visit, &request, refused))
+}
+
+async fn chosen(
+    visit: &Visit,
+    request: &HttpRequest,
+    form: &Form,
+) -> Result<HttpResponse, Refused> {
     let place = place(form.value(PLACE));
-    let accounts = ask(&visit, crate::exchange::sign_in::SignIn::accounts).await?;
+    let accounts = ask(visit, crate::exchange::sign_in::SignIn::accounts).await?;
     let chosen = form.value("account").unwrap_or_default();
     let person = accounts.into_iter().find(|(account, _)| account.record == chosen);
     let (_, person) = person.ok_or_else(|| visit.refused(Why::Unknown))?;
-    enter(&visit, person, None, &place).await
+    enter(visit, request, (person, None), &place).await
 }
 
-/// Opens a session under a new cookie, and goes on.
+/// Opens a session under a new cookie, once it is written down, and goes on.
 async fn enter(
     visit: &Visit,
-    person: Person,
-    identity: Option<Identity>,
+    request: &HttpRequest,
+    (person, identity): (Person, Option<Identity>),
     place: &Place,
 ) -> Result<HttpResponse, Refused> {
+    witness::signed_in(visit, request, &person).await?;
     let (old, visit) = (visit.id().to_owned(), visit.renewed()?);
     let browser = visit.id().to_owned();
     ask(&visit, move |sign_in| {

@@ -41,6 +41,19 @@ impl Refused {
         Self { visit, why }
     }
 
+    /// Why, as a code of FHIR's issue types (<https://hl7.org/fhir/R4/valueset-issue-type.html>).
+    pub(super) fn code(&self) -> &'static str {
+        match self.why {
+            Why::Expired => "expired",
+            Why::Forged => "security",
+            Why::SignIn => "login",
+            Why::Unknown => "unknown",
+            Why::Unavailable => "transient",
+            Why::Forbidden => "forbidden",
+            Why::Request(_) => "invalid",
+        }
+    }
+
     fn texts(&self) -> (&str, String) {
         let texts = &self.visit.texts().refused;
         let (title, text) = match self.why {

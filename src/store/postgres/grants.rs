@@ -7,7 +7,7 @@ use super::PostgresStore;
 use super::fault::Tried;
 use super::row::{get, instant, maybe_instant, parsed};
 use super::session::Session;
-use crate::domain::TenantId;
+use crate::domain::{FhirId, TenantId};
 use crate::error::Result;
 use crate::store::grants::{GRANT, Held};
 use crate::store::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
@@ -128,6 +128,23 @@ impl Grants for PostgresStore {
                      (SELECT 1 FROM grant_given
                       WHERE id = $3 AND revoked IS NULL AND expires > $4))",
                 &[&token.jti, &token.client, &token.grant, &now.as_microsecond()],
+            )?;
+            rows.first().map_or(Ok(false), |row| get(row, 0))
+        })?)
+    }
+
+    fn is_granted(
+        &self,
+        tenant: &TenantId,
+        patient: &FhirId,
+        grantee: &str,
+        at: Timestamp,
+    ) -> Result<bool> {
+        Ok(self.readers.run(|session| {
+            let rows = session.query(
+                "SELECT EXISTS (SELECT 1 FROM allowed WHERE tenant = $1 AND patient = $2
+                   AND grantee = $3 AND since <= $4 AND until > $4)",
+                &[&tenant.as_str(), &patient.as_str(), &grantee, &at.as_microsecond()],
             )?;
             rows.first().map_or(Ok(false), |row| get(row, 0))
         })?)

@@ -6,7 +6,12 @@
 
 use super::Sql;
 use super::operand::NEVER;
+use crate::fhir::search::index::SECURITY_CONTEXT;
+use crate::fhir::search::param::{self, Param};
 use crate::policy::Permit;
+
+/// The type that says who may see a Binary.
+pub(super) const DOCUMENT: &str = "DocumentReference";
 
 /// The test that the row of `resource` under this alias has to meet; none for the practice itself.
 ///
@@ -30,5 +35,59 @@ pub(super) fn test(sql: &mut Sql, permit: &Permit, row: &str) -> Option<String> 
          AND g.since <= {at} AND g.until > {at} \
          AND g.dated_since <= {row}.dated AND g.dated_until > {row}.dated \
          AND (g.related = {row}.related OR (g.related = '*' AND NOT {named})){patient}))"
+    ))
+}
+
+/// The same for a row of a type whose visibility may be that of another: a Binary is seen with its
+/// document.
+pub(super) fn of_type(sql: &mut Sql, permit: &Permit, name: &str, row: &str) -> Option<String> {
+    if name != "Binary" {
+        return test(sql, permit, row);
+    }
+    let seen = test(sql, permit, "d")?;
+    let start = DOCUMENT.len() + 2;
+    let param = sql.bind(SECURITY_CONTEXT);
+    Some(format!(
+        "EXISTS (SELECT 1 FROM reference b JOIN resource d ON d.tenant = b.tenant \
+         AND d.type = '{DOCUMENT}' AND d.id = substr(b.target, {start}) \
+         WHERE b.tenant = {row}.tenant AND b.rid = {row}.rid AND b.param = {param} AND {seen})"
+    ))
+}
+
+/// The test that a reference in an index row `x` leads to what may be seen, or out of this server:
+/// what was taken out of the bytes is not found, counted or sorted by either. None for the practice
+/// itself.
+pub(super) fn target(sql: &mut Sql, permit: &Permit, param: &Param) -> Option<String> {
+    permit.under()?;
+    let mut seen = Vec::new();
+    let mut local = Vec::new();
+    for name in param::served().filter(|name| param.refers_to(name)) {
+        let prefix = format!("{name}/");
+        // In characters, from 1, after the slash.
+        let start = prefix.len() + 1;
+        let (low, high) =
+            (sql.bind(prefix.as_str()), sql.bind(format!("{prefix}\u{10ffff}").as_str()));
+        let test = of_type(sql, permit, name, "t")?;
+        seen.push(format!(
+            "(x.target >= {low} AND x.target < {high} AND EXISTS (SELECT 1 FROM resource t \
+             WHERE t.tenant = x.tenant AND t.type = '{name}' AND t.id = substr(x.target, {start}) \
+             AND {test}))"
+        ));
+        local.push(format!("(x.target >= {low} AND x.target < {high})"));
+    }
+    seen.push(format!("NOT ({})", local.join(" OR ")));
+    Some(format!("({})", seen.join(" OR ")))
+}
+
+/// The same for a reference that is known: it is asked once, not for each row.
+pub(super) fn known_target(sql: &mut Sql, permit: &Permit, reference: &str) -> Option<String> {
+    permit.under()?;
+    let (name, id) = reference.split_once('/')?;
+    let name = param::served().find(|served| *served == name)?;
+    let (tenant, id) = (sql.bind(permit.tenant().as_str()), sql.bind(id));
+    let test = of_type(sql, permit, name, "t")?;
+    Some(format!(
+        "EXISTS (SELECT 1 FROM resource t WHERE t.tenant = {tenant} AND t.type = '{name}' \
+         AND t.id = {id} AND {test})"
     ))
 }

@@ -2,7 +2,7 @@
 
 use super::operand::{self, Column, NEVER};
 use super::visible::visible;
-use super::{Sql, also};
+use super::{Sql, allowed, also};
 use crate::fhir::search::param::by_number;
 use crate::fhir::search::{Condition, Operand, ParamKind, Test};
 use crate::policy::Permit;
@@ -23,13 +23,13 @@ pub(super) fn test(sql: &mut Sql, permit: &Permit, key: &str, condition: &Condit
             )
         }
         Condition::Param { param, test: Test::Any(any_of) } => {
-            any(any_of, |operand| has(sql, key, *param, operand))
+            any(any_of, |operand| has(sql, permit, key, *param, operand))
         }
         Condition::Param { param, test: Test::None(any_of) } => {
-            format!("NOT {}", any(any_of, |operand| has(sql, key, *param, operand)))
+            format!("NOT {}", any(any_of, |operand| has(sql, permit, key, *param, operand)))
         }
         Condition::Param { param, test: Test::Missing(missing) } => {
-            let present = present(sql, key, *param);
+            let present = present(sql, permit, key, *param);
             if *missing { format!("NOT {present}") } else { present }
         }
         Condition::Chain { param, any_of } => {
@@ -71,19 +71,38 @@ fn updated(sql: &mut Sql, key: &str, operand: &Operand) -> String {
 }
 
 /// The candidate has an index row that meets the operand.
-fn has(sql: &mut Sql, key: &str, param: u16, operand: &Operand) -> String {
+fn has(sql: &mut Sql, permit: &Permit, key: &str, param: u16, operand: &Operand) -> String {
     let table = operand::table(operand);
     let param = sql.bind(param);
-    let test = operand::test(sql, operand);
+    let test = met(sql, permit, operand);
     format!(
         "EXISTS (SELECT 1 FROM {table} x WHERE x.tenant = {key}.tenant AND x.rid = {key}.rid \
          AND x.param = {param} AND {test})"
     )
 }
 
+/// The test of an operand on a row `x`; a reference to what the caller may not see is met by none.
+fn met(sql: &mut Sql, permit: &Permit, operand: &Operand) -> String {
+    let Operand::Reference { targets } = operand else { return operand::test(sql, operand) };
+    if permit.under().is_none() || targets.is_empty() {
+        return operand::test(sql, operand);
+    }
+    let each: Vec<String> = targets.iter().map(|target| one_target(sql, permit, target)).collect();
+    format!("({})", each.join(" OR "))
+}
+
+fn one_target(sql: &mut Sql, permit: &Permit, target: &str) -> String {
+    let is_it = format!("x.target = {}", sql.bind(target));
+    match allowed::known_target(sql, permit, target) {
+        Some(seen) => format!("({is_it} AND {seen})"),
+        None => is_it,
+    }
+}
+
 /// The candidate has an index row of the parameter at all.
-fn present(sql: &mut Sql, key: &str, param: u16) -> String {
-    let tables: &[&str] = match by_number(param).map(|known| known.kind) {
+fn present(sql: &mut Sql, permit: &Permit, key: &str, param: u16) -> String {
+    let known = by_number(param);
+    let tables: &[&str] = match known.map(|known| known.kind) {
         Some(ParamKind::Token) => &["token", "text"],
         Some(ParamKind::Composite) => &["token"],
         Some(ParamKind::Reference) => &["reference", "token"],
@@ -94,10 +113,14 @@ fn present(sql: &mut Sql, key: &str, param: u16) -> String {
         None => &[],
     };
     let param = sql.bind(param);
+    let reference = known.filter(|known| known.kind == ParamKind::Reference);
+    let target = reference.and_then(|known| allowed::target(sql, permit, known));
     let rows = tables.iter().map(|table| {
+        let seen = target.iter().filter(|_| *table == "reference");
+        let seen: String = seen.flat_map(|test| [" AND ", test]).collect();
         format!(
             "EXISTS (SELECT 1 FROM {table} x WHERE x.tenant = {key}.tenant \
-             AND x.rid = {key}.rid AND x.param = {param})"
+             AND x.rid = {key}.rid AND x.param = {param}{seen})"
         )
     });
     format!("({})", rows.collect::<Vec<_>>().join(" OR "))
@@ -205,7 +228,7 @@ fn rows(sql: &mut Sql, permit: &Permit, param: u16, operand: &Operand) -> String
     let tenant = sql.bind(permit.tenant().as_str());
     let resource_type = sql.bind(permit.resource_type());
     let param = sql.bind(param);
-    let test = operand::test(sql, operand);
+    let test = met(sql, permit, operand);
     format!(
         "SELECT x.rid FROM {table} x {hint} WHERE x.tenant = {tenant} \
          AND x.type = {resource_type} AND x.param = {param} AND {test}"

@@ -79,10 +79,10 @@ fn part(digest: &mut Context, bytes: &[u8]) {
     digest.update(bytes);
 }
 
-/// The tables whose changes are counted by compartment; rows of `reference` and `token` change with
-/// their resource only. Of a caseload only the teams of this patient count.
+/// The tables whose changes are counted by compartment; rows of the index change with their
+/// resource only. Of a caseload only the teams of this patient count.
 #[cfg(test)]
-const COUNTED: [&str; 3] = ["resource", "reference", "token"];
+const COUNTED: [&str; 4] = ["resource", "reference", "token", "quantity"];
 
 /// The last changes of the patient's compartment, and of what is in nobody's.
 fn changes(snapshot: &impl Snapshot, permit: &Permit, scope: &Everything) -> Statement {
@@ -249,6 +249,7 @@ mod tests {
         let principal = Principal {
             patient: Some("p".parse().unwrap()),
             fhir_user: Some("Practitioner/dr".parse().unwrap()),
+            at: Some(jiff::Timestamp::UNIX_EPOCH),
             ..Principal::new("hv".parse().unwrap(), "test", &scopes.join(" "))
         };
         Permit::decide(&Arc::new(principal), Action::Search, "Patient").unwrap()

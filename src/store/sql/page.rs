@@ -91,7 +91,7 @@ fn select(snapshot: &impl Snapshot, permit: &Permit, query: &Query, path: &Path<
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     match sort::order(&query.sort) {
         Order::Updated { ascending } => updated(sql, query, path, ascending, limit),
-        Order::Keys(keys) => sort::by_keys(sql, query.after.as_ref(), path, &keys, limit),
+        Order::Keys(keys) => sort::by_keys(sql, permit, query.after.as_ref(), path, &keys, limit),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which index a search is read along.
 
 use super::condition::lookup;
-use super::{Snapshot, Sql};
+use super::{Snapshot, Sql, allowed};
 use crate::error::Result;
 use crate::fhir::search::{Condition, Operand, Query, Test, TextMatch};
 use crate::policy::Permit;
@@ -199,8 +199,12 @@ impl Path<'_> {
                 sql.and(format!("r.patient = {patient}"));
             }
             Self::Target { param, target, .. } => {
-                let (param, target) = (sql.bind(param), sql.bind(target));
-                sql.and(format!("k.target = {target} AND k.param = {param}"));
+                let param = sql.bind(param);
+                let bound = sql.bind(target);
+                sql.and(format!("k.target = {bound} AND k.param = {param}"));
+                if let Some(seen) = allowed::known_target(sql, permit, target) {
+                    sql.and(seen);
+                }
             }
             Self::Code { param, code, system, .. } => {
                 let (param, code) = (sql.bind(param), sql.bind(code));

@@ -3,9 +3,10 @@
 //! Resources without a value come last in either direction; the id decides between equals.
 
 use super::path::Path;
-use super::{COLUMNS, Sql, Statement};
+use super::{COLUMNS, Sql, Statement, allowed};
 use crate::fhir::search::param::by_number;
 use crate::fhir::search::{Cursor, ParamKind, SortBy, SortKey, SortValue};
+use crate::policy::Permit;
 
 /// How a result is put in order.
 pub(super) enum Order {
@@ -41,13 +42,15 @@ pub(super) fn instant(cursor: &Cursor) -> Option<(i64, &str)> {
 /// The statement of a page in the order of the keys: first the places, then the resources there.
 pub(super) fn by_keys(
     mut sql: Sql,
+    permit: &Permit,
     after: Option<&Cursor>,
     path: &Path<'_>,
     keys: &[SortKey],
     limit: i64,
 ) -> Statement {
     let alias = path.key();
-    let columns: Vec<String> = keys.iter().map(|key| value(&mut sql, alias, *key)).collect();
+    let columns: Vec<String> =
+        keys.iter().map(|key| value(&mut sql, permit, alias, *key)).collect();
     let named: Vec<String> = columns
         .iter()
         .enumerate()
@@ -80,13 +83,14 @@ fn order_by(keys: &[SortKey]) -> String {
 }
 
 /// What a key compares of the resource under the alias.
-fn value(sql: &mut Sql, alias: &str, key: SortKey) -> String {
+fn value(sql: &mut Sql, permit: &Permit, alias: &str, key: SortKey) -> String {
     let number = match key.by {
         SortBy::Id => return format!("{alias}.id"),
         SortBy::Updated => return format!("{alias}.updated"),
         SortBy::Param(number) => number,
     };
-    let (table, low, high) = match by_number(number).map(|known| known.kind) {
+    let known = by_number(number);
+    let (table, low, high) = match known.map(|known| known.kind) {
         Some(ParamKind::Token | ParamKind::Composite) => ("token", "code", "code"),
         Some(ParamKind::Reference) => ("reference", "target", "target"),
         Some(ParamKind::Date) => ("date", "low", "high"),
@@ -95,9 +99,12 @@ fn value(sql: &mut Sql, alias: &str, key: SortKey) -> String {
         Some(ParamKind::Text) | None => ("text", "value", "value"),
     };
     let param = sql.bind(number);
+    let target = known.filter(|_| table == "reference");
+    let target = target.and_then(|known| allowed::target(sql, permit, known));
+    let seen: String = target.iter().flat_map(|test| [" AND ", test]).collect();
     let from = format!(
         "FROM {table} x WHERE x.tenant = {alias}.tenant AND x.rid = {alias}.rid \
-         AND x.param = {param}"
+         AND x.param = {param}{seen}"
     );
     if key.descending {
         format!("(SELECT max(x.{high}) {from})")

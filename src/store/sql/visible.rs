@@ -3,10 +3,11 @@
 //! Every statement that finds resources for a caller, counts them, or follows a reference to them
 //! has these tests, so that what is withheld is not there.
 
+use super::allowed::{self, DOCUMENT};
+use super::condition;
 use super::operand::NEVER;
 use super::trim::trim;
 use super::{Snapshot, Sql, also};
-use super::{allowed, condition};
 use crate::domain::FhirId;
 use crate::error::Result;
 use crate::fhir::search::index::{MEMBER, SECURITY_CONTEXT};
@@ -15,8 +16,8 @@ use crate::fhir::search::{Condition, Operand, Test};
 use crate::policy::{Clause, Permit, Reach};
 use crate::store::StoredResource;
 
-/// The type that says who may see a Binary.
-const DOCUMENT: &str = "DocumentReference";
+/// The seconds of a minute.
+const MINUTE_S: i64 = 60;
 
 /// The tests that the row of table `resource` under this alias has to meet; none where the permit
 /// lets everything of its type through.
@@ -69,10 +70,16 @@ fn one(sql: &mut Sql, permit: &Permit, row: &str, clause: &Clause) -> String {
     if tests.is_empty() { "1 = 1".to_owned() } else { format!("({})", tests.join(" AND ")) }
 }
 
-/// The patients whose active care teams a practitioner is in.
+/// The patients whose active care teams a practitioner is in when they ask. The instant is cut to
+/// its minute, within which no membership begins or ends, so that the statement stays the same.
+#[expect(clippy::cast_precision_loss, reason = "microseconds are whole in it until the year 2255")]
 fn caseload(sql: &mut Sql, permit: &Permit, practitioner: &FhirId) -> String {
     let status = search_type("CareTeam").and_then(|team| team.param("status"));
-    let Some((status, _)) = status else { return format!("SELECT '' WHERE {NEVER}") };
+    let (Some((status, _)), Some(at)) = (status, permit.principal().at) else {
+        return format!("SELECT '' WHERE {NEVER}");
+    };
+    let at = at.as_second().div_euclid(MINUTE_S).saturating_mul(MINUTE_S * 1_000_000);
+    let at = sql.bind(at as f64);
     let tenant = sql.bind(permit.tenant().as_str());
     let target = sql.bind(format!("Practitioner/{practitioner}").as_str());
     let member = sql.bind(MEMBER);
@@ -82,7 +89,9 @@ fn caseload(sql: &mut Sql, permit: &Permit, practitioner: &FhirId) -> String {
     format!(
         "SELECT t.patient FROM reference m JOIN resource t ON t.rid = m.rid \
          WHERE m.tenant = {tenant} AND m.type = 'CareTeam' AND m.param = {member} \
-         AND m.target = {target} AND t.patient <> '' AND {active}"
+         AND m.target = {target} AND t.patient <> '' AND {active} \
+         AND EXISTS (SELECT 1 FROM quantity q WHERE q.tenant = m.tenant AND q.rid = m.rid \
+         AND q.param = m.param AND q.code = m.target AND q.low <= {at} AND q.high >= {at})"
     )
 }
 

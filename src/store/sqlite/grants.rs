@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 
 use super::SqliteStore;
 use super::read::{instant, maybe_instant, parsed};
-use crate::domain::TenantId;
+use crate::domain::{FhirId, TenantId};
 use crate::error::Result;
 use crate::store::grants::{GRANT, Held};
 use crate::store::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
@@ -131,6 +131,26 @@ impl Grants for SqliteStore {
                 )?
                 .query_row(
                     params![token.jti, token.client, token.grant, now.as_microsecond()],
+                    |row| row.get(0),
+                )
+        })
+    }
+
+    fn is_granted(
+        &self,
+        tenant: &TenantId,
+        patient: &FhirId,
+        grantee: &str,
+        at: Timestamp,
+    ) -> Result<bool> {
+        self.readers.take()?.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM allowed WHERE tenant = ?1 AND patient = ?2
+                       AND grantee = ?3 AND since <= ?4 AND until > ?4)",
+                )?
+                .query_row(
+                    params![tenant.as_str(), patient.as_str(), grantee, at.as_microsecond()],
                     |row| row.get(0),
                 )
         })

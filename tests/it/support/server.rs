@@ -38,7 +38,7 @@ pub(crate) struct Server {
     pub(crate) client: Client,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _data: Arc<TempDir>,
+    data: Arc<TempDir>,
 }
 
 /// A server without any resources and sources.
@@ -101,7 +101,7 @@ pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
     });
     let client = Client::builder().no_gzip().timeout(Duration::from_secs(20)).build().unwrap();
     let token = mint(&app, TENANT, &["system/*.rs", "system/AuditEvent.rs"]);
-    Server { app, base, token, client, stop: Some(stop), thread: Some(thread), _data: data }
+    Server { app, base, token, client, stop: Some(stop), thread: Some(thread), data }
 }
 
 /// Gives a new data folder keys of its own, but for those that take long to make.
@@ -190,6 +190,11 @@ impl Server {
     /// Where it listens.
     pub(crate) fn address(&self) -> &str {
         self.base.strip_prefix("http://").unwrap().strip_suffix("/fhir").unwrap()
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// Where records are pushed to.

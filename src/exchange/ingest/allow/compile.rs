@@ -105,7 +105,7 @@ fn proxies(client: &Record, zone: &TimeZone, around: &Around<'_>) -> Vec<(String
     own.filter_map(|party| Some((party.id.clone(), people::proxy(party, zone)?))).collect()
 }
 
-fn regime(patient: &Patient) -> Regime {
+pub(super) fn regime(patient: &Patient) -> Regime {
     let us = patient.jurisdiction.split('-').next() == Some("US");
     if us { Regime::OptIn } else { Regime::Gdpr }
 }

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::field::{list, text, texts};
 use super::input::Input;
-use super::{Derivation, View, Warning, labels, race, reference, related_party, telecom};
+use super::{
+    Derivation, View, Warning, labels, local_time, race, reference, related_party, telecom,
+};
 use crate::domain::{Kind, Op, Record};
+use crate::exchange::ingest::{clock, term};
+use crate::policy::Term;
 
 /// Whether the client has a care team: anyone known who is assigned to the client.
 pub(super) fn has_care_team(d: &Derivation, client: &str) -> bool {
@@ -115,11 +120,11 @@ fn care_team(record: &Record, d: &Derivation) -> Option<View> {
     for (assignment, _) in &team {
         input.uses(assignment);
     }
-    input.fact("participants", team.iter().map(participant).collect::<Vec<_>>());
+    input.fact("participants", team.iter().map(|one| participant(one, d)).collect::<Vec<_>>());
     Some(input.view("client-care-team"))
 }
 
-fn participant((assignment, member): &(Arc<Record>, String)) -> Value {
+fn participant((assignment, member): &(Arc<Record>, String), d: &Derivation) -> Value {
     let data = &assignment.data;
     let role = text(data, "role").unwrap_or("other");
     let described = match role {
@@ -134,12 +139,24 @@ fn participant((assignment, member): &(Arc<Record>, String)) -> Value {
     participant.insert("role".to_owned(), role.into());
     participant.insert("text".to_owned(), described.into());
     participant.insert("member".to_owned(), member.clone().into());
-    for name in ["from", "to"] {
-        if let Some(date) = data.get(name) {
-            participant.insert(name.to_owned(), date.clone());
-        }
+    let ends = membership(assignment, d).unwrap_or_else(|| {
+        ["from", "to"].map(|name| data.get(name).filter(|day| !day.is_null()).cloned())
+    });
+    for (name, end) in ["from", "to"].into_iter().zip(ends) {
+        participant.extend(end.map(|end| (name.to_owned(), end)));
     }
     participant.into()
+}
+
+/// The first and the last instant of an assignment on the practice's wall, since whoever is assigned
+/// sees the record in between; nothing where it is not known which wall that is.
+fn membership(assignment: &Record, d: &Derivation) -> Option<[Option<Value>; 2]> {
+    let zone = clock(assignment, d.neighbours.organization().as_deref())?;
+    let Term { from, until } = term(&assignment.data, &zone)?;
+    let last = until.map(|until| until.saturating_sub(SignedDuration::from_secs(1)));
+    let last = last.transpose().ok()?;
+    let shown = |at: Timestamp| Value::from(local_time::shown(at, &zone));
+    Some([from.map(shown), last.map(shown)])
 }
 
 fn assigned(d: &Derivation, client: &str) -> impl Iterator<Item = (Arc<Record>, String)> {

@@ -8,7 +8,7 @@ use super::{Derivation, Neighbours, Tables, View, Warning, links};
 use crate::domain::{IdKey, Kind, Op, Record, TenantId, TenantIds};
 
 /// A record of `kind` about client `cl_7`, last changed at a fixed instant.
-pub(super) fn record(kind: Kind, id: &str, data: Value) -> Record {
+pub(in crate::exchange::ingest) fn record(kind: Kind, id: &str, data: Value) -> Record {
     Record {
         tenant: "hv".parse().unwrap(),
         kind,

@@ -1,0 +1,81 @@
+// The portal: every page inspected, and a copy asked for by keyboard alone.
+import { assert, inspect, person, report, settings, tabTo, withBrowser } from './support.mjs';
+
+const { origin, ellie, lucia } = settings;
+let inspected = 0;
+const look = async (page, name) => { await inspect(page, name); inspected += 1; };
+
+const signIn = async (page, account, path) => {
+  await page.goto(`${origin}${path}`);
+  await page.click(`button[name=account][value="${account}"]`);
+  await page.waitForSelector('nav.tabs');
+};
+
+async function english(browser) {
+  const { context, page } = await person(browser);
+  await signIn(page, ellie, '/portal');
+  await look(page, 'portal-record-en');
+  await page.click('a:has-text("Read"):not([href*=messages])');
+  await page.waitForSelector('.words');
+  await look(page, 'portal-note-en');
+  await page.goto(`${origin}/portal/plan`);
+  await look(page, 'portal-plan-en');
+  const points = await page.locator('svg .point').count();
+  await page.emulateMedia({ media: 'print' });
+  const printed = await page.evaluate(() => ({
+    tabs: getComputedStyle(document.querySelector('.tabs')).display,
+  }));
+  await page.emulateMedia({ media: 'screen' });
+  await page.goto(`${origin}/portal/seen?own=1`);
+  await look(page, 'portal-seen-en');
+  await page.goto(`${origin}/portal/consents`);
+  await look(page, 'portal-consents-en');
+  await page.goto(`${origin}/portal/requests`);
+  await look(page, 'portal-requests-none-en');
+  await context.close();
+  return { points, printed };
+}
+
+/** Asks for a copy with the keys alone. */
+async function keyboard(browser) {
+  const { context, page } = await person(browser);
+  await signIn(page, ellie, '/portal/ask');
+  await look(page, 'portal-ask-en');
+  await tabTo(page, 'main a[href*="type=access"]');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('input[name=format]');
+  await look(page, 'portal-ask-copy-en');
+  await tabTo(page, 'input[name=kind]');
+  await page.keyboard.press('Space');
+  await tabTo(page, 'input[name=format][value=html]');
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await page.isChecked('input[name=format][value=pdf]'), true);
+  await tabTo(page, 'main button[type=submit]');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[role=status]');
+  await look(page, 'portal-request-en');
+  const due = await page.textContent('main strong >> nth=1');
+  await context.close();
+  return due;
+}
+
+async function spanish(browser) {
+  const { context, page } = await person(browser, { locale: 'es-ES' });
+  await signIn(page, lucia, '/portal');
+  await look(page, 'portal-proxy-es');
+  await context.close();
+  const second = await person(browser, { locale: 'es-ES' });
+  await signIn(second.page, ellie, '/portal');
+  for (const [path, name] of [['plan', 'plan'], ['requests', 'requests'], ['seen', 'seen'], ['consents', 'consents']]) {
+    await second.page.goto(`${origin}/portal/${path}`);
+    await look(second.page, `portal-${name}-es`);
+  }
+  await second.context.close();
+}
+
+await withBrowser(async (browser) => {
+  const seen = await english(browser);
+  const due = await keyboard(browser);
+  await spanish(browser);
+  report({ ...seen, due, inspected });
+});

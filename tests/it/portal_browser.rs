@@ -1,0 +1,21 @@
+//! The portal in a real browser: inspected by axe at three widths, in both themes and languages, and
+//! used by keyboard alone.
+
+use serde_json::json;
+
+use crate::support::browser::drive;
+use crate::support::people::{ELLIE, LUCIA, demo_practice};
+
+#[test]
+fn a_client_looks_at_the_record_and_asks_for_a_copy_without_a_mouse() {
+    let server = demo_practice();
+    let settings = json!({ "origin": server.origin(), "ellie": ELLIE, "lucia": LUCIA });
+    let saw = drive("portal.mjs", &settings);
+    assert_eq!(saw["inspected"], 14, "{saw}");
+    assert!(saw["due"].as_str().unwrap().contains("days left"), "{saw}");
+    assert!(saw["points"].as_u64().unwrap() > 3, "the scores are drawn: {saw}");
+    assert_eq!(saw["printed"]["tabs"], "none", "what cannot be used on paper is not printed");
+    let found = server.app.requests().of_client(&"hv".parse().unwrap(), ELLIE).unwrap();
+    assert_eq!(found.len(), 1, "{saw}");
+    assert_eq!(found[0].scope.format.as_deref(), Some("pdf"), "what was chosen by keyboard");
+}
