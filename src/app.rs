@@ -182,13 +182,7 @@ impl App {
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = files::open(config, &keys)?;
-        let exporting = Exporting {
-            blobs: blobs.clone(),
-            rules: Arc::clone(&rules),
-            elements: Elements::new(),
-            settings: config.bulk.clone(),
-        };
-        let works: Vec<Arc<dyn Work>> = vec![Arc::new(exporting)];
+        let works = Self::works(config, &blobs, &rules);
         let workshop = Self::workshop_of(config, &store, &clock, (&authority, works));
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
@@ -230,6 +224,12 @@ impl App {
             requests: RequestMeter::default(),
             traces: Traces::open(&config.traces)?,
         })
+    }
+
+    /// The kinds of work that are done beside the requests.
+    fn works(config: &Config, blobs: &Blobs, rules: &Arc<ArcSwap<Rules>>) -> Vec<Arc<dyn Work>> {
+        let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
+        vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings })]
     }
 
     /// What does the jobs.

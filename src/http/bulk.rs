@@ -104,7 +104,7 @@ async fn begin(
         principal: &bearing.principal,
         request: format!("{}{}", state.origin(), request.uri()),
     };
-    let Asked { ask, names } = Asked::of(&setting, given)?;
+    let Asked { ask, names } = Asked::of(&setting, &given)?;
     ask.conditions(&state.rules.load().value_sets)?;
     ask.views(&state.elements)?;
     let (mandate, settings) = (bearing.mandate(), &state.bulk);

@@ -93,11 +93,12 @@ impl Refusal {
             Self::Method { .. } => (405, IssueType::NotSupported),
             Self::NotAcceptable => (406, IssueType::NotSupported),
             Self::MediaType { .. } => (415, IssueType::NotSupported),
-            Self::TooMany { .. } | Self::Crowded { .. } => (429, IssueType::Throttled),
+            Self::TooMany { .. } | Self::Crowded { .. } | Self::ManyExports { .. } => {
+                (429, IssueType::Throttled)
+            }
             Self::Unsigned => (401, IssueType::Login),
             Self::Bypassed => (403, IssueType::Forbidden),
             Self::ManyRecords { .. } => (413, IssueType::TooLong),
-            Self::ManyExports { .. } => (429, IssueType::Throttled),
             Self::Gone => (410, IssueType::Deleted),
             Self::Failed => (500, IssueType::Exception),
             Self::Slow => (408, IssueType::Timeout),

@@ -20,7 +20,7 @@ use crate::store::{Exported, JobPart};
 pub enum FileKind {
     /// Resources.
     Output,
-    /// What went wrong, or was ignored, as OperationOutcomes.
+    /// What went wrong, or was ignored, as outcomes.
     Error,
 }
 

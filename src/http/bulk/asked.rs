@@ -37,7 +37,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn of(setting: &Setting<'_>, given: Pairs) -> Result<Self> {
+    pub(super) fn of(setting: &Setting<'_>, given: &Pairs) -> Result<Self> {
         let mut ask = Ask {
             level: setting.level,
             types: Vec::new(),
@@ -49,7 +49,7 @@ impl Asked {
             request: setting.request.clone(),
             ignored: Vec::new(),
         };
-        for (name, value) in &given {
+        for (name, value) in given {
             take(&mut ask, setting, name, value)?;
         }
         let reached = |name: &&str| {
@@ -62,7 +62,7 @@ impl Asked {
         if ask.types.is_empty() || !ask.types.iter().all(|name| reached(&name.as_str())) {
             return Err(Error::Denied);
         }
-        let names = Disclosure::default().asked_by(&given);
+        let names = Disclosure::default().asked_by(given);
         Ok(Self { ask, names })
     }
 }

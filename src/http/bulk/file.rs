@@ -108,17 +108,13 @@ fn gzipped(plain: BlobStream) -> impl futures_util::Stream<Item = Result<Bytes, 
     let state = Some((plain, encoder));
     stream::try_unfold(state, |state| async move {
         let Some((mut plain, mut encoder)) = state else { return Ok(None) };
-        match plain.next().await {
-            Some(piece) => {
-                encoder.write_all(&piece?).map_err(Error::internal)?;
-                let short = std::mem::take(encoder.get_mut());
-                Ok(Some((Bytes::from(short), Some((plain, encoder)))))
-            }
-            None => {
-                let short = encoder.finish().map_err(Error::internal)?;
-                Ok(Some((Bytes::from(short), None)))
-            }
+        if let Some(piece) = plain.next().await {
+            encoder.write_all(&piece?).map_err(Error::internal)?;
+            let short = std::mem::take(encoder.get_mut());
+            return Ok(Some((Bytes::from(short), Some((plain, encoder)))));
         }
+        let short = encoder.finish().map_err(Error::internal)?;
+        Ok(Some((Bytes::from(short), None)))
     })
     .try_filter(|piece| std::future::ready(!piece.is_empty()))
 }

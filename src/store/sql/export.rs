@@ -130,8 +130,9 @@ fn whose(sql: &mut Sql, permit: &Permit, scope: &Export, types: &[&'static str])
     let plain = |permit: &Permit| permit.clauses().is_none() && permit.resource_type() != "Binary";
     let (alike, apart): (Vec<_>, Vec<_>) = permits.into_iter().partition(plain);
     if let (Some(any), true) = (alike.first(), apart.is_empty()) {
-        let tests = visible(sql, any, "r");
-        tests.into_iter().for_each(|test| sql.and(test));
+        for test in visible(sql, any, "r") {
+            sql.and(test);
+        }
         return;
     }
     for permit in alike.iter().chain(&apart) {
