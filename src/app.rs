@@ -19,24 +19,26 @@ use prometheus_client::registry::Registry;
 
 use crate::audit::Audit;
 use crate::auth::{Keys, Notary, Tokens};
-use crate::blobs::{BlobKey, Blobs, Place};
+use crate::blobs::Blobs;
 use crate::cache::{
     Cache, CacheMeter, CacheSecret, Changes, MemoryCache, ReadThrough, RedisCache, RedisLink,
 };
 use crate::clock::Clock;
 use crate::config::{
-    AuditMode, AuthSettings, BlobSettings, CacheSettings, ClientSettings, Cors, JobSettings,
-    LimitSettings, LoginSettings, ServerSettings, Settings, Sources, StoreSettings, TlsSettings,
-    TraceSettings,
+    AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings, ClientSettings, Cors,
+    JobSettings, LimitSettings, LoginSettings, ServerSettings, Settings, Sources, StoreSettings,
+    TlsSettings, TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
+use crate::exchange::bulk::Exporting;
 use crate::exchange::ingest::{BASE, Ingest, MAPPED_BY, Report, Rules};
-use crate::exchange::jobs::Workshop;
+use crate::exchange::jobs::{Work, Workshop};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::exchange::requests::Requests;
+use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
 use crate::limits::{Guesses, Limits};
 use crate::smart::{Authority, Parts};
@@ -68,6 +70,8 @@ pub struct Config {
     pub jobs: JobSettings,
     /// Where files are kept that are too long for the store.
     pub blobs: BlobSettings,
+    /// How bulk exports are made.
+    pub bulk: BulkSettings,
     /// Which web pages may call the API.
     pub cors: Cors,
     /// How people sign in, if they can.
@@ -105,6 +109,7 @@ impl Config {
             limits: settings.limits.clone(),
             jobs: settings.jobs.clone(),
             blobs: settings.blobs.clone(),
+            bulk: settings.bulk.clone(),
             cors: settings.cors.clone(),
             sources: settings.sources.clone(),
             server: settings.server.clone(),
@@ -139,6 +144,7 @@ pub struct App {
     pulls: Vec<Pull>,
     blobs: Blobs,
     workshop: Arc<Workshop>,
+    bulk: BulkSettings,
     audit: Arc<Audit>,
     sources: Sources,
     ids: IdKey,
@@ -174,23 +180,12 @@ impl App {
             guesses: Guesses::new(config.auth.guesses_a_minute, redis.as_ref(), &secret)?,
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
-        let place = Place::of(&config.blobs, &config.data);
-        let blobs = Blobs::open(place, BlobKey::new(keys.blob_key()))?;
-        let workshop = Arc::new(Workshop::new(
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            StandingMandates::new(&authority, &store),
-            Vec::new(),
-            config.jobs.clone(),
-        ));
+        let blobs = files::open(config, &keys)?;
+        let works = Self::works(config, &blobs, &rules);
+        let workshop = Self::workshop_of(config, &store, &clock, (&authority, works));
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
-        let reception = Arc::new(Reception::new(
-            Arc::clone(&store),
-            Arc::clone(&rules),
-            keys.id_key(),
-            Arc::clone(&clock),
-            sources::hands(),
-        ));
+        let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
+        let reception = Arc::new(Reception::new(kept, used, keys.id_key(), time, sources::hands()));
         let around = sources::Around {
             reception: &reception,
             store: &store,
@@ -216,6 +211,7 @@ impl App {
             pulls,
             blobs,
             workshop,
+            bulk: config.bulk.clone(),
             audit,
             sources: config.sources.clone(),
             tokens,
@@ -227,6 +223,24 @@ impl App {
             requests: RequestMeter::default(),
             traces: Traces::open(&config.traces)?,
         })
+    }
+
+    /// The kinds of work that are done beside the requests.
+    fn works(config: &Config, blobs: &Blobs, rules: &Arc<ArcSwap<Rules>>) -> Vec<Arc<dyn Work>> {
+        let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
+        vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings })]
+    }
+
+    /// What does the jobs.
+    fn workshop_of(
+        config: &Config,
+        store: &Arc<dyn Store>,
+        clock: &Arc<dyn Clock>,
+        (authority, works): (&Arc<Authority>, Vec<Arc<dyn Work>>),
+    ) -> Arc<Workshop> {
+        let mandates = StandingMandates { authority: authority.clone(), store: store.clone() };
+        let (store, clock) = (Arc::clone(store), Arc::clone(clock));
+        Arc::new(Workshop::new(store, clock, Arc::new(mandates), works, config.jobs.clone()))
     }
 
     /// The audit, which signs with a key of the installation.

@@ -4,6 +4,7 @@
 mod audit;
 mod authority;
 mod blobs;
+mod bulk;
 mod cache;
 mod clients;
 mod cors;
@@ -33,6 +34,7 @@ use crate::error::{Error, Result};
 pub use self::audit::{AuditMode, Auditing};
 pub use self::authority::{AuthSettings, IssuerSettings};
 pub use self::blobs::{BlobSettings, BucketSettings};
+pub use self::bulk::BulkSettings;
 pub use self::cache::{CacheSettings, RedisSettings};
 pub use self::clients::{ClientAuth, ClientSettings};
 pub use self::cors::Cors;

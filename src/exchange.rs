@@ -1,5 +1,6 @@
 //! The use cases: what the gateway does with records and resources.
 
+pub mod bulk;
 pub mod consents;
 pub mod explain;
 pub mod gather;

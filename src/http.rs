@@ -11,6 +11,7 @@ pub mod authorize;
 mod batch;
 mod binary;
 mod body;
+mod bulk;
 mod call;
 mod compress;
 mod conditions;
@@ -25,6 +26,7 @@ mod door;
 mod everything;
 mod explain;
 mod gate;
+mod group;
 mod health;
 mod history;
 mod html;
@@ -64,12 +66,14 @@ use self::cursor::Cursors;
 use self::html::{Cookies, Languages};
 use crate::audit::Audit;
 use crate::auth::Keys;
+use crate::blobs::Blobs;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
-use crate::config::Cors;
+use crate::config::{BulkSettings, Cors};
 use crate::domain::IdKey;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
+use crate::exchange::jobs::Workshop;
 use crate::exchange::push::Pushes;
 use crate::exchange::requests::Requests;
 use crate::exchange::sign_in::SignIn;
@@ -100,6 +104,9 @@ pub struct State {
     authority: Arc<Authority>,
     rules: Arc<ArcSwap<Rules>>,
     pushes: Arc<Pushes>,
+    workshop: Arc<Workshop>,
+    blobs: Blobs,
+    bulk: BulkSettings,
     audit: Arc<Audit>,
     clock: Arc<dyn Clock>,
     cursors: Cursors,
@@ -140,6 +147,12 @@ pub struct Ports {
     pub cors: Cors,
     /// Which platforms may push, and where their records go.
     pub pushes: Arc<Pushes>,
+    /// What is done beside the requests.
+    pub workshop: Arc<Workshop>,
+    /// Where long files are.
+    pub blobs: Blobs,
+    /// How bulk exports are made.
+    pub bulk: BulkSettings,
     /// Who people are, where anybody can sign in.
     pub sign_in: Option<Arc<SignIn>>,
     /// What people ask about their records.
@@ -189,6 +202,9 @@ impl State {
             authority: ports.authority,
             rules: ports.rules,
             pushes: ports.pushes,
+            workshop: ports.workshop,
+            blobs: ports.blobs,
+            bulk: ports.bulk,
             audit: ports.audit,
             clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,

@@ -6,6 +6,7 @@
 mod allowed;
 mod apart;
 mod directory;
+mod exports;
 mod feeds;
 mod grants;
 mod handles;
@@ -32,6 +33,7 @@ use crate::policy::Permit;
 pub use self::allowed::{Allowed, Guard};
 pub use self::apart::Apart;
 pub use self::directory::{Directory, Placed};
+pub use self::exports::{Export, Exported, Exports, Whose};
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};
@@ -183,7 +185,7 @@ pub struct Everything {
 }
 
 /// What HTTP asks of a store.
-pub trait Store: Directory + Feeds + Grants + Handles + Jobs + Send + Sync {
+pub trait Store: Directory + Exports + Feeds + Grants + Handles + Jobs + Send + Sync {
     /// Whether a read takes microseconds and waits for nothing, so that it may run where others
     /// wait for it. A store across a network has to be asked from a thread that may block.
     fn is_embedded(&self) -> bool;

@@ -1,15 +1,24 @@
-//! Kept files whose time is over, taken away.
+//! Kept files: where they lie, and those whose time is over, taken away.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::blobs::Blobs;
+use super::Config;
+use crate::auth::Keys;
+use crate::blobs::{BlobKey, Blobs, Place};
 use crate::clock::Clock;
+use crate::error::Result;
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_mins(5);
+
+/// Keeps files where the settings say.
+pub(super) fn open(config: &Config, keys: &Keys) -> Result<Blobs> {
+    let place = Place::of(&config.blobs, &config.data);
+    Blobs::open(place, BlobKey::new(keys.blob_key()))
+}
 
 /// Takes files away for ever.
 pub(super) async fn sweep(blobs: Blobs, clock: Arc<dyn Clock>) {

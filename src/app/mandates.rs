@@ -12,15 +12,8 @@ use crate::store::{Store, TokenName};
 
 /// Asks the authorization server and its memory.
 pub(super) struct StandingMandates {
-    authority: Arc<Authority>,
-    store: Arc<dyn Store>,
-}
-
-impl StandingMandates {
-    /// Asks these.
-    pub(super) fn new(authority: &Arc<Authority>, store: &Arc<dyn Store>) -> Arc<dyn Mandates> {
-        Arc::new(Self { authority: Arc::clone(authority), store: Arc::clone(store) })
-    }
+    pub(super) authority: Arc<Authority>,
+    pub(super) store: Arc<dyn Store>,
 }
 
 impl Mandates for StandingMandates {

@@ -120,6 +120,12 @@ actions! {
     Released = "released", EXPORT, (LIFE, "disclose", "Disclose Record Lifecycle Event"), "R";
     /// A file of an export was handed over.
     Exported = "exported", EXPORT, (LIFE, "disclose", "Disclose Record Lifecycle Event"), "R";
+    /// An export was asked for.
+    ExportBegun = "export", EXPORT, (REST, "operation", "operation"), "E";
+    /// It was asked how an export stands.
+    ExportStatus = "export-status", EXPORT, (REST, "read", "read"), "R";
+    /// An export was stopped, or its files were taken away.
+    ExportCancelled = "export-cancelled", EXPORT, (REST, "delete", "delete"), "D";
     /// Somebody looked into a record in an emergency.
     BreakGlass = "break-glass", ALERT, (DCM, "110127", "Emergency Override Started"), "E";
     /// A page of the portal showed something of a record.

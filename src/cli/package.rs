@@ -19,8 +19,8 @@ use crate::domain::{FhirId, TenantId};
 use crate::exchange::gather::{Part, gather};
 use crate::exchange::ingest::BASE;
 use crate::package::{self, Language, Log, Options, Piece, Sheet};
-use crate::policy::{Obligations, 
-    AuditPermit, Basis, FhirUser, Principal, Purpose as PurposeOfUse, Under, UserType,
+use crate::policy::{
+    AuditPermit, Basis, FhirUser, Obligations, Principal, Purpose as PurposeOfUse, Under, UserType,
 };
 use crate::store::Store;
 

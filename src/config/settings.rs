@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
 use super::{
-    AdminSettings, AuditMode, AuthSettings, BlobSettings, CacheSettings, ClientSettings, Cors,
-    JobSettings, LimitSettings, LogSettings, LoginSettings, ServerSettings, Sources, StoreSettings,
-    TlsSettings, TraceSettings, secret_file,
+    AdminSettings, AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings,
+    ClientSettings, Cors, JobSettings, LimitSettings, LogSettings, LoginSettings, ServerSettings,
+    Sources, StoreSettings, TlsSettings, TraceSettings, secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -39,6 +39,8 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// Where files are kept that are too long for the store
     pub blobs: BlobSettings,
+    /// Bulk exports
+    pub bulk: BulkSettings,
     /// Which web pages may call
     pub cors: Cors,
     /// How long what is granted holds, and whom else to believe
@@ -70,6 +72,7 @@ impl Default for Settings {
             limits: LimitSettings::default(),
             jobs: JobSettings::default(),
             blobs: BlobSettings::default(),
+            bulk: BulkSettings::default(),
             cors: Cors::default(),
             auth: AuthSettings::default(),
             login: None,
@@ -126,6 +129,7 @@ impl Settings {
         self.traces.check(&mut problems);
         self.jobs.check(&mut problems);
         self.blobs.check(&mut problems);
+        self.bulk.check(&mut problems);
         for (key, checked) in [("store", self.store.check()), ("cors.origins", self.cors.check())] {
             if let Err(Error::Setup(hint)) = checked {
                 problems.add(key, hint);

@@ -239,10 +239,8 @@ impl Workshop {
         let ends = later(self.clock.now(), self.settings.lease());
         let lease = Lease { holder: task.holder().to_owned(), ends };
         let id = task.job().new.id.clone();
-        match self.aside(move |store| store.hold_job(&id, &lease)).await? {
-            true => Ok(()),
-            false => Err(Trouble::Stopped),
-        }
+        let held = self.aside(move |store| store.hold_job(&id, &lease)).await?;
+        if held { Ok(()) } else { Err(Trouble::Stopped) }
     }
 
     async fn conclude(

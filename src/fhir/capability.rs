@@ -58,9 +58,10 @@ pub fn encode(server: &Server<'_>) -> Result<Vec<u8>> {
         .experimental(true)
         .date(server.since.parse::<DateTime>().map_err(Error::internal)?)
         .kind(CapabilityStatementKind::Instance)
-        .instantiates(vec![Some(
-            "http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server".to_owned(),
-        )])
+        .instantiates(vec![
+            Some("http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server".to_owned()),
+            Some("http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data".to_owned()),
+        ])
         .implementation_guide(guides.collect::<Vec<_>>())
         .software(software()?)
         .implementation(
@@ -90,7 +91,7 @@ fn rest(server: &Server<'_>) -> Result<CapabilityStatementRest> {
     let searched =
         param::TYPES.iter().map(|kind| resource::resource(server, kind.name, Some(kind)));
     let read_only = param::READ_ONLY.iter().map(|name| resource::resource(server, name, None));
-    let resources = searched.chain(read_only).chain([resource::audit()]);
+    let resources = searched.chain(read_only).chain([resource::audit(), resource::roster(server)]);
     let resources = resources.map(|one| one.map(Some)).collect::<Result<Vec<_>>>()?;
     let interactions = server.system.iter().map(|code| interaction(code));
     CapabilityStatementRest::builder()
@@ -104,6 +105,7 @@ fn rest(server: &Server<'_>) -> Result<CapabilityStatementRest> {
         .security(security(server)?)
         .resource(resources)
         .interaction(interactions.collect::<Result<Vec<_>>>()?)
+        .operation(resource::operations(server, "")?)
         .build()
         .map_err(Error::internal)
 }

@@ -12,13 +12,13 @@ use crate::config::Cors;
 use crate::smart;
 
 /// What pages may send, besides what they always may.
-const METHODS: &str = "GET, HEAD, POST, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
 const HEADERS: &str =
     "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer";
 /// What pages may see, besides what they always may.
 const EXPOSED: &str = "Allow, Content-Location, ETag, Location, RateLimit, RateLimit-Policy, \
                        Retry-After, WWW-Authenticate, X-Part2-Consent, X-Part2-Notice, \
-                       X-Part2-Statement, X-Request-Id";
+                       X-Part2-Statement, X-Progress, X-Request-Id";
 /// How long a browser may remember the answer, in seconds.
 const REMEMBERED: &str = "600";
 

@@ -17,6 +17,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
 use super::routes::{self, Access};
 use super::{Refusal, State, compress, cors, limit, meter, push, witness};
+use crate::auth::Verified;
 use crate::error::Error;
 use crate::policy::{Obligations, Principal};
 use crate::telemetry::Answered;
@@ -103,8 +104,9 @@ async fn admit(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Ref
     match routes::access(request.path()) {
         Access::Public | Access::Page => {}
         Access::Bearer => {
-            let principal = authenticate(request).await?;
+            let (principal, verified) = authenticate(request).await?;
             request.extensions_mut().insert(principal);
+            request.extensions_mut().insert(verified);
         }
         Access::Signed => {
             let signed = push::authenticate(request, request.path())?;
@@ -127,13 +129,14 @@ fn trim(request: &mut ServiceRequest) {
     }
 }
 
-async fn authenticate(request: &ServiceRequest) -> Result<Arc<Principal>, Error> {
+/// Who sent the request, and the token that says so.
+async fn authenticate(request: &ServiceRequest) -> Result<(Arc<Principal>, Arc<Verified>), Error> {
     let state = request.app_data::<web::Data<State>>().ok_or(Error::Unauthenticated)?;
     let token = bearer(request.headers()).ok_or(Error::Unauthenticated)?;
     let verified = state.authority.admit(token).await?;
     // Accounting for what is shown takes an audit.
     let able = Obligations::OF_FHIR.and(Obligations::ACCOUNT.when(state.audit.is_on()));
-    Ok(verified.principal.asking_at(state.authority.clock().now(), able))
+    Ok((verified.principal.asking_at(state.authority.clock().now(), able), verified))
 }
 
 /// The token of the one `Authorization` header.

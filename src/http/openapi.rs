@@ -79,6 +79,7 @@ fn operation(endpoint: &Endpoint, path: &str, kind: Option<&'static SearchType>)
         "responses": responses(endpoint),
     });
     let of_query = endpoint.method == "GET";
+    let has_body = endpoint.method == "POST";
     let mut all = parameters::of_path(path);
     if of_query {
         all.extend(parameters::of_query(endpoint.interaction, kind));
@@ -87,7 +88,7 @@ fn operation(endpoint: &Endpoint, path: &str, kind: Option<&'static SearchType>)
         if !all.is_empty() {
             operation.insert("parameters".to_owned(), all.into());
         }
-        if !of_query {
+        if has_body {
             operation.insert("requestBody".to_owned(), request(endpoint, kind));
         }
     }
@@ -99,7 +100,7 @@ fn request(endpoint: &Endpoint, kind: Option<&'static SearchType>) -> Value {
     let (media, schema) = match (kind, endpoint.interaction) {
         (Some(kind), _) => ("application/x-www-form-urlencoded", parameters::form(kind)),
         (None, "batch") => (MEDIA, schema("Bundle")),
-        (None, "everything" | "explain" | "docref") => (MEDIA, schema("Parameters")),
+        (None, "everything" | "explain" | "docref" | "export") => (MEDIA, schema("Parameters")),
         (None, "push") => ("application/x-ndjson", json!({ "type": "string" })),
         (None, _) => ("application/x-www-form-urlencoded", json!({ "type": "object" })),
     };

@@ -57,6 +57,15 @@ pub enum Refusal {
         /// When to ask again, in seconds.
         retry_after: u32,
     },
+    /// The client has as many exports open as it may.
+    ManyExports {
+        /// How many.
+        limit: u32,
+    },
+    /// A file holds what the caller may not see any more.
+    Gone,
+    /// A job has failed.
+    Failed,
     /// The URL is longer than the limit.
     LongUrl {
         /// In bytes.
@@ -84,10 +93,14 @@ impl Refusal {
             Self::Method { .. } => (405, IssueType::NotSupported),
             Self::NotAcceptable => (406, IssueType::NotSupported),
             Self::MediaType { .. } => (415, IssueType::NotSupported),
-            Self::TooMany { .. } | Self::Crowded { .. } => (429, IssueType::Throttled),
+            Self::TooMany { .. } | Self::Crowded { .. } | Self::ManyExports { .. } => {
+                (429, IssueType::Throttled)
+            }
             Self::Unsigned => (401, IssueType::Login),
             Self::Bypassed => (403, IssueType::Forbidden),
             Self::ManyRecords { .. } => (413, IssueType::TooLong),
+            Self::Gone => (410, IssueType::Deleted),
+            Self::Failed => (500, IssueType::Exception),
             Self::Slow => (408, IssueType::Timeout),
             Self::Later { .. } => (503, IssueType::Transient),
             Self::LongUrl { .. } => (414, IssueType::TooLong),
@@ -145,6 +158,14 @@ impl fmt::Display for Refusal {
             Self::ManyRecords { limit } => {
                 write!(f, "the body has more than {limit} lines: send it in several deliveries")
             }
+            Self::ManyExports { limit } => write!(
+                f,
+                "you have {limit} exports open: wait for one to end, or delete it, and ask again"
+            ),
+            Self::Gone => f.write_str(
+                "what this file holds has changed since it was made: start a new export",
+            ),
+            Self::Failed => f.write_str("the export has failed: start a new one"),
             Self::Bypassed => f.write_str("this address is for proxies: ask by https"),
             Self::Slow => f.write_str("the body did not arrive: send it again"),
             Self::Crowded { .. } => {
@@ -193,6 +214,9 @@ impl ResponseError for Refusal {
             }
             Self::Method { allow } => {
                 response.insert_header((header::ALLOW, allow.as_str()));
+            }
+            Self::ManyExports { .. } => {
+                response.insert_header((header::RETRY_AFTER, 30));
             }
             Self::Unsigned => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Throughline-HMAC-SHA256"));

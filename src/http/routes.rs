@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::path::{IdPath, Matched, Named};
 use super::site::portal;
 use super::{
-    Refusal, audit, authorize, batch, binary, deadline, discovery, docref, everything, explain,
-    history, html, metadata, oauth, openapi, push, read, search, site, summary,
+    Refusal, audit, authorize, batch, binary, bulk, deadline, discovery, docref, everything,
+    explain, group, history, html, metadata, oauth, openapi, push, read, search, site, summary,
 };
 
 /// Who may call a route.
@@ -42,7 +42,7 @@ pub enum Level {
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Endpoint {
-    /// `GET` or `POST`; where there is `GET`, there is `HEAD`.
+    /// `GET`, `POST` or `DELETE`; where there is `GET`, there is `HEAD`.
     pub method: &'static str,
     /// The path, with its variable segments in braces.
     pub pattern: &'static str,
@@ -112,6 +112,21 @@ macro_rules! page {
     };
 }
 
+/// A row of an export, which is answered later, or is a file.
+macro_rules! export {
+    ($method:literal, $pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
+        Endpoint {
+            method: $method,
+            pattern: $pattern,
+            access: Access::Bearer,
+            level: Level::$level,
+            interaction: $interaction,
+            handler: || web::to($handler),
+            entry: None,
+        }
+    };
+}
+
 /// Where the authorization server is.
 const AUTH: &str = "/auth/";
 /// Where the portal is.
@@ -156,6 +171,16 @@ pub const ROUTES: &[Endpoint] = &[
         entry: None,
     },
     posted!("/fhir", System, "batch", batch::batch),
+    export!("GET", "/fhir/$export", Operation, "export", bulk::of_system),
+    export!("POST", "/fhir/$export", Operation, "export", bulk::of_system_by_parameters),
+    export!("GET", "/fhir/Patient/$export", Operation, "export", bulk::of_patients),
+    export!("POST", "/fhir/Patient/$export", Operation, "export", bulk::of_patients_by_parameters),
+    export!("GET", "/fhir/Group/{id}/$export", Operation, "export", bulk::of_group),
+    export!("POST", "/fhir/Group/{id}/$export", Operation, "export", bulk::of_group_by_parameters),
+    export!("GET", "/fhir/bulk/{id}", Platform, "export-status", bulk::status),
+    export!("DELETE", "/fhir/bulk/{id}", Platform, "export-cancelled", bulk::cancel),
+    export!("GET", "/fhir/bulk/{id}/{number}", Platform, "exported", bulk::file),
+    question!("/fhir/Group/{id}", Instance, "read", group::group),
     posted!("/fhir/AuditEvent/_search", Type, "search-type", audit::search_by_form),
     question!("/fhir/AuditEvent/{id}", Instance, "read", audit::read),
     question!("/fhir/AuditEvent", Type, "search-type", audit::search),
@@ -251,11 +276,12 @@ pub fn interactions(level: Level) -> Vec<&'static str> {
     codes
 }
 
-/// The operations of types, each once: the type and the name.
+/// The operations, each once: the type, or nothing for one of the server, and the name.
 pub fn operations() -> Vec<(&'static str, &'static str)> {
     let mut operations = Vec::new();
     for endpoint in ROUTES.iter().filter(|endpoint| endpoint.level == Level::Operation) {
         let owner = endpoint.pattern.split('/').nth(2).unwrap_or_default();
+        let owner = if owner.starts_with('$') { "" } else { owner };
         let operation = (owner, endpoint.interaction);
         if !operations.contains(&operation) {
             operations.push(operation);
@@ -310,6 +336,7 @@ pub(super) fn register(service: &mut web::ServiceConfig) {
         let resource = rows().fold(web::resource(endpoint.pattern), |resource, row| {
             resource.route(match row.method {
                 "GET" => (row.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
+                "DELETE" => (row.handler)().guard(guard::Delete()),
                 _ => (row.handler)().guard(guard::Post()),
             })
         });
@@ -325,6 +352,7 @@ async fn other_method(request: HttpRequest) -> HttpResponse {
     let rows = ROUTES.iter().filter(|endpoint| endpoint.pattern == pattern);
     let methods = rows.flat_map(|endpoint| match endpoint.method {
         "GET" => ["GET", "HEAD"].iter(),
+        "DELETE" => ["DELETE"].iter(),
         _ => ["POST"].iter(),
     });
     let allow = methods.chain(&["OPTIONS"]).copied().collect::<Vec<_>>().join(", ");

@@ -8,6 +8,7 @@ mod address;
 mod apart;
 mod directory;
 mod engine;
+mod exports;
 mod fault;
 mod feeds;
 mod grants;

@@ -8,6 +8,7 @@
 mod allowed;
 mod condition;
 mod everything;
+mod export;
 mod include;
 mod operand;
 mod page;
@@ -21,6 +22,7 @@ use crate::fhir::search::SortValue;
 use crate::store::StoredResource;
 
 pub(super) use self::everything::{edition, everything};
+pub(super) use self::export::{export, roster, still, window};
 pub(super) use self::page::page;
 pub(super) use self::visible::{admitted, current};
 

@@ -4,6 +4,7 @@ mod allowed;
 mod apart;
 mod connection;
 mod directory;
+mod exports;
 mod feeds;
 mod grants;
 mod handles;

@@ -65,7 +65,7 @@ async fn a_folder_keeps_files() {
     contract(place.clone()).await;
     let blobs = Blobs::open(place, key()).unwrap();
     let mut given_up = blobs.create(hence(1)).await.unwrap();
-    given_up.write(&[7; 12_000_000]).await.unwrap();
+    given_up.write(&vec![7; 12_000_000]).await.unwrap();
     given_up.abort().await.unwrap();
     assert_eq!(std::fs::read_dir(folder.path().join("deep/er")).unwrap().count(), 1, "late alone");
 }

@@ -30,7 +30,8 @@ fn path(endpoint: &Endpoint, id: &str) -> String {
     };
     below
         .replace("{type}", if within { "Encounter" } else { "Patient" })
-        .replace("{id}", id)
+        .replace("{id}", if endpoint.pattern.starts_with("/fhir/Group/") { "roster" } else { id })
+        .replace("{number}", "0")
         .replace("{version}", "1")
         .trim_start_matches('/')
         .to_owned()
@@ -62,6 +63,12 @@ fn for_callers() -> impl Iterator<Item = &'static Endpoint> {
     ROUTES.iter().filter(is_fhir)
 }
 
+/// Exports are answered later, and what a narrow token covers of one is one too: they have tests of
+/// their own.
+fn is_export(endpoint: &Endpoint) -> bool {
+    endpoint.interaction.starts_with("export")
+}
+
 fn bearer() -> impl Iterator<Item = &'static Endpoint> {
     ROUTES.iter().filter(|endpoint| endpoint.access == Access::Bearer)
 }
@@ -72,7 +79,7 @@ async fn every_route_answers_who_may_call() {
     let event = server.get("AuditEvent?_count=1").await;
     assert_eq!(event.status, 200);
     let event = server.get("AuditEvent?_count=1").await.ids().remove(0);
-    for endpoint in for_callers() {
+    for endpoint in for_callers().filter(|endpoint| !is_export(endpoint)) {
         let is_event = endpoint.pattern == "/fhir/AuditEvent/{id}";
         let id = if is_event { event.as_str() } else { "p1" };
         let answer = server.send(ask(&server, endpoint, id).bearer_auth(&server.token)).await;
@@ -104,7 +111,7 @@ async fn no_route_but_the_public_ones_answers_without_a_good_token() {
 async fn no_route_answers_a_token_that_covers_too_little() {
     let server = server();
     let narrow = server.token_for(TENANT, &["system/Goal.rs"]);
-    for endpoint in bearer() {
+    for endpoint in bearer().filter(|endpoint| !is_export(endpoint)) {
         let name = format!("{} {}", endpoint.method, endpoint.pattern);
         let answer = server.send(ask(&server, endpoint, "p1").bearer_auth(&narrow)).await;
         if endpoint.interaction == "batch" {
@@ -229,7 +236,7 @@ async fn a_slash_at_the_end_and_escapes_in_a_path_change_nothing() {
 #[test]
 fn an_entry_of_a_batch_may_ask_what_every_question_asks() {
     for endpoint in for_callers().filter(|endpoint| endpoint.pattern.starts_with("/fhir/")) {
-        let is_question = endpoint.method == "GET";
+        let is_question = endpoint.method == "GET" && !is_export(endpoint);
         let is_answered = endpoint.is_entry();
         assert_eq!(is_question, is_answered, "{}", endpoint.pattern);
     }

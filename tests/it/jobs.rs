@@ -113,7 +113,7 @@ async fn once(store: &Arc<dyn Store>, id: &str, is_so: impl Fn(&Job) -> bool) ->
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("{:?}", store.job(id));
+    unreachable!("{:?}", store.job(id));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ mod auth_refusals;
 mod birthday;
 mod blobs;
 mod bounds;
+mod bulk;
 mod cache;
 mod cases;
 mod changes;

@@ -87,10 +87,8 @@ impl Task {
     /// Writes down how far the job has come; waits for the store.
     pub fn keep(&self, step: &JobStep) -> std::result::Result<(), Trouble> {
         self.go_on()?;
-        match self.store.move_job(&self.job.new.id, &self.holder, step)? {
-            true => Ok(()),
-            false => Err(Trouble::Stopped),
-        }
+        let moved = self.store.move_job(&self.job.new.id, &self.holder, step)?;
+        if moved { Ok(()) } else { Err(Trouble::Stopped) }
     }
 
     /// Runs something that waits where waiting holds nobody up.

@@ -29,6 +29,9 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     ("Patient", "explain", "https://throughline.example/fhir/OperationDefinition/Patient-explain"),
     ("Patient", "summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"),
     ("DocumentReference", "docref", "http://hl7.org/fhir/us/core/OperationDefinition/docref"),
+    ("Patient", "export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
+    ("Group", "export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),
+    ("", "export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
 ];
 
 /// What is said about a type; `kind` is there if it is searched.
@@ -39,8 +42,6 @@ pub(super) fn resource(
 ) -> Result<CapabilityStatementRestResource> {
     let searched = kind.map_or(&[][..], |_| server.searched);
     let interactions = server.instance.iter().chain(searched).map(|code| interaction(code));
-    let of_type = server.operations.iter().filter(|(owner, _)| *owner == name);
-    let operations = of_type.map(|(owner, operation_name)| operation(owner, operation_name));
     let profiles = profile::supported(name).iter().map(|url| Some((*url).to_owned()));
     let params = kind.map(declared).unwrap_or_default();
     let params = params.iter().map(|(code, kind)| search_param(name, code, kind.code()));
@@ -59,9 +60,31 @@ pub(super) fn resource(
         .search_include(includes)
         .search_rev_include(revincludes)
         .search_param(params.collect::<Result<Vec<_>>>()?)
-        .operation(operations.collect::<Result<Vec<_>>>()?)
+        .operation(operations(server, name)?)
         .build()
         .map_err(Error::internal)
+}
+
+/// The roster, which is made for each caller.
+pub(super) fn roster(server: &Server<'_>) -> Result<CapabilityStatementRestResource> {
+    CapabilityStatementRestResource::builder()
+        .r#type("Group".parse().map_err(Error::internal)?)
+        .interaction(vec![interaction("read")?])
+        .versioning(ResourceVersionPolicy::NoVersion)
+        .read_history(false)
+        .conditional_read(ConditionalReadStatus::NotSupported)
+        .operation(operations(server, "Group")?)
+        .build()
+        .map_err(Error::internal)
+}
+
+/// The operations of a type, or those of the server where it is nothing.
+pub(super) fn operations(
+    server: &Server<'_>,
+    name: &str,
+) -> Result<Vec<Option<CapabilityStatementRestResourceOperation>>> {
+    let of_type = server.operations.iter().filter(|(owner, _)| *owner == name);
+    of_type.map(|(owner, operation_name)| operation(owner, operation_name)).collect()
 }
 
 /// The audit, which is no part of any record.

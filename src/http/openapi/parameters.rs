@@ -36,6 +36,14 @@ const DOCREF: &[(&str, &str)] = &[
     ("type", "Only documents of this kind, a code or system|code"),
     ("on-demand", "false: only documents that are stored"),
 ];
+const EXPORT: &[(&str, &str)] = &[
+    ("_since", "Only what was updated since this instant"),
+    ("_until", "Only what was updated before this instant"),
+    ("_type", "Only these types, joined by commas"),
+    ("_typeFilter", "Type?parameter=value: of that type only what it finds; may be repeated"),
+    ("_elements", "Names of elements, or Type.element, joined by commas"),
+    ("_outputFormat", "application/fhir+ndjson"),
+];
 const HISTORY: &[(&str, &str)] = &[
     ("_since", "Only versions since this instant"),
     ("_at", "Only versions that were current at some time in this range"),
@@ -123,6 +131,7 @@ pub(super) fn of_query(interaction: &str, kind: Option<&'static SearchType>) -> 
         (None, "history-instance") => [told(HISTORY), subset(), named(FORM)].concat(),
         (None, "everything") => [told(EVERYTHING), named(FORM)].concat(),
         (None, "docref") => [told(DOCREF), named(FORM)].concat(),
+        (None, "export") => told(EXPORT),
         (None, "summary" | "capabilities") => named(FORM),
         (None, _) => Vec::new(),
     }

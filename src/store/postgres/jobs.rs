@@ -9,7 +9,7 @@ use super::row::{get, instant, maybe_instant, parsed};
 use super::session::{Param, Session};
 use crate::error::Result;
 use crate::store::jobs::JOB;
-use crate::store::{Job, JobEnd, JobFilter, JobPart, JobStep, Jobs, Lease, NewJob};
+use crate::store::{Job, JobEnd, JobFilter, JobPart, JobState, JobStep, Jobs, Lease, NewJob};
 
 /// Keeps others from adding jobs of a client while its open ones are counted.
 const COUNTING: &str = "SELECT pg_advisory_xact_lock(752669206, hashtext($1))";
@@ -38,7 +38,7 @@ impl Jobs for PostgresStore {
                  WHERE ($1::text IS NULL OR j.kind = $1) AND ($2::text IS NULL OR j.state = $2)
                  ORDER BY j.made DESC, j.id LIMIT $3"
             );
-            let state = filter.state.map(|state| state.as_str());
+            let state = filter.state.map(JobState::as_str);
             let rows = session.query(&select, &[&filter.kind, &state, &i64::from(filter.limit)])?;
             rows.iter().map(job).collect()
         })?)

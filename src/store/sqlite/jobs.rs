@@ -7,7 +7,7 @@ use super::SqliteStore;
 use super::read::{instant, maybe_instant, parsed};
 use crate::error::Result;
 use crate::store::jobs::JOB;
-use crate::store::{Job, JobEnd, JobFilter, JobPart, JobStep, Jobs, Lease, NewJob};
+use crate::store::{Job, JobEnd, JobFilter, JobPart, JobState, JobStep, Jobs, Lease, NewJob};
 
 impl Jobs for SqliteStore {
     fn put_job(&self, job: &NewJob, most: u32) -> Result<bool> {
@@ -32,7 +32,7 @@ impl Jobs for SqliteStore {
                      ORDER BY j.made DESC, j.id LIMIT ?3"
                 ))?
                 .query_map(
-                    params![filter.kind, filter.state.map(|state| state.as_str()), filter.limit],
+                    params![filter.kind, filter.state.map(JobState::as_str), filter.limit],
                     job,
                 )?
                 .collect()

@@ -1,0 +1,252 @@
+//! Bulk exports: everything that a caller may see, as NDJSON files
+//! (<https://hl7.org/fhir/uv/bulkdata/STU2/export.html>).
+//!
+//! An export is a durable job. It reads a tenant window by window of patients, each under what the
+//! consents say at that moment, and writes a file for each type. Once a file is long enough, all that
+//! are open are ended and written down with the place where it goes on, so that after a crash nothing
+//! finished is done again and nothing is written twice. Beside each file lies another with the names
+//! of what is in it, by which consent is asked again when it is handed out.
+
+mod ask;
+mod files;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+
+pub use self::ask::{Ask, Level, Narrow};
+use self::files::Files;
+pub use self::files::{File, FileKind, Line, lines};
+use super::ingest::Rules;
+use super::jobs::{Doing, Task, Trouble, Work};
+use crate::blobs::Blobs;
+use crate::config::BulkSettings;
+use crate::error::{Error, Result};
+use crate::fhir::outcome::{self, Issue, IssueType};
+use crate::fhir::r4::Elements;
+use crate::fhir::search::Condition;
+use crate::policy::{Action, Mandate, OUTSIDE, Permit};
+use crate::store::{Export, Job, JobPart, JobStep, Whose};
+
+/// The name of this kind of work.
+pub const KIND: &str = "export";
+/// About how many resources a window has.
+const WINDOW: u32 = 2_000;
+/// After how many windows it is written down how far it has come, however short the files are.
+const WINDOWS: u32 = 100;
+
+/// Where an export goes on.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Place {
+    stage: Stage,
+    /// The last patient of the last window.
+    after: String,
+    /// The next of the patients that are named.
+    next: usize,
+    /// The number of the next part.
+    number: u32,
+    /// How many resources are in finished files.
+    resources: u64,
+}
+
+/// What an export reads next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Stage {
+    /// What is to be said of the request itself.
+    #[default]
+    Said,
+    /// What is nobody's.
+    Nobody,
+    /// The patients' records.
+    Patients,
+    /// Nothing.
+    End,
+}
+
+/// Does exports.
+pub struct Exporting {
+    /// Where the files go.
+    pub blobs: Blobs,
+    /// The value sets that filters may name.
+    pub rules: Arc<ArcSwap<Rules>>,
+    /// What elements there are.
+    pub elements: Elements,
+    /// How long they are, and how long they are kept.
+    pub settings: BulkSettings,
+}
+
+impl Work for Exporting {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn work(self: Arc<Self>, task: Task) -> Doing<std::result::Result<(), Trouble>> {
+        let handle = Handle::current();
+        Box::pin(async move { task.aside(move |task| self.run(task, &handle)).await })
+    }
+
+    fn kept(&self) -> Duration {
+        self.settings.kept()
+    }
+
+    fn clear(self: Arc<Self>, _: Job, parts: Vec<JobPart>) -> Doing<Result<()>> {
+        let blobs = self.blobs.clone();
+        Box::pin(async move {
+            for part in parts {
+                let file = File::read(&part)?;
+                for name in std::iter::once(&file.blob).chain(&file.names) {
+                    blobs.delete(name).await?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What an export has at hand.
+struct Run<'a> {
+    task: &'a Task,
+    ask: Ask,
+    mandate: Mandate,
+    filters: Vec<(&'static str, Vec<Condition>)>,
+    place: Place,
+    files: Files<'a>,
+}
+
+impl Exporting {
+    fn run(&self, task: &Task, handle: &Handle) -> std::result::Result<(), Trouble> {
+        let job = task.job();
+        let ask = Ask::read(&job.new.task)?;
+        let place = match job.place.as_slice() {
+            [] => Place::default(),
+            json => serde_json::from_slice(json).map_err(Error::internal)?,
+        };
+        let filters = ask.conditions(&self.rules.load().value_sets)?;
+        // Files outlive the job by the time that it is kept once it is done.
+        let expires = job.new.expires + self.settings.kept();
+        let files = Files::new(&self.blobs, handle, expires, ask.views(&self.elements)?);
+        let mandate = Mandate::read(&job.new.mandate)?;
+        let mut run = Run { task, ask, mandate, filters, place, files };
+        let mut windows = 0;
+        while run.place.stage != Stage::End {
+            task.go_on()?;
+            run.step()?;
+            windows += 1;
+            let is_long = run.files.longest() >= self.settings.resources_per_file;
+            if is_long || windows == WINDOWS || run.place.stage == Stage::End {
+                run.keep()?;
+                windows = 0;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Run<'_> {
+    /// Reads one window.
+    fn step(&mut self) -> std::result::Result<(), Trouble> {
+        match self.place.stage {
+            Stage::Said => {
+                self.say()?;
+                self.place.stage = Stage::Nobody;
+            }
+            Stage::Nobody => {
+                self.window(Whose::Nobody)?;
+                self.place.stage = Stage::Patients;
+            }
+            Stage::Patients => {
+                let Some(whose) = self.next()? else {
+                    self.place.stage = Stage::End;
+                    return Ok(());
+                };
+                self.window(whose)?;
+            }
+            Stage::End => {}
+        }
+        Ok(())
+    }
+
+    /// The permit at this moment, and the types that it reaches.
+    fn permit(&self) -> Result<Option<(Permit, Vec<&'static str>)>> {
+        let principal = self.mandate.principal(&self.task.job().new.tenant, self.task.now())?;
+        let principal = Arc::new(principal);
+        let wanted = self.ask.types()?;
+        let any =
+            wanted.iter().find_map(|name| Permit::decide(&principal, Action::Search, *name).ok());
+        Ok(any.map(|permit| {
+            let reached = |name: &&'static str| permit.on(name).is_some();
+            let types = wanted.iter().copied().filter(reached).collect();
+            (permit, types)
+        }))
+    }
+
+    /// The patients of the next window.
+    fn next(&mut self) -> Result<Option<Whose>> {
+        if !self.ask.patients.is_empty() {
+            let next = self.ask.patients.get(self.place.next);
+            let id = next.map(|id| id.parse()).transpose();
+            let id = id.map_err(|()| Error::broken("a patient's id that is none"))?;
+            self.place.next += 1;
+            return Ok(id.map(Whose::One));
+        }
+        let Some((permit, _)) = self.permit()? else { return Ok(None) };
+        let after = std::mem::take(&mut self.place.after);
+        let Some(last) = self.task.store().window(&permit, &after, WINDOW)? else {
+            return Ok(None);
+        };
+        self.place.after.clone_from(&last);
+        Ok(Some(Whose::Between(after, last)))
+    }
+
+    fn scope(&self, types: Vec<&'static str>, whose: Whose) -> Export {
+        let (since, until) = (self.ask.since, self.ask.until);
+        Export { types, whose, since, until, filters: self.filters.clone() }
+    }
+
+    fn window(&mut self, whose: Whose) -> std::result::Result<(), Trouble> {
+        let Some((permit, mut types)) = self.permit()? else { return Ok(()) };
+        // Of what is nobody's, a patient's record leads to people and places only.
+        if whose == Whose::Nobody && self.ask.level != Level::System {
+            types.retain(|name| OUTSIDE.contains(name));
+        }
+        let found = self.task.store().export(&permit, &self.scope(types, whose))?;
+        self.files.add(&found)?;
+        Ok(())
+    }
+
+    /// What was ignored of the request.
+    fn say(&mut self) -> Result<()> {
+        for text in &self.ask.ignored {
+            let code = IssueType::NotSupported;
+            let issue = Issue { code, text: text.clone(), expression: None, refused: false };
+            self.files.error(&outcome::encode(vec![issue])?)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the open files, and writes down how far it has come.
+    fn keep(&mut self) -> std::result::Result<(), Trouble> {
+        let mut parts = Vec::new();
+        for file in self.files.end()? {
+            self.place.resources += if file.kind == FileKind::Output { file.count } else { 0 };
+            parts.push(file.part(self.place.number)?);
+            self.place.number += 1;
+        }
+        let progress = match self.place.stage {
+            Stage::Said | Stage::Nobody => "begun".to_owned(),
+            _ => format!("{} resources", self.place.resources),
+        };
+        let place = serde_json::to_vec(&self.place).map_err(Error::internal)?;
+        self.task.keep(&JobStep { parts, place, progress })
+    }
+}
+
+/// The instant up to which an export is complete: when it was asked for.
+pub fn transaction_time(job: &Job) -> Timestamp {
+    job.new.made
+}

@@ -1,0 +1,120 @@
+//! A file of an export, handed out if everything in it may still be seen.
+
+use std::io::Write;
+
+use actix_web::body::SizedStream;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{Bearing, permits};
+use crate::blobs::BlobStream;
+use crate::domain::FhirId;
+use crate::error::Error;
+use crate::exchange::bulk::{File, Line, lines};
+use crate::http::asking::Size;
+use crate::http::disclosure::{Disclosure, Seen};
+use crate::http::path::{Named, Segments};
+use crate::http::weights::Weights;
+use crate::http::{Refusal, State};
+use crate::policy::Mandate;
+use crate::store::{Job, JobState, Store};
+
+/// The media type of the files.
+const NDJSON: &str = "application/fhir+ndjson";
+/// How hard it is tried to make them shorter.
+const LEVEL: Compression = Compression::new(1);
+
+/// Answers a file.
+pub(in crate::http) async fn file(
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let segments = request.match_info();
+    let (id, number) = FilePath::of(&|name| segments.get(name).unwrap_or_default())?.0;
+    let (job, parts) = state.export(&request, &id).await?;
+    let part = parts.iter().find(|part| part.number == number);
+    let part = part.filter(|_| job.state == JobState::Done).ok_or(Error::NotFound)?;
+    let file = File::read(part)?;
+    let disclosure = match &file.names {
+        Some(names) => state.still(&request, &job, &file, names).await?,
+        None => Disclosure::default(),
+    };
+    let bytes = state.blobs.read(&file.blob, state.clock.now()).await?.ok_or(Error::NotFound)?;
+    let mut response = HttpResponse::Ok();
+    response.content_type(NDJSON);
+    response.extensions_mut().insert(disclosure);
+    if takes_gzip(request.headers()) {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
+        return Ok(response.streaming(gzipped(bytes)));
+    }
+    let sized = SizedStream::new(file.bytes, bytes);
+    Ok(response.body(sized))
+}
+
+/// `bulk/{id}/{number}`.
+struct FilePath((String, u32));
+
+impl Named for FilePath {
+    fn of(segments: Segments<'_>) -> Result<Self, Refusal> {
+        let number = segments("number").parse().map_err(|_unread| Error::NotFound)?;
+        Ok(Self((segments("id").to_owned(), number)))
+    }
+}
+
+impl State {
+    /// What a file shows, if all of it may still be seen by whoever it was made for.
+    async fn still(
+        &self,
+        request: &HttpRequest,
+        job: &Job,
+        file: &File,
+        names: &str,
+    ) -> Result<Disclosure, Refusal> {
+        let bearing = Bearing::of(request)?;
+        let now = self.clock.now();
+        let exporter = Mandate::read(&job.new.mandate)?.principal(&job.new.tenant, now)?;
+        let permit = permits(&bearing.principal, exporter, &file.of)?;
+        let named = lines(&self.blobs, names, now).await?.ok_or(Error::NotFound)?;
+        if !permit.is_open() {
+            let ids: Vec<FhirId> = named.iter().map(|line| line.id.clone()).collect();
+            let all = ids.len();
+            let question = move |store: &dyn Store| store.still(&permit, &ids);
+            if self.ask(Size::Many, question).await? < all {
+                return Err(Refusal::Gone);
+            }
+        }
+        let seen = |Line { id, version, patient }| {
+            let resource_type = file.of.clone();
+            Seen { resource_type, id, version, patient }
+        };
+        let seen = named.into_iter().map(seen).collect();
+        Ok(Disclosure { seen, ..Disclosure::default() })
+    }
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let wanted = Weights::of(headers, &header::ACCEPT_ENCODING);
+    let gzip = wanted.exact("gzip").or_else(|| wanted.exact("*")).unwrap_or(0.0);
+    gzip > 0.0 && gzip >= wanted.exact("identity").unwrap_or(0.0)
+}
+
+/// The bytes made shorter piece by piece, with little memory.
+fn gzipped(plain: BlobStream) -> impl futures_util::Stream<Item = Result<Bytes, Error>> {
+    let encoder = GzEncoder::new(Vec::new(), LEVEL);
+    let state = Some((plain, encoder));
+    stream::try_unfold(state, |state| async move {
+        let Some((mut plain, mut encoder)) = state else { return Ok(None) };
+        if let Some(piece) = plain.next().await {
+            encoder.write_all(&piece?).map_err(Error::internal)?;
+            let short = std::mem::take(encoder.get_mut());
+            return Ok(Some((Bytes::from(short), Some((plain, encoder)))));
+        }
+        let short = encoder.finish().map_err(Error::internal)?;
+        Ok(Some((Bytes::from(short), None)))
+    })
+    .try_filter(|piece| std::future::ready(!piece.is_empty()))
+}
