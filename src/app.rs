@@ -181,17 +181,13 @@ impl App {
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = files::open(config, &keys)?;
-        let works = Self::works(config, &blobs, &rules);
-        let workshop = Self::workshop_of(config, &store, &clock, (&authority, works));
+        let works = (&authority, Self::works(config, &blobs, &rules));
+        let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
         let reception = Arc::new(Reception::new(kept, used, keys.id_key(), time, sources::hands()));
-        let around = sources::Around {
-            reception: &reception,
-            store: &store,
-            clock: &clock,
-            spool: &config.data,
-        };
+        let spool = config.data.as_path();
+        let around = sources::Around { reception: &reception, store: &store, clock: &clock, spool };
         let (pushes, pulls) = sources::open(&config.sources, &around)?;
         Ok(Self {
             data: config.data.clone(),
