@@ -147,6 +147,8 @@ fn allowed() -> Vec<Allowed> {
             until: i64::MAX,
             dated_since: i64::MIN,
             dated_until: i64::MAX,
+            duties: 0,
+            basis: String::new(),
         })
         .collect()
 }

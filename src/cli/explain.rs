@@ -119,8 +119,8 @@ const ALWAYS: &str = "Psychotherapy and SUD counselling notes, if there are any,
 
 fn verb(line: &Line) -> &'static str {
     match (line.was_released, line.is_released) {
-        (None, true) | (Some(true), true) => "released",
-        (None, false) | (Some(false), false) => "withheld",
+        (None | Some(true), true) => "released",
+        (None | Some(false), false) => "withheld",
         (Some(false), true) => "OPENED",
         (Some(true), false) => "CLOSED",
     }

@@ -77,7 +77,9 @@ pub fn read(consent: &Value, resolve: Resolve<'_>) -> Result<Vec<Value>> {
         nested.iter().partition(|one| text(one, "type") == Some("permit"));
     let mut exceptions = Vec::new();
     if permits {
-        opens.into_iter().for_each(|one| rule.widen(one));
+        for one in opens {
+            rule.widen(one);
+        }
         exceptions.extend(closes.into_iter().map(|one| rule.except(one, resolve)));
     }
     let all = std::iter::once(&rule).chain(&exceptions);
@@ -198,13 +200,13 @@ impl Rule {
         let who = actor.get("reference").unwrap_or(&Value::Null);
         let identifier = who.get("identifier").unwrap_or(&Value::Null);
         let name = text(who, "display").or_else(|| text(who, "reference")).unwrap_or_default();
-        let mut recipient = json!({ "kind": "org", "name": name });
-        match (text(identifier, "system"), text(identifier, "value")) {
-            (Some(CLIENT_ID), Some(id)) => recipient["fhir_client_ids"] = json!([id]),
-            (Some(NPI), Some(npi)) => recipient["npi"] = json!(npi),
-            _ => {}
-        }
-        self.recipients.push(recipient);
+        self.recipients.push(match (text(identifier, "system"), text(identifier, "value")) {
+            (Some(CLIENT_ID), Some(id)) => {
+                json!({ "kind": "org", "name": name, "fhir_client_ids": [id] })
+            }
+            (Some(NPI), Some(npi)) => json!({ "kind": "org", "name": name, "npi": npi }),
+            _ => json!({ "kind": "org", "name": name }),
+        });
     }
 
     /// Of purposes any one is enough, so that one without words is left out of a yes.
@@ -282,11 +284,11 @@ impl Rule {
             "status": status, "recipients": self.recipients, "purposes": self.purposes,
             "scope": scope, "effective": self.period, "method": "e_sign"
         });
-        if let Some(last) = self.period.get("to") {
-            data["expires"] = json!({ "date": last });
-        }
-        if let Some(signed) = text(consent, "dateTime") {
-            data["signed_at"] = json!(signed);
+        let expires = self.period.get("to").map(|last| ("expires", json!({ "date": last })));
+        let signed = text(consent, "dateTime").map(|signed| ("signed_at", json!(signed)));
+        if let Value::Object(members) = &mut data {
+            let more = expires.into_iter().chain(signed);
+            members.extend(more.map(|(name, value)| (name.to_owned(), value)));
         }
         data
     }

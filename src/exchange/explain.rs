@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::consents;
 use super::ingest::{Around, Case, Memory, OUTSIDE, Rules, allow};
@@ -76,7 +77,7 @@ pub struct Asked {
     /// What for; every purpose where it is not said.
     pub purpose: Option<Purpose>,
     /// A consent as it would be signed: the data of a `consent` record, or a FHIR Consent.
-    pub plan: Option<serde_json::Value>,
+    pub plan: Option<Value>,
     /// To whom it is explained.
     pub audience: Audience,
 }
@@ -162,20 +163,8 @@ impl Explainer<'_> {
             now: at,
         };
         let now = Case::of(&record, &around);
-        let mut then = None;
-        if let Some(plan) = &asked.plan {
-            let session = |reference: &str| {
-                let (name, id) = reference.split_once('/')?;
-                let is_it = |one: &&Placed| one.resource_type == name && one.id.as_str() == id;
-                placed.iter().find(is_it).map(|one| one.origin_id.clone())
-            };
-            let mut case = Case::of(&record, &around);
-            for data in consents::read(plan, &session)? {
-                let signed = case.signing(&planned(&record, &data, at), &around);
-                case = signed.ok_or_else(|| Error::invalid("consent", "send a whole consent"))?;
-            }
-            then = Some(case);
-        }
+        let signed = |plan| sign(plan, &record, &placed, &around);
+        let then = asked.plan.as_ref().map(signed).transpose()?;
         neighbours.failure()?;
         let items: Vec<_> = placed.iter().filter_map(|one| Some((one, item(one)?))).collect();
         let mut shown = items;
@@ -208,6 +197,26 @@ impl Explainer<'_> {
         }
         Ok(Explanation { at, answers })
     }
+}
+
+/// The case as it would be if the plan were signed.
+fn sign<'a>(
+    plan: &Value,
+    record: &Record,
+    placed: &[Placed],
+    around: &allow::Around<'a>,
+) -> Result<Case<'a>> {
+    let session = |reference: &str| {
+        let (name, id) = reference.split_once('/')?;
+        let is_it = |one: &&Placed| one.resource_type == name && one.id.as_str() == id;
+        placed.iter().find(is_it).map(|one| one.origin_id.clone())
+    };
+    let mut case = Case::of(record, around);
+    for data in consents::read(plan, &session)? {
+        let signed = case.signing(&planned(record, &data, around.now), around);
+        case = signed.ok_or_else(|| Error::invalid("consent", "send a whole consent"))?;
+    }
+    Ok(case)
 }
 
 /// What lines are told apart by; what is released comes first.

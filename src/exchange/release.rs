@@ -130,11 +130,11 @@ impl Release<'_> {
             codes.join(" ")
         );
         if decision.obligations.include(Obligations::PART2_NOTICE) {
-            out.push_str(&format!("\n{}\n", notice::STATEMENT));
+            out.extend(["\n", notice::STATEMENT, "\n"]);
             out.push_str("\nThe consent that is named above covers such notes and nothing else.\n");
         }
         let title = format!("{class} {day}");
-        out.push_str(&format!("\n{}", note_text(&note.data, &title, &self.rules.tables)));
+        out.extend(["\n", &note_text(&note.data, &title, &self.rules.tables)]);
         out
     }
 }

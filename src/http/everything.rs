@@ -75,7 +75,7 @@ pub(super) async fn everything(
         store.edition(&permit, &of)
     };
     let edition = state.ask(Size::Point, question).await?;
-    let (sheet, terms) = state.sheet(&call.principal, searches, scope, edition).await?;
+    let (sheet, terms) = Box::pin(state.sheet(&call.principal, searches, scope, edition)).await?;
     let set = Searchset { pages: &pages, view: &View::Whole, ignored: &asked.ignored };
     let shown = state.disclosure_of_sheet(&sheet)?.asked_by(&asked.understood);
     Ok(Answer::new(set.around(sheet)?, call.form).showing(shown).under(terms))
@@ -109,7 +109,8 @@ impl State {
             // What is kept is shown under no grant, so that nothing has to go along but labels.
             Some(key) => {
                 let load = async { load.await.map(|(page, _)| Some(Arc::from(page))) };
-                let kept = self.cache.get_or_load(&key, load).await?.ok_or(Error::NotFound)?;
+                let kept = Box::pin(self.cache.get_or_load(&key, load)).await?;
+                let kept = kept.ok_or(Error::NotFound)?;
                 Ok((Sheet::read(Bytes::from_owner(kept))?, Terms::default()))
             }
         }

@@ -136,7 +136,9 @@ fn encode(
     let size = shown.iter().map(|version| version.body.len() + 256).sum();
     let total = u64::try_from(versions.len()).ok();
     let mut labels = HighWater::default();
-    shown.iter().for_each(|version| labels.join(HighWater::of(&version.body)));
+    for version in &shown {
+        labels.join(HighWater::of(&version.body));
+    }
     let mut bundle = Writer::new(Kind::History, total, &links, size).labelled(&labels.json());
     let disclosure = pages.state.disclosure(shown.iter().map(|version| **version));
     for version in shown {

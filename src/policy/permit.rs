@@ -273,7 +273,7 @@ mod tests {
             ("patient/Observation.r?category=survey", "ann", "x", false),
             ("user/Observation.r", "ann", "x", true),
             ("user/Observation.r", "bo", "x", false),
-            ("user/Observation.r patient/Observation.r?category=y", "ann", "x", false),
+            ("user/Observation.r patient/Observation.r?category=y", "ann", "x", true),
             ("system/Observation.r", "bo", "x", true),
         ] {
             let principal = principal(scopes, Some("ann"), Some("Practitioner/p"));

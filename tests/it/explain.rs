@@ -139,6 +139,7 @@ async fn a_patient_is_told_of_what_they_see_and_nobody_else_is_told_anything() {
 
 /// A Consent of IHE PCF's examples, with a recipient who is registered and an end, which HIPAA asks
 /// for (45 CFR 164.508(c)(1)); `limits` is put into its provision.
+#[expect(clippy::needless_pass_by_value, reason = "the tables read better")]
 fn pcf(kind: &str, limits: Value) -> Value {
     let code = |system: &str, code: &str| json!({"system": system, "code": code});
     let purposes = ["TREAT", "HPAYMT", "HOPERAT"]
@@ -194,6 +195,7 @@ async fn signed(server: &Server, path: &str, consent: &Value) -> Result<(u64, u6
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn the_examples_of_ihe_pcf_give_what_they_say() {
     let mut records = people();
     // An anxiety diagnosis of June and one of the year before, and one of alcohol use.

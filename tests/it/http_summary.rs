@@ -119,12 +119,10 @@ async fn a_summary_that_cannot_be_had_is_refused() {
 
 /// The ids of what is referred to; the summary is `summary`.
 fn documents(answer: &Answer) -> HashSet<String> {
-    let id = |entry: &Value| match entry["resource"]["id"].as_str() {
-        Some(id) => id.to_owned(),
-        None => {
-            let url = entry["resource"]["content"][0]["attachment"]["url"].as_str().unwrap();
-            url.rsplit('$').next().unwrap().to_owned()
-        }
+    let id = |entry: &Value| {
+        let url = || entry["resource"]["content"][0]["attachment"]["url"].as_str();
+        let made = || url().unwrap().rsplit('$').next().unwrap();
+        entry["resource"]["id"].as_str().unwrap_or_else(made).to_owned()
     };
     entries(answer).iter().map(id).collect()
 }

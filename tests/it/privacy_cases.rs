@@ -145,6 +145,7 @@ type Signed = Box<dyn Fn(&str) -> Vec<Value>>;
 
 /// What a recipient sees of a client's diagnosis and message, by what the client signed.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn what_was_signed_opens_what_it_says_and_no_more() {
     let cases: Vec<(&str, Signed, bool)> = vec![
         ("44: another recipient's wider release", Box::new(|id| vec![base(id), other(id)]), true),

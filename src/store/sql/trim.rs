@@ -42,10 +42,10 @@ pub(super) fn trim<'r>(
     }
     let keys = all.iter().map(|one| (one.resource_type.clone(), one.id.to_string())).collect();
     for (key, basis) in allowed::accompanied(snapshot, permit, &keys)? {
-        let is_it =
-            |one: &&mut &mut StoredResource| format!("{}/{}", one.resource_type, one.id) == key;
-        if let Some(resource) = all.iter_mut().find(is_it) {
-            resource.shown.basis = basis;
+        for resource in &mut all {
+            if key == format!("{}/{}", resource.resource_type, resource.id) {
+                resource.shown.basis.clone_from(&basis);
+            }
         }
     }
     Ok(())
