@@ -82,21 +82,6 @@ macro_rules! question {
     };
 }
 
-/// A row of a question whose parameters are in the body.
-macro_rules! posted {
-    ($pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
-        Endpoint {
-            method: "POST",
-            pattern: $pattern,
-            access: Access::Bearer,
-            level: Level::$level,
-            interaction: $interaction,
-            handler: || web::to($handler),
-            entry: None,
-        }
-    };
-}
-
 /// A row of a page for people.
 macro_rules! page {
     ($method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
@@ -112,8 +97,8 @@ macro_rules! page {
     };
 }
 
-/// A row of an export, which is answered later, or is a file.
-macro_rules! export {
+/// A row that no entry of a batch may ask: its parameters are in the body, or it takes its time.
+macro_rules! alone {
     ($method:literal, $pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
         Endpoint {
             method: $method,
@@ -170,36 +155,55 @@ pub const ROUTES: &[Endpoint] = &[
         handler: || web::to(openapi::openapi),
         entry: None,
     },
-    posted!("/fhir", System, "batch", batch::batch),
-    export!("GET", "/fhir/$export", Operation, "export", bulk::of_system),
-    export!("POST", "/fhir/$export", Operation, "export", bulk::of_system_by_parameters),
-    export!("GET", "/fhir/Patient/$export", Operation, "export", bulk::of_patients),
-    export!("POST", "/fhir/Patient/$export", Operation, "export", bulk::of_patients_by_parameters),
-    export!("GET", "/fhir/Group/{id}/$export", Operation, "export", bulk::of_group),
-    export!("POST", "/fhir/Group/{id}/$export", Operation, "export", bulk::of_group_by_parameters),
-    export!("GET", "/fhir/bulk/{id}", Platform, "export-status", bulk::status),
-    export!("DELETE", "/fhir/bulk/{id}", Platform, "export-cancelled", bulk::cancel),
-    export!("GET", "/fhir/bulk/{id}/{number}", Platform, "exported", bulk::file),
+    alone!("POST", "/fhir", System, "batch", batch::batch),
+    alone!("GET", "/fhir/$export", Operation, "export", bulk::of_system),
+    alone!("POST", "/fhir/$export", Operation, "export", bulk::of_system_by_parameters),
+    alone!("GET", "/fhir/Patient/$export", Operation, "export", bulk::of_patients),
+    alone!("POST", "/fhir/Patient/$export", Operation, "export", bulk::of_patients_by_parameters),
+    alone!("GET", "/fhir/Group/{id}/$export", Operation, "export", bulk::of_group),
+    alone!("POST", "/fhir/Group/{id}/$export", Operation, "export", bulk::of_group_by_parameters),
+    alone!("GET", "/fhir/bulk/{id}", Platform, "export-status", bulk::status),
+    alone!("DELETE", "/fhir/bulk/{id}", Platform, "export-cancelled", bulk::cancel),
+    alone!("GET", "/fhir/bulk/{id}/{number}", Platform, "exported", bulk::file),
     question!("/fhir/Group/{id}", Instance, "read", group::group),
-    posted!("/fhir/AuditEvent/_search", Type, "search-type", audit::search_by_form),
+    alone!("POST", "/fhir/AuditEvent/_search", Type, "search-type", audit::search_by_form),
     question!("/fhir/AuditEvent/{id}", Instance, "read", audit::read),
     question!("/fhir/AuditEvent", Type, "search-type", audit::search),
-    posted!("/fhir/{type}/_search", Type, "search-type", search::search_by_form),
+    alone!("POST", "/fhir/{type}/_search", Type, "search-type", search::search_by_form),
     question!("/fhir/{type}/{id}/_history/{version}", Instance, "vread", read::vread),
     question!("/fhir/{type}/{id}/_history", Instance, "history-instance", history::history),
     question!("/fhir/Patient/{id}/$everything", Operation, "everything", everything::everything),
-    posted!(
+    alone!(
+        "POST",
         "/fhir/Patient/{id}/$everything",
         Operation,
         "everything",
         everything::everything_by_parameters
     ),
     question!("/fhir/Patient/{id}/$explain", Operation, "explain", explain::explain),
-    posted!("/fhir/Patient/{id}/$explain", Operation, "explain", explain::explain_by_parameters),
+    alone!(
+        "POST",
+        "/fhir/Patient/{id}/$explain",
+        Operation,
+        "explain",
+        explain::explain_by_parameters
+    ),
     question!("/fhir/Patient/{id}/$summary", Operation, "summary", summary::summary),
     question!("/fhir/DocumentReference/$docref", Operation, "docref", docref::docref),
-    posted!("/fhir/DocumentReference/$docref", Operation, "docref", docref::docref_by_parameters),
-    posted!("/fhir/Patient/{id}/{type}/_search", Type, "search-type", search::compartment_by_form),
+    alone!(
+        "POST",
+        "/fhir/DocumentReference/$docref",
+        Operation,
+        "docref",
+        docref::docref_by_parameters
+    ),
+    alone!(
+        "POST",
+        "/fhir/Patient/{id}/{type}/_search",
+        Type,
+        "search-type",
+        search::compartment_by_form
+    ),
     question!("/fhir/Patient/{id}/{type}", Type, "search-type", search::compartment),
     Endpoint {
         method: "GET",

@@ -203,9 +203,10 @@ async fn every_kind_of_request_is_one_event_that_names_what_was_shown() {
 async fn every_route_that_shows_a_resource_tells_which() {
     let server = filled();
     let routes = ROUTES.iter().filter(|endpoint| endpoint.access == Access::Bearer);
-    // An explanation counts resources and shows none.
+    // An explanation counts resources and shows none; an export is answered later.
     let shows = |endpoint: &&Endpoint| {
-        !endpoint.pattern.contains("AuditEvent") && endpoint.interaction != "explain"
+        !["AuditEvent", "Group", "bulk"].iter().any(|name| endpoint.pattern.contains(name))
+            && !["explain", "export"].contains(&endpoint.interaction)
     };
     for endpoint in routes.filter(shows) {
         let is_within = endpoint.pattern.contains("/Patient/{id}/");
@@ -214,7 +215,8 @@ async fn every_route_that_shows_a_resource_tells_which() {
             .replace("{type}", if is_within { "Encounter" } else { "Patient" })
             .replace("Binary/{id}", &format!("Binary/{TEXT}"))
             .replace("{id}", ANN)
-            .replace("{version}", "1");
+            .replace("{version}", "1")
+            .replace("$docref", &format!("$docref?patient={ANN}"));
         let request = server.ask(endpoint.method.parse().unwrap(), &path);
         let request = match (endpoint.method, endpoint.interaction) {
             ("POST", "batch") => {
@@ -222,7 +224,9 @@ async fn every_route_that_shows_a_resource_tells_which() {
                     json!([{"request": {"method": "GET", "url": format!("Patient/{ANN}")}}]);
                 request.json(&json!({"resourceType": "Bundle", "type": "batch", "entry": entry}))
             }
-            ("POST", "everything") => request.json(&json!({"resourceType": "Parameters"})),
+            ("POST", "everything" | "docref") => {
+                request.json(&json!({"resourceType": "Parameters"}))
+            }
             ("POST", _) => {
                 request.header("Content-Type", "application/x-www-form-urlencoded").body("_count=5")
             }

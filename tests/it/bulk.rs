@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use throughline::app::Config;
+use throughline::audit::Event;
 use throughline::policy::{Principal, Purpose, Under};
 
 use crate::support::server::{Answer, Server, TENANT, spawn, spawn_as_new};
@@ -116,6 +117,21 @@ async fn each_level_is_exported_downloaded_and_deleted() {
         }
         assert_eq!(ask(&server, &token, Method::DELETE, &url).await.status.as_u16(), 404);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_and_each_file_of_it_are_in_the_audit() {
+    let server = filled();
+    let token = recipient(&server, "system/*.rs");
+    let url = begin(&server, &token, "Patient/$export").await;
+    let manifest = done(&server, &token, &url).await;
+    named(&server, &token, &manifest).await;
+    let kept = server.app.audit().ledger().entries(TENANT, 0, 1000).unwrap();
+    let events: Vec<_> = kept.iter().map(|entry| Event::of(&entry.body).unwrap()).collect();
+    let of = |name: &str| events.iter().filter(|event| event.action.name() == name).count();
+    assert_eq!((of("export"), of("exported")), (1, 2));
+    let whose = events.iter().filter(|event| event.action.name() == "exported");
+    assert!(whose.flat_map(|event| &event.patients).any(|patient| patient == "p2"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

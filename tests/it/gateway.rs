@@ -178,11 +178,13 @@ impl Served {
         resources
     }
 
-    /// The resource types of records that the server says it has.
+    /// The resource types of records that the server says can be searched.
     pub(crate) async fn types(&self) -> Vec<String> {
         let metadata = self.get("metadata").await;
         let resources = metadata["rest"][0]["resource"].as_array().unwrap();
-        let types = resources.iter().map(|r| r["type"].as_str().unwrap().to_owned());
+        let is_searched = |r: &&Value| r["interaction"].to_string().contains("search-type");
+        let searched = resources.iter().filter(is_searched);
+        let types = searched.map(|r| r["type"].as_str().unwrap().to_owned());
         types.filter(|name| name != "AuditEvent").collect()
     }
 }

@@ -40,6 +40,10 @@ fn path(endpoint: &Endpoint, id: &str) -> String {
 /// A request that the row answers, whoever sends it.
 fn ask(server: &Server, endpoint: &Endpoint, id: &str) -> RequestBuilder {
     let request = server.request(endpoint.method.parse().unwrap(), &path(endpoint, id));
+    let request = match endpoint.interaction {
+        "docref" => request.query(&[("patient", id)]),
+        _ => request,
+    };
     match (endpoint.method, endpoint.interaction) {
         ("POST", "batch") => {
             let entry = json!([{"request": {"method": "GET", "url": "Patient/p1"}}]);

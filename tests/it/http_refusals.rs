@@ -21,7 +21,7 @@ async fn what_cannot_be_understood_is_refused_with_a_reason() {
         ("", 405, "not-supported"),
         ("Patient/1/2/3/4", 404, "not-found"),
         ("Encounter/1/$everything", 404, "not-found"),
-        ("$export", 404, "not-found"),
+        ("$export", 400, "invalid"),
         ("_history", 404, "not-found"),
         ("Patient/_history", 404, "not-found"),
         ("Patient/1/$export", 404, "not-found"),
