@@ -10,6 +10,7 @@ use super::asking::Size;
 use super::call::Call;
 use super::parameters::Pairs;
 use super::path::Everywhere;
+use super::terms::Terms;
 use super::{Refusal, State, body, everything};
 use crate::domain::FhirId;
 use crate::error::Error;
@@ -72,11 +73,13 @@ pub(super) async fn docref(
         }
     };
     let found = state.ask(Size::Many, question).await?;
-    let stored = found.as_deref().unwrap_or_default();
     let summary = found.is_some() && asked.has_summary();
-    let bundle = state.references(stored, summary.then_some(&patient));
-    let shown = state.disclosure(stored).asked_by(&call.parameters).about(&about);
-    Ok(Answer::new(bundle, call.form).showing(shown))
+    let mut stored = found.unwrap_or_default();
+    let terms = state.terms(&call.principal, &mut [&mut stored]).await?;
+    let bundle = state.references(&stored, &terms, summary.then_some(&patient));
+    let mut shown = state.disclosure(&stored).asked_by(&call.parameters).about(&about);
+    shown.join(state.disclosure(&terms.consents));
+    Ok(Answer::new(bundle, call.form).showing(shown).under(terms))
 }
 
 /// Answers the same with the parameters in a `Parameters` resource.
@@ -135,11 +138,17 @@ impl Asked {
 
 impl State {
     /// References to documents, as a searchset.
-    fn references(&self, stored: &[StoredResource], summary_of: Option<&FhirId>) -> Vec<u8> {
+    fn references(
+        &self,
+        stored: &[StoredResource],
+        terms: &Terms,
+        summary_of: Option<&FhirId>,
+    ) -> Vec<u8> {
         let total = stored.len() + usize::from(summary_of.is_some());
         let total = u64::try_from(total).unwrap_or_default();
         let url = format!("{}/{DOCUMENT}/$docref", self.base);
-        let mut bundle = Writer::new(Kind::Searchset, Some(total), &[("self", &url)], 0);
+        let bundle = Writer::new(Kind::Searchset, Some(total), &[("self", &url)], 0);
+        let mut bundle = bundle.labelled(&terms.labels.json());
         if let Some(patient) = summary_of {
             bundle.made(
                 &format!("{}/{PATIENT}/{patient}/$summary", self.base),

@@ -14,6 +14,7 @@ use super::{Refusal, State};
 use crate::error::Error;
 use crate::exchange::gather::{Part, gather};
 use crate::package::SUMMARY_TYPES;
+use crate::policy::Obligations;
 
 /// Answers the summary, put together now.
 pub(super) async fn summary(
@@ -25,7 +26,10 @@ pub(super) async fn summary(
     if let Some((name, _)) = others.filter(|_| !call.lenient) {
         return Err(Error::not_supported(name, "$summary takes no parameters: leave it out").into());
     }
-    let (principal, summaries) = (Arc::clone(&call.principal), Arc::clone(&state.summaries));
+    // A document that goes its own way cannot have with it what Part 2 records need.
+    let able = Obligations::OF_READING.and(Obligations::ACCOUNT.when(state.audit.is_on()));
+    let principal = call.principal.asking_at(state.clock.now(), able);
+    let summaries = Arc::clone(&state.summaries);
     let (base, at, id) = (state.base.clone(), state.clock.now(), path.id);
     let summary = state.ask(Size::Many, move |store| {
         let pieces = gather(store, &principal, &id, Part::Types(SUMMARY_TYPES))?;

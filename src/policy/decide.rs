@@ -172,6 +172,9 @@ fn outside(
     if let Some(own) = in_force.iter().find(|one| is_own_form(one, q)) {
         return Decision::permit(rule::P8_OWN_FORM).resting_on([own.id.as_str()]);
     }
+    if is_form(q) {
+        return Decision::deny(rule::P8_OTHERS_FORM);
+    }
     let mut permits = in_force.permits(q.actor, purpose, q.item);
     let mut grounds = rule::P8_PERMIT;
     if permits.is_empty() && q.item.is_demographic() {
@@ -203,13 +206,23 @@ fn outside(
 
 /// Whether the item is a consent that names the actor, or its signed form.
 fn is_own_form(one: &Directive, q: &Question<'_>) -> bool {
+    is_of(one, q.item) && one.permits && one.names(q.actor, q.law)
+}
+
+/// Whether the item is a consent, or the signed form of one.
+fn is_form(q: &Question<'_>) -> bool {
+    let said = q.directives.unwrap_or_default();
+    q.item.kind == Kind::Consent || said.iter().any(|one| is_of(one, q.item))
+}
+
+/// Whether the item is this consent, or its signed form.
+fn is_of(one: &Directive, item: &Item) -> bool {
     let form = one.evidence.as_ref().map(|id| format!("{}/{id}", Kind::Attachment));
-    let is_it = match q.item.kind {
-        Kind::Consent => q.item.related == format!("{}/{}", Kind::Consent, one.id),
-        Kind::Attachment => Some(&q.item.related) == form.as_ref(),
+    match item.kind {
+        Kind::Consent => item.related == format!("{}/{}", Kind::Consent, one.id),
+        Kind::Attachment => Some(&item.related) == form.as_ref(),
         _ => false,
-    };
-    is_it && one.permits && one.names(q.actor, q.law)
+    }
 }
 
 /// The yeses by which whoever sees something of the patient may see whose it is.

@@ -63,6 +63,8 @@ rules! {
         "The patient said yes to this recipient, purpose and content.", true;
     P8_OWN_FORM = "P8-own-form", "45 CFR 164.508(c)(4)",
         "Whom a consent names may see the consent and its signed form.", true;
+    P8_OTHERS_FORM = "P8-others-form", "45 CFR 164.508(c)(4), 164.502(b); 42 CFR 2.13(a)",
+        "What the patient said to one recipient is told to no other, whatever else is released.", true;
     P8_SUBJECT = "P8-subject", "45 CFR 164.508(c)(1)(i); 42 CFR 2.31(a)(1)",
         "Whoever may see something of a patient may see whose it is.", true;
     P9_OPT_IN = "P9-opt-in", "the practice's policy: opt-in",

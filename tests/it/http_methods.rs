@@ -50,7 +50,7 @@ fn ask(server: &Server, endpoint: &Endpoint, id: &str) -> RequestBuilder {
             let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": entry});
             request.header("Content-Type", "application/fhir+json").body(batch.to_string())
         }
-        ("POST", "everything" | "explain") => request
+        ("POST", "everything" | "explain" | "docref") => request
             .header("Content-Type", "application/fhir+json")
             .body(r#"{"resourceType":"Parameters"}"#),
         ("POST", _) => request.header("Content-Type", "application/x-www-form-urlencoded").body(""),

@@ -121,6 +121,7 @@ async fn every_way_to_a_part_2_record_has_the_notice() {
         format!("{condition}?_elements=code"),
         format!("{patient}/$everything"),
         format!("{patient}/Condition"),
+        format!("DocumentReference/$docref?patient={patient}"),
         format!("Binary/{binary}"),
         format!("Provenance?target={condition}"),
         format!("Condition?_id={}&_summary=true", &condition["Condition/".len()..]),
@@ -131,6 +132,10 @@ async fn every_way_to_a_part_2_record_has_the_notice() {
         assert_eq!(header(&answer, "x-part2-notice"), Some("2024"), "{path}");
         assert!(header(&answer, "x-part2-consent").is_some(), "{path}");
     }
+    let summary = server.asked(&token, &format!("{patient}/$summary")).await;
+    assert_eq!(summary.status, 200, "{}", summary.text);
+    let diagnosis = &condition["Condition/".len()..];
+    assert!(!summary.text.contains(diagnosis), "a document on its own has no room for the notice");
     let raw = server.request(Method::GET, &format!("Binary/{binary}")).bearer_auth(&token);
     let raw = server.send(raw.header("Accept", "text/plain")).await;
     assert_eq!(header(&raw, "x-part2-notice"), Some("2024"));

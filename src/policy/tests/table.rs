@@ -168,6 +168,8 @@ fn pipeline(table: &mut Table) {
         "release, diagnoses only",
         &Case::new().with(&[narrow]).about(other),
     );
+    let other = Item { related: "consent/con_2".to_owned(), ..item(Kind::Consent, THERAPY) };
+    table.row(who, "another consent", "release, all", &open().about(other));
     let blotted = Item { redacted: true, ..note(NoteClass::Progress, THERAPY) };
     table.row(who, "note about two people", "release, all", &open().about(blotted));
     table.row(
