@@ -33,7 +33,8 @@ use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::bulk::Exporting;
 use crate::exchange::ingest::{BASE, Ingest, MAPPED_BY, Report, Rules};
-use crate::exchange::jobs::{Work, Workshop};
+use crate::exchange::jobs::{Mandates, Work, Workshop};
+use crate::exchange::links::{HealthLinks, Opening};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
@@ -48,6 +49,7 @@ use crate::telemetry::Traces;
 use self::mandates::StandingMandates;
 use self::witness::AuditWitness;
 
+pub use self::files::open_blobs;
 pub use self::reload::{Goldens, Reload, Watch};
 pub use self::serve::Listeners;
 pub use self::sources::SourceState;
@@ -143,6 +145,7 @@ pub struct App {
     pushes: Arc<Pushes>,
     pulls: Vec<Pull>,
     blobs: Blobs,
+    links: Opening,
     workshop: Arc<Workshop>,
     bulk: BulkSettings,
     audit: Arc<Audit>,
@@ -180,7 +183,10 @@ impl App {
             guesses: Guesses::new(config.auth.guesses_a_minute, redis.as_ref(), &secret)?,
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
-        let blobs = files::open(config, &keys)?;
+        let blobs = open_blobs(&config.data, &config.blobs, &keys)?;
+        let links = HealthLinks::new(Arc::clone(&store), blobs.clone(), Arc::clone(&clock));
+        let mandates = Self::mandates(&authority, &store);
+        let links = Opening::new(links, mandates);
         let works = (&authority, Self::works(config, &blobs, &rules));
         let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
@@ -206,6 +212,7 @@ impl App {
             pushes: Arc::new(pushes),
             pulls,
             blobs,
+            links,
             workshop,
             bulk: config.bulk.clone(),
             audit,
@@ -234,9 +241,14 @@ impl App {
         clock: &Arc<dyn Clock>,
         (authority, works): (&Arc<Authority>, Vec<Arc<dyn Work>>),
     ) -> Arc<Workshop> {
-        let mandates = StandingMandates { authority: authority.clone(), store: store.clone() };
+        let mandates = Self::mandates(authority, store);
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-        Arc::new(Workshop::new(store, clock, Arc::new(mandates), works, config.jobs.clone()))
+        Arc::new(Workshop::new(store, clock, mandates, works, config.jobs.clone()))
+    }
+
+    /// What tells whether a mandate stands.
+    fn mandates(authority: &Arc<Authority>, store: &Arc<dyn Store>) -> Arc<dyn Mandates> {
+        Arc::new(StandingMandates { authority: authority.clone(), store: store.clone() })
     }
 
     /// The audit, which signs with a key of the installation.
@@ -312,6 +324,12 @@ impl App {
     /// Where files are kept that are too long for the store.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
+    }
+
+    /// Makes links to encrypted copies, and takes them back.
+    pub fn links(&self) -> HealthLinks {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        HealthLinks::new(store, self.blobs.clone(), clock)
     }
 
     /// Where it is written down what was done.

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod ingest;
 pub mod jobs;
 pub mod keys;
+pub mod link;
 pub mod map;
 pub mod migrate;
 pub mod package;
@@ -53,6 +54,7 @@ enum Command {
     Explain(explain::Explain),
     Ingest(ingest::Ingest),
     Jobs(jobs::Jobs),
+    Link(link::Link),
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
     ReleaseNote(release_note::ReleaseNote),
@@ -134,6 +136,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Explain(explain) => explain.run(&mut context),
         Command::Ingest(ingest) => ingest.run(&mut context),
         Command::Jobs(jobs) => jobs.run(&mut context),
+        Command::Link(link) => link.run(&mut context),
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
         Command::ReleaseNote(release) => release.run(&mut context),
         Command::Map(map) => map.run(&mut context),

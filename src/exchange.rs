@@ -6,6 +6,7 @@ pub mod explain;
 pub mod gather;
 pub mod ingest;
 pub mod jobs;
+pub mod links;
 pub mod people;
 pub mod pull;
 pub mod push;

@@ -31,6 +31,7 @@ mod health;
 mod history;
 mod html;
 mod limit;
+mod links;
 mod metadata;
 mod meter;
 mod negotiate;
@@ -74,6 +75,7 @@ use crate::domain::IdKey;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::jobs::Workshop;
+use crate::exchange::links::Opening;
 use crate::exchange::push::Pushes;
 use crate::exchange::requests::Requests;
 use crate::exchange::sign_in::SignIn;
@@ -106,6 +108,7 @@ pub struct State {
     pushes: Arc<Pushes>,
     workshop: Arc<Workshop>,
     blobs: Blobs,
+    links: Opening,
     bulk: BulkSettings,
     audit: Arc<Audit>,
     clock: Arc<dyn Clock>,
@@ -151,6 +154,8 @@ pub struct Ports {
     pub workshop: Arc<Workshop>,
     /// Where long files are.
     pub blobs: Blobs,
+    /// Links to encrypted copies.
+    pub links: Opening,
     /// How bulk exports are made.
     pub bulk: BulkSettings,
     /// Who people are, where anybody can sign in.
@@ -204,6 +209,7 @@ impl State {
             pushes: ports.pushes,
             workshop: ports.workshop,
             blobs: ports.blobs,
+            links: ports.links,
             bulk: ports.bulk,
             audit: ports.audit,
             clock: ports.clock,

@@ -32,6 +32,7 @@ use self::texts::Texts;
 
 pub use self::archive::{File, Package};
 pub use self::manifest::FORM;
+pub use self::page::style_hash;
 pub use self::record::Piece;
 pub use self::summary::{
     DOCUMENT_TYPE as SUMMARY_TYPE, Summarizer, Summary, TYPES as SUMMARY_TYPES,

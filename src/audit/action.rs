@@ -120,6 +120,15 @@ actions! {
     Released = "released", EXPORT, (LIFE, "disclose", "Disclose Record Lifecycle Event"), "R";
     /// A file of an export was handed over.
     Exported = "exported", EXPORT, (LIFE, "disclose", "Disclose Record Lifecycle Event"), "R";
+    /// A link to an encrypted copy was made.
+    LinkMade = "link-made", (DCM, "110100", "Application Activity"),
+        (OWN, "link-made", "Link to a copy made"), "C";
+    /// A link was opened: what it holds was handed over, or was not.
+    LinkOpened = "link-opened", EXPORT, (LIFE, "disclose", "Disclose Record Lifecycle Event"), "R";
+    /// A file of a link that was opened was fetched.
+    LinkFile = "link-file", EXPORT, (REST, "read", "read"), "R";
+    /// A link was taken back.
+    LinkRevoked = "link-revoked", ALERT, (OWN, "link-revoked", "Link taken back"), "D";
     /// An export was asked for.
     ExportBegun = "export", EXPORT, (REST, "operation", "operation"), "E";
     /// It was asked how an export stands.

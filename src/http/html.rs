@@ -16,7 +16,7 @@ mod wording;
 
 pub(super) use self::cookies::Cookies;
 pub(super) use self::language::Language;
-pub(super) use self::page::Page;
+pub(super) use self::page::{Page, Script};
 pub(super) use self::part::{Choice, Tone, csrf, notice};
 pub(super) use self::policy::target;
 pub(super) use self::style::{STYLE, style};

@@ -101,6 +101,7 @@ fn request(endpoint: &Endpoint, kind: Option<&'static SearchType>) -> Value {
         (Some(kind), _) => ("application/x-www-form-urlencoded", parameters::form(kind)),
         (None, "batch") => (MEDIA, schema("Bundle")),
         (None, "everything" | "explain" | "docref" | "export") => (MEDIA, schema("Parameters")),
+        (None, "link-opened") => ("application/json", json!({ "type": "object" })),
         (None, "push") => ("application/x-ndjson", json!({ "type": "string" })),
         (None, _) => ("application/x-www-form-urlencoded", json!({ "type": "object" })),
     };

@@ -8,8 +8,10 @@ use super::path::{IdPath, Matched, Named};
 use super::site::portal;
 use super::{
     Refusal, audit, authorize, batch, binary, bulk, deadline, discovery, docref, everything,
-    explain, group, history, html, metadata, oauth, openapi, push, read, search, site, summary,
+    explain, group, history, html, links, metadata, oauth, openapi, push, read, search, site,
+    summary,
 };
+use crate::exchange::links::VIEWER;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +118,8 @@ macro_rules! alone {
 const AUTH: &str = "/auth/";
 /// Where the portal is.
 const PAGES: &str = "/portal/";
+/// Where links are opened.
+const LINKS: &str = "/links/";
 
 /// A row of the authorization server, which anybody may call.
 macro_rules! open {
@@ -250,6 +254,11 @@ pub const ROUTES: &[Endpoint] = &[
     page!("GET", "/portal/notes/{id}", "portal", portal::note),
     page!("GET", site::LOGOUT, "sign-out", site::signed_out),
     page!("POST", site::LOGOUT, "sign-out", site::logout),
+    page!("GET", VIEWER, "link-viewer", site::viewer),
+    page!("GET", site::SCRIPT, "link-viewer", site::script),
+    open!("GET", "/links/files/{ticket}", "link-file", links::file),
+    open!("GET", "/links/{secret}", "link-opened", links::direct),
+    open!("POST", "/links/{secret}", "link-opened", links::manifest),
     Endpoint {
         method: "POST",
         pattern: "/platform/records",
@@ -302,12 +311,12 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
 }
 
 /// Who may call this path. Whatever is in no row, or has variable segments, is behind a token; but
-/// for the authorization server, which gives them out, and the portal; both look at their callers by
-/// themselves.
+/// for the authorization server, which gives them out, the portal, and links, whose address is a
+/// secret; they look at their callers by themselves.
 pub(super) fn access(path: &str) -> Access {
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
     let other = match path {
-        _ if path.starts_with(AUTH) => Access::Public,
+        _ if path.starts_with(AUTH) || path.starts_with(LINKS) => Access::Public,
         _ if path.starts_with(PAGES) => Access::Page,
         _ => Access::Bearer,
     };

@@ -16,6 +16,7 @@ mod handles;
 mod index;
 mod jobs;
 mod ledger;
+mod links;
 mod pool;
 mod quarantine;
 mod read;

@@ -11,6 +11,7 @@ mod handles;
 mod isolated;
 mod jobs;
 mod ledger;
+mod links;
 mod projection;
 mod quarantine;
 mod read;

@@ -52,6 +52,7 @@ mod ingest;
 mod jobs;
 mod layers;
 mod limits;
+mod links;
 mod mapping;
 mod migrate;
 mod must_support;

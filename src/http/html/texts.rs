@@ -102,6 +102,11 @@ texts! {
         lede, in_force, none, over, change, change_hint, limit, apps, unnamed, ended, no, yes,
         signed, until, not_to, to, purpose, what, revoked,
     }
+    link: Link {
+        title, lede, no_script, damaged, elsewhere, gone, wrong, last, failed, busy, opened, recipient,
+        recipient_hint, passcode, passcode_hint, open, record, keep, save_pdf, save_page, save_data,
+        private,
+    }
     dates: Dates { months, day }
 }
 

@@ -92,6 +92,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0010_duties.sql"),
         loses: None,
     },
+    Migration {
+        number: 13,
+        name: "links",
+        sql: include_str!("migrations/0013_links.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
