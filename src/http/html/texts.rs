@@ -27,6 +27,8 @@ macro_rules! texts {
             pub(in crate::http) asks: BTreeMap<String, String>,
             /// Where a request is.
             pub(in crate::http) states: BTreeMap<String, String>,
+            /// What can be done with a request, on a button.
+            pub(in crate::http) acts: BTreeMap<String, String>,
             /// What was done with a request.
             pub(in crate::http) steps: BTreeMap<String, String>,
             /// Forms of a copy.
@@ -106,6 +108,10 @@ texts! {
         title, lede, no_script, damaged, elsewhere, gone, wrong, last, failed, busy, opened, recipient,
         recipient_hint, passcode, passcode_hint, open, record, keep, save_pdf, save_page, save_data,
         private,
+    }
+    desk: Desk {
+        nav, title, lede, none, closed, asker, platform, back, wrong_title, wrong, steps, reason,
+        reason_hint, until,
     }
     dates: Dates { months, day }
 }
