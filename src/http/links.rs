@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::disclosure::{Disclosure, Seen};
-use super::path::{Named as Segment, Segments};
 use super::{Refusal, State, body, parameters};
 use crate::error::Error;
 use crate::exchange::links::{Asking, Closed, Found, Named, OpenedFile, PATH};
@@ -116,20 +115,10 @@ pub(super) async fn file(
 impl State {
     /// The link that a request names. From here on, what happens to it is in the audit.
     async fn link(&self, request: &HttpRequest) -> Result<Found, Refusal> {
-        let segments = request.match_info();
-        let secret = Secret::of(&|name| segments.get(name).unwrap_or_default())?.0;
-        let found = self.links.find(&secret).await?.ok_or(Error::NotFound)?;
+        let secret = request.match_info().get("secret").unwrap_or_default();
+        let found = self.links.find(secret).await?.ok_or(Error::NotFound)?;
         request.extensions_mut().insert(found.principal.clone());
         Ok(found)
-    }
-}
-
-/// The secret in an address.
-struct Secret(String);
-
-impl Segment for Secret {
-    fn of(segments: Segments<'_>) -> Result<Self, Refusal> {
-        Ok(Self(segments("secret").to_owned()))
     }
 }
 

@@ -15,6 +15,7 @@ mod birthday;
 mod blobs;
 mod bounds;
 mod bulk;
+mod bulk_crash;
 mod cache;
 mod cases;
 mod changes;

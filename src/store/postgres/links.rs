@@ -14,9 +14,12 @@ use crate::store::{Link, Links};
 impl Links for PostgresStore {
     fn put_link(&self, link: &Link, forget: Timestamp) -> Result<()> {
         Ok(self.writers.run(|session| {
-            session.execute("DELETE FROM link WHERE expires < $1", &[&forget.as_microsecond()])?;
+            session.execute(
+                "DELETE FROM health_link WHERE expires < $1",
+                &[&forget.as_microsecond()],
+            )?;
             let insert = format!(
-                "INSERT INTO link ({LINK}) VALUES
+                "INSERT INTO health_link ({LINK}) VALUES
                  ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
             );
             session.execute(
@@ -46,14 +49,14 @@ impl Links for PostgresStore {
 
     fn link(&self, digest: &[u8; 32]) -> Result<Option<Link>> {
         Ok(self.readers.run(|session| {
-            let select = format!("SELECT {LINK} FROM link WHERE digest = $1");
+            let select = format!("SELECT {LINK} FROM health_link WHERE digest = $1");
             session.query(&select, &[&digest.as_slice()])?.first().map(link).transpose()
         })?)
     }
 
     fn link_named(&self, tenant: &TenantId, name: &str) -> Result<Option<Link>> {
         Ok(self.readers.run(|session| {
-            let select = format!("SELECT {LINK} FROM link WHERE name = $1 AND tenant = $2");
+            let select = format!("SELECT {LINK} FROM health_link WHERE name = $1 AND tenant = $2");
             session.query(&select, &[&name, &tenant.as_str()])?.first().map(link).transpose()
         })?)
     }
@@ -61,7 +64,7 @@ impl Links for PostgresStore {
     fn links(&self, tenant: &TenantId, patient: Option<&FhirId>, limit: u32) -> Result<Vec<Link>> {
         Ok(self.readers.run(|session| {
             let select = format!(
-                "SELECT {LINK} FROM link
+                "SELECT {LINK} FROM health_link
                  WHERE tenant = $1 AND ($2::text IS NULL OR patient = $2)
                  ORDER BY made DESC, name LIMIT $3"
             );
@@ -74,7 +77,7 @@ impl Links for PostgresStore {
     fn try_link(&self, digest: &[u8; 32], now: Timestamp) -> Result<Option<u32>> {
         Ok(self.writers.run(|session| {
             let update = format!(
-                "UPDATE link SET tries = tries - 1 WHERE digest = $1 AND {} RETURNING tries",
+                "UPDATE health_link SET tries = tries - 1 WHERE digest = $1 AND {} RETURNING tries",
                 alive("$2")
             );
             let rows = session.query(&update, &[&digest.as_slice(), &now.as_microsecond()])?;
@@ -84,7 +87,7 @@ impl Links for PostgresStore {
 
     fn spare_link(&self, digest: &[u8; 32]) -> Result<()> {
         Ok(self.writers.run(|session| {
-            let update = "UPDATE link SET tries = tries + 1 WHERE digest = $1";
+            let update = "UPDATE health_link SET tries = tries + 1 WHERE digest = $1";
             session.execute(update, &[&digest.as_slice()]).map(drop)
         })?)
     }
@@ -92,7 +95,7 @@ impl Links for PostgresStore {
     fn open_link(&self, digest: &[u8; 32], opener: &str, now: Timestamp) -> Result<bool> {
         Ok(self.writers.run(|session| {
             let update = format!(
-                "UPDATE link SET opened = opened + 1, last = $2, opener = $3
+                "UPDATE health_link SET opened = opened + 1, last = $2, opener = $3
                  WHERE digest = $1 AND {}",
                 alive("$2")
             );
@@ -105,7 +108,7 @@ impl Links for PostgresStore {
 
     fn revoke_link(&self, tenant: &TenantId, name: &str, now: Timestamp) -> Result<bool> {
         Ok(self.writers.run(|session| {
-            let update = "UPDATE link SET revoked = $3
+            let update = "UPDATE health_link SET revoked = $3
                           WHERE name = $1 AND tenant = $2 AND revoked IS NULL";
             let changed =
                 session.execute(update, &[&name, &tenant.as_str(), &now.as_microsecond()]);

@@ -15,11 +15,11 @@ impl Links for SqliteStore {
         self.writer().run(|connection| {
             let transaction = connection.unchecked_transaction()?;
             transaction
-                .prepare_cached("DELETE FROM link WHERE expires < ?1")?
+                .prepare_cached("DELETE FROM health_link WHERE expires < ?1")?
                 .execute([forget.as_microsecond()])?;
             transaction
                 .prepare_cached(&format!(
-                    "INSERT INTO link ({LINK}) VALUES
+                    "INSERT INTO health_link ({LINK}) VALUES
                      (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
                 ))?
                 .execute(params![
@@ -47,7 +47,7 @@ impl Links for SqliteStore {
     fn link(&self, digest: &[u8; 32]) -> Result<Option<Link>> {
         self.readers.take()?.run(|connection| {
             connection
-                .prepare_cached(&format!("SELECT {LINK} FROM link WHERE digest = ?1"))?
+                .prepare_cached(&format!("SELECT {LINK} FROM health_link WHERE digest = ?1"))?
                 .query_row([digest], link)
                 .optional()
         })
@@ -57,7 +57,7 @@ impl Links for SqliteStore {
         self.readers.take()?.run(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "SELECT {LINK} FROM link WHERE name = ?1 AND tenant = ?2"
+                    "SELECT {LINK} FROM health_link WHERE name = ?1 AND tenant = ?2"
                 ))?
                 .query_row([name, tenant.as_str()], link)
                 .optional()
@@ -68,7 +68,7 @@ impl Links for SqliteStore {
         self.readers.take()?.run(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "SELECT {LINK} FROM link
+                    "SELECT {LINK} FROM health_link
                      WHERE tenant = ?1 AND (?2 IS NULL OR patient = ?2)
                      ORDER BY made DESC, name LIMIT ?3"
                 ))?
@@ -81,7 +81,7 @@ impl Links for SqliteStore {
         self.writer().run(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "UPDATE link SET tries = tries - 1 WHERE digest = ?1 AND {} RETURNING tries",
+                    "UPDATE health_link SET tries = tries - 1 WHERE digest = ?1 AND {} RETURNING tries",
                     alive("?2")
                 ))?
                 .query_row(params![digest, now.as_microsecond()], |row| row.get(0))
@@ -92,7 +92,7 @@ impl Links for SqliteStore {
     fn spare_link(&self, digest: &[u8; 32]) -> Result<()> {
         self.writer().run(|connection| {
             connection
-                .prepare_cached("UPDATE link SET tries = tries + 1 WHERE digest = ?1")?
+                .prepare_cached("UPDATE health_link SET tries = tries + 1 WHERE digest = ?1")?
                 .execute([digest])
                 .map(drop)
         })
@@ -102,7 +102,7 @@ impl Links for SqliteStore {
         self.writer().run(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "UPDATE link SET opened = opened + 1, last = ?2, opener = ?3
+                    "UPDATE health_link SET opened = opened + 1, last = ?2, opener = ?3
                      WHERE digest = ?1 AND {}",
                     alive("?2")
                 ))?
@@ -115,7 +115,7 @@ impl Links for SqliteStore {
         self.writer().run(|connection| {
             connection
                 .prepare_cached(
-                    "UPDATE link SET revoked = ?3
+                    "UPDATE health_link SET revoked = ?3
                      WHERE name = ?1 AND tenant = ?2 AND revoked IS NULL",
                 )?
                 .execute(params![name, tenant.as_str(), now.as_microsecond()])

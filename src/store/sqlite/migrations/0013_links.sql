@@ -1,6 +1,6 @@
 -- Schema 13. Links to encrypted copies of records: what opens one is kept as its digest, and the key
 -- of the copy is not kept at all.
-CREATE TABLE link (
+CREATE TABLE health_link (
     digest   BLOB PRIMARY KEY,
     name     TEXT NOT NULL UNIQUE,
     tenant   TEXT NOT NULL,
@@ -18,6 +18,6 @@ CREATE TABLE link (
     expires  INTEGER NOT NULL,
     revoked  INTEGER
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX link_patient ON link (tenant, patient, made);
-CREATE INDEX link_made ON link (tenant, made);
-CREATE INDEX link_expires ON link (expires);
+CREATE INDEX health_link_patient ON health_link (tenant, patient, made);
+CREATE INDEX health_link_made ON health_link (tenant, made);
+CREATE INDEX health_link_expires ON health_link (expires);
