@@ -13,6 +13,7 @@ pub mod map;
 pub mod migrate;
 pub mod package;
 pub mod quarantine;
+pub mod received;
 pub mod release_note;
 pub mod requests;
 pub mod serve;
@@ -57,6 +58,7 @@ enum Command {
     Link(link::Link),
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
+    Received(received::Received),
     ReleaseNote(release_note::ReleaseNote),
     Migrate(migrate::Migrate),
     Requests(requests::Requests),
@@ -138,6 +140,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Jobs(jobs) => jobs.run(&mut context),
         Command::Link(link) => link.run(&mut context),
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
+        Command::Received(received) => received.run(&mut context),
         Command::ReleaseNote(release) => release.run(&mut context),
         Command::Map(map) => map.run(&mut context),
         Command::Migrate(migrate) => migrate.run(&mut context),

@@ -10,6 +10,7 @@ pub mod links;
 pub mod people;
 pub mod pull;
 pub mod push;
+pub mod receiving;
 pub mod reception;
 pub mod release;
 pub mod requests;

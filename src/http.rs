@@ -43,6 +43,7 @@ mod path;
 mod prefer;
 mod push;
 mod read;
+mod received;
 pub mod refusal;
 mod resource;
 pub mod routes;
@@ -77,6 +78,7 @@ use crate::exchange::ingest::Rules;
 use crate::exchange::jobs::Workshop;
 use crate::exchange::links::Opening;
 use crate::exchange::push::Pushes;
+use crate::exchange::receiving::Receiving;
 use crate::exchange::requests::Requests;
 use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
@@ -109,6 +111,7 @@ pub struct State {
     workshop: Arc<Workshop>,
     blobs: Blobs,
     links: Opening,
+    receiving: Receiving,
     bulk: BulkSettings,
     audit: Arc<Audit>,
     clock: Arc<dyn Clock>,
@@ -200,6 +203,7 @@ impl State {
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         let openapi = Bytes::from(openapi::document(&base).to_string());
+        let receiving = Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock));
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
@@ -210,6 +214,7 @@ impl State {
             workshop: ports.workshop,
             blobs: ports.blobs,
             links: ports.links,
+            receiving,
             bulk: ports.bulk,
             audit: ports.audit,
             clock: ports.clock,

@@ -112,9 +112,25 @@ pub fn build(
     log: Option<&[Log]>,
     options: &Options,
 ) -> Result<Package> {
+    build_with(patient, pieces, log, &[], options)
+}
+
+/// The same with records of others, as they came.
+///
+/// # Errors
+///
+/// `NotFound` where the patient is not among the resources.
+pub fn build_with(
+    patient: &FhirId,
+    pieces: Vec<Piece>,
+    log: Option<&[Log]>,
+    outside: &[File],
+    options: &Options,
+) -> Result<Package> {
     let record = Record::new(patient, pieces)?;
     let texts = Texts::of(options.language)?;
-    let copy = Copy { record: &record, texts: &texts, options, marks: record.labels(), log };
+    let copy =
+        Copy { record: &record, texts: &texts, options, marks: record.labels(), log, outside };
     archive::of(&copy)
 }
 
@@ -125,6 +141,7 @@ struct Copy<'a> {
     options: &'a Options,
     marks: Marks,
     log: Option<&'a [Log]>,
+    outside: &'a [File],
 }
 
 impl Copy<'_> {

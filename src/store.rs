@@ -15,6 +15,7 @@ pub mod ledger;
 mod links;
 mod postgres;
 mod quarantined;
+mod received;
 mod record;
 mod sql;
 mod sqlite;
@@ -42,6 +43,7 @@ pub use self::jobs::{Job, JobEnd, JobFilter, JobPart, JobState, JobStep, Jobs, N
 pub use self::ledger::Ledger;
 pub use self::links::{Link, LinkState, Links};
 pub use self::postgres::{PostgresLedger, PostgresStore};
+pub use self::received::{Decision, Inbox, NewReceived, Received, ReceivedState};
 pub use self::sqlite::{Durability, SqliteLedger, SqliteStore};
 pub use self::upgrade::{Upgrade, Upgraded};
 
@@ -188,7 +190,7 @@ pub struct Everything {
 
 /// What HTTP asks of a store.
 pub trait Store:
-    Directory + Exports + Feeds + Grants + Handles + Jobs + Links + Send + Sync
+    Directory + Exports + Feeds + Grants + Handles + Inbox + Jobs + Links + Send + Sync
 {
     /// Whether a read takes microseconds and waits for nothing, so that it may run where others
     /// wait for it. A store across a network has to be asked from a thread that may block.

@@ -94,6 +94,13 @@ actions! {
     Other = "other", RESTFUL, (REST, "operation", "operation"), "E";
     /// A platform pushed records.
     Push = "push", (DCM, "110107", "Import"), (REST, "create", "create"), "C";
+    /// Another provider sent a Bundle.
+    Receive = "receive", (DCM, "110107", "Import"), (REST, "create", "create"), "C";
+    /// What another provider sent was looked at, or handed to the platform.
+    ReceivedRead = "received-read", (DCM, "110106", "Export"), (REST, "read", "read"), "R";
+    /// It was said whose it is what another provider sent.
+    ReceivedDecided = "received-decided", (DCM, "110100", "Application Activity"),
+        (OWN, "received-decided", "Outside record matched or refused"), "U";
     /// Somebody without a good token or signature was refused.
     Stranger = "stranger", AUTHENTICATION, (DCM, "110122", "Login"), "E";
     /// A token was issued.

@@ -8,8 +8,8 @@ use super::path::{IdPath, Matched, Named};
 use super::site::{portal, staff};
 use super::{
     Refusal, audit, authorize, batch, binary, bulk, deadline, discovery, docref, everything,
-    explain, group, history, html, links, metadata, oauth, openapi, push, read, search, site,
-    summary,
+    explain, group, history, html, links, metadata, oauth, openapi, push, read, received, search,
+    site, summary,
 };
 use crate::exchange::links::VIEWER;
 
@@ -118,6 +118,8 @@ macro_rules! alone {
 const AUTH: &str = "/auth/";
 /// Where the portal and the practice's desk are.
 const PAGES: [&str; 2] = ["/portal/", "/staff/"];
+/// Where the platform fetches what others sent.
+const RECEIVED: &str = "/platform/received/";
 /// Where links are opened.
 const LINKS: &str = "/links/";
 
@@ -169,6 +171,7 @@ pub const ROUTES: &[Endpoint] = &[
     alone!("GET", "/fhir/bulk/{id}", Platform, "export-status", bulk::status),
     alone!("DELETE", "/fhir/bulk/{id}", Platform, "export-cancelled", bulk::cancel),
     alone!("GET", "/fhir/bulk/{id}/{number}", Platform, "exported", bulk::file),
+    alone!("POST", "/fhir/Bundle", Platform, "receive", received::receive),
     question!("/fhir/Group/{id}", Instance, "read", group::group),
     alone!("POST", "/fhir/AuditEvent/_search", Type, "search-type", audit::search_by_form),
     question!("/fhir/AuditEvent/{id}", Instance, "read", audit::read),
@@ -271,6 +274,24 @@ pub const ROUTES: &[Endpoint] = &[
         handler: || web::to(push::push),
         entry: None,
     },
+    Endpoint {
+        method: "GET",
+        pattern: "/platform/received/bundle/{name}",
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "received-read",
+        handler: || web::to(received::fetch),
+        entry: None,
+    },
+    Endpoint {
+        method: "GET",
+        pattern: "/platform/received/{after}",
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "received-read",
+        handler: || web::to(received::list),
+        entry: None,
+    },
     open!("GET", "/auth/authorize", "authorize", authorize::authorize),
     open!("POST", "/auth/authorize", "authorize", authorize::authorize_by_form),
     open!("POST", "/auth/token", "token", oauth::token),
@@ -319,6 +340,7 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
 pub(super) fn access(path: &str) -> Access {
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
     let other = match path {
+        _ if path.starts_with(RECEIVED) => Access::Signed,
         _ if path.starts_with(AUTH) || path.starts_with(LINKS) => Access::Public,
         _ if PAGES.iter().any(|pages| path.starts_with(pages)) => Access::Page,
         _ => Access::Bearer,

@@ -34,6 +34,7 @@ pub(super) fn of(copy: &Copy<'_>) -> Result<Package> {
     ];
     files.extend(collection::lines(&entries));
     files.extend(attachments::files(copy.record));
+    files.extend(copy.outside.iter().cloned());
     files.push(File::new(
         "README.txt",
         "text/plain; charset=utf-8",

@@ -20,6 +20,7 @@ mod links;
 mod pool;
 mod quarantine;
 mod read;
+mod received;
 mod reindex;
 mod row;
 mod schema;

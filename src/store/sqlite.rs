@@ -15,6 +15,7 @@ mod links;
 mod projection;
 mod quarantine;
 mod read;
+mod received;
 mod reindex;
 mod schema;
 mod search;

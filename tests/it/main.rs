@@ -76,6 +76,7 @@ mod privacy_cases;
 mod pull;
 mod push;
 mod push_latency;
+mod receiving;
 mod redis_faults;
 mod redis_topology;
 mod release;

@@ -29,6 +29,8 @@ const ABOUT_NONE: &[&str] = &[
     "POST /fhir/{type}/_search",
     // Questions of another kind, which are asked as entries below.
     "POST /fhir",
+    // What others send about whoever they like, which has one answer (`tests/it/receiving.rs`).
+    "POST /fhir/Bundle",
     // What searches find, in files (`tests/it/bulk.rs`).
     "GET /fhir/$export",
     "POST /fhir/$export",

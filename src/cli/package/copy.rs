@@ -13,7 +13,7 @@ use crate::cli::token::DEMO_TENANT;
 use crate::domain::{FhirId, TenantId};
 use crate::exchange::gather::{Part, gather};
 use crate::exchange::ingest::BASE;
-use crate::package::{self, Language, Log, Options, Piece, Sheet};
+use crate::package::{self, File, Language, Log, Options, Piece, Sheet};
 use crate::policy::{
     AuditPermit, Basis, FhirUser, Obligations, Principal, Purpose as PurposeOfUse, Under, UserType,
 };
@@ -109,7 +109,9 @@ impl Copy {
             base: BASE.to_owned(),
             reason: self.reason.clone(),
         };
-        let package = package::build(&self.patient, pieces.clone(), log.as_deref(), &options)?;
+        let outside = self.outside(store)?;
+        let (copied, log) = (pieces.clone(), log.as_deref());
+        let package = package::build_with(&self.patient, copied, log, &outside, &options)?;
         Ok(Made { principal, pieces, package })
     }
 
@@ -132,6 +134,19 @@ impl Copy {
                 }
             }
         })
+    }
+
+    /// What others sent about the person, in the person's own copy.
+    fn outside(&self, store: &dyn Store) -> anyhow::Result<Vec<File>> {
+        let mut files = Vec::new();
+        if self.purpose == Purpose::Access {
+            for one in store.received_of(&self.tenant, &self.patient)? {
+                if let Some((_, bytes)) = store.received_as(&self.tenant, &one.name)? {
+                    files.push(File::outside(files.len() + 1, bytes));
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// The language that was asked for, or that of the person.

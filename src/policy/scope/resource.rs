@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::BUNDLE;
 use super::rights::{Form, Rights};
 use crate::fhir::search::param::{self, SearchType};
 use crate::fhir::search::parse::{self, Setting};
@@ -123,6 +124,13 @@ impl ResourceScope {
         Some(Self { rights: self.rights.and(rights)?, ..self.clone() })
     }
 
+    /// The rights that this server offers by such a scope: a system may send Bundles, and nothing else
+    /// is written.
+    pub(super) fn offered(&self) -> Rights {
+        let is_sending = self.level == Level::System && self.resource_type == Some(BUNDLE);
+        if is_sending { Rights::CREATE } else { Rights::OFFERED }
+    }
+
     /// Whether every resource that `other` is about is one that this is about, rights aside.
     pub(super) fn embraces(&self, other: &Self) -> bool {
         let is_type = self.resource_type.is_none() || self.resource_type == other.resource_type;
@@ -191,7 +199,7 @@ impl Filter {
 
 /// A type that a scope may name.
 fn named(name: &str) -> Option<&'static str> {
-    param::served().chain([AUDIT_EVENT]).find(|known| *known == name)
+    param::served().chain([AUDIT_EVENT, BUNDLE]).find(|known| *known == name)
 }
 
 /// Text without its escapes.

@@ -25,6 +25,8 @@ impl Rights {
     pub const SEARCH: Self = Self(0b10000);
     /// What this server offers.
     pub const OFFERED: Self = Self(0b10010);
+    /// To send what is kept aside.
+    pub const CREATE: Self = Self(0b00001);
     /// What `write` says.
     const WRITE: Self = Self(0b01101);
     /// Everything.

@@ -59,6 +59,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0010_links.sql"),
         loses: None,
     },
+    Migration {
+        number: 13,
+        name: "received",
+        sql: include_str!("migrations/0013_received.sql"),
+        loses: None,
+    },
 ];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;
