@@ -13,4 +13,5 @@ pub mod reception;
 pub mod release;
 pub mod requests;
 pub mod sign_in;
+pub mod signing;
 pub mod synth;

@@ -62,6 +62,10 @@ pub enum Refusal {
         /// How many.
         limit: u32,
     },
+    /// What is to be changed was changed meanwhile.
+    Stale,
+    /// There are several of what is to be there once at most.
+    Several,
     /// A file holds what the caller may not see any more.
     Gone,
     /// A job has failed.
@@ -99,6 +103,8 @@ impl Refusal {
             Self::Unsigned => (401, IssueType::Login),
             Self::Bypassed => (403, IssueType::Forbidden),
             Self::ManyRecords { .. } => (413, IssueType::TooLong),
+            Self::Stale => (412, IssueType::Conflict),
+            Self::Several => (412, IssueType::MultipleMatches),
             Self::Gone => (410, IssueType::Deleted),
             Self::Failed => (500, IssueType::Exception),
             Self::Slow => (408, IssueType::Timeout),
@@ -162,6 +168,12 @@ impl fmt::Display for Refusal {
                 f,
                 "you have {limit} exports open: wait for one to end, or delete it, and ask again"
             ),
+            Self::Stale => {
+                f.write_str("this is not the current version: read it again, and change that")
+            }
+            Self::Several => {
+                f.write_str("several match what is to be there once at most: ask for less with If-None-Exist")
+            }
             Self::Gone => f.write_str(
                 "what this file holds has changed since it was made: start a new export",
             ),

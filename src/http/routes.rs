@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::path::{IdPath, Matched, Named};
 use super::site::portal;
 use super::{
-    Refusal, audit, authorize, batch, binary, bulk, deadline, discovery, docref, everything,
+    Refusal, audit, authorize, batch, binary, bulk, deadline, consent, discovery, docref, everything,
     explain, group, history, html, metadata, oauth, openapi, push, read, search, site, summary,
 };
 
@@ -35,6 +35,8 @@ pub enum Level {
     Type,
     /// One resource.
     Instance,
+    /// What people write: a consent of theirs.
+    Consent,
     /// An operation, which is no interaction.
     Operation,
 }
@@ -42,7 +44,7 @@ pub enum Level {
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Endpoint {
-    /// `GET`, `POST` or `DELETE`; where there is `GET`, there is `HEAD`.
+    /// `GET`, `POST`, `PUT` or `DELETE`; where there is `GET`, there is `HEAD`.
     pub method: &'static str,
     /// The path, with its variable segments in braces.
     pub pattern: &'static str,
@@ -217,6 +219,10 @@ pub const ROUTES: &[Endpoint] = &[
             Box::pin(async move { read::read(state, path?, call).await })
         }),
     },
+    question!("/fhir/Consent/{id}", Instance, "read", consent::read),
+    alone!("PUT", "/fhir/Consent/{id}", Consent, "update", consent::update),
+    question!("/fhir/Consent", Type, "search-type", consent::search),
+    alone!("POST", "/fhir/Consent", Consent, "create", consent::create),
     question!("/fhir/{type}/{id}", Instance, "read", read::read),
     question!("/fhir/{type}", Type, "search-type", search::search),
     page!("GET", html::STYLE, "style", html::style),
@@ -246,6 +252,11 @@ pub const ROUTES: &[Endpoint] = &[
     page!("GET", "/portal/requests/{id}", "portal", portal::request),
     page!("GET", portal::SEEN, "portal", portal::seen),
     page!("GET", portal::CONSENTS, "portal", portal::consents),
+    page!("GET", portal::CONSENT_FORM, "portal", portal::consent_form),
+    page!("POST", portal::CONSENT_PLAN, "portal", portal::consent_plan),
+    page!("POST", portal::CONSENT_SIGN, "consent-signed", portal::consent_sign),
+    page!("GET", portal::CONSENT_END, "portal", portal::consent_ending),
+    page!("POST", portal::CONSENT_END, "consent-signed", portal::consent_end),
     page!("GET", "/portal/messages/{id}", "portal", portal::message),
     page!("GET", "/portal/notes/{id}", "portal", portal::note),
     page!("GET", site::LOGOUT, "sign-out", site::signed_out),
@@ -341,6 +352,7 @@ pub(super) fn register(service: &mut web::ServiceConfig) {
             resource.route(match row.method {
                 "GET" => (row.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
                 "DELETE" => (row.handler)().guard(guard::Delete()),
+                "PUT" => (row.handler)().guard(guard::Put()),
                 _ => (row.handler)().guard(guard::Post()),
             })
         });
@@ -357,6 +369,7 @@ async fn other_method(request: HttpRequest) -> HttpResponse {
     let methods = rows.flat_map(|endpoint| match endpoint.method {
         "GET" => ["GET", "HEAD"].iter(),
         "DELETE" => ["DELETE"].iter(),
+        "PUT" => ["PUT"].iter(),
         _ => ["POST"].iter(),
     });
     let allow = methods.chain(&["OPTIONS"]).copied().collect::<Vec<_>>().join(", ");

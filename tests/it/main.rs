@@ -19,6 +19,7 @@ mod cache;
 mod cases;
 mod changes;
 mod clients;
+mod consent_write;
 mod consents;
 mod crash;
 mod declared;

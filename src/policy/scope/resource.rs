@@ -118,6 +118,34 @@ impl ResourceScope {
         self.is_about(known).then(|| Self { resource_type: Some(known), ..self.clone() })
     }
 
+    /// What this server offers of it: to read, and of a patient's consents also to give and to change
+    /// them, where the scope names these.
+    pub(super) fn offered(&self) -> Option<Self> {
+        let rights = if self.is_of_consents() {
+            Rights::OFFERED.or(Rights::SIGNED)
+        } else {
+            Rights::OFFERED
+        };
+        self.with(rights)
+    }
+
+    /// Whether it is about all consents of the patient in context, and names them.
+    pub(in crate::policy) fn is_of_consents(&self) -> bool {
+        self.level == Level::Patient
+            && self.resource_type == Some("Consent")
+            && self.filters.is_empty()
+    }
+
+    /// What of it is about reading.
+    pub fn reading(&self) -> Option<Self> {
+        self.with(Rights::OFFERED)
+    }
+
+    /// What of it is about giving and changing consents.
+    pub fn signing(&self) -> Option<Self> {
+        self.with(Rights::SIGNED).filter(Self::is_of_consents)
+    }
+
     /// The same with no more than these rights.
     pub(super) fn with(&self, rights: Rights) -> Option<Self> {
         Some(Self { rights: self.rights.and(rights)?, ..self.clone() })
