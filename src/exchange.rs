@@ -2,6 +2,7 @@
 
 pub mod bulk;
 pub mod consents;
+pub mod emergency;
 pub mod explain;
 pub mod gather;
 pub mod ingest;

@@ -25,6 +25,7 @@ mod disclosure;
 mod discovery;
 mod docref;
 mod door;
+mod emergency;
 mod everything;
 mod explain;
 mod gate;

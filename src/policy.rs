@@ -49,7 +49,7 @@ pub use directive::{
     Defect, Directive, Extent, Form, LabelSet, Matching, Matter, Party, PartyKind, Revocation,
     Signer, State,
 };
-pub use emergency::Emergency;
+pub use emergency::{Emergency, Glass};
 pub use grantee::{Grantee, Under};
 pub use high_water::HighWater;
 pub use item::{Ground, Item, NoteClass, Status, Withheld};

@@ -132,6 +132,9 @@ actions! {
     ExportCancelled = "export-cancelled", EXPORT, (REST, "delete", "delete"), "D";
     /// Somebody looked into a record in an emergency.
     BreakGlass = "break-glass", ALERT, (DCM, "110127", "Emergency Override Started"), "E";
+    /// Somebody reviewed such a look.
+    BreakGlassReviewed = "break-glass-reviewed", ALERT,
+        (OWN, "break-glass-reviewed", "Emergency access reviewed"), "U";
     /// A page of the portal showed something of a record.
     Portal = "portal", (DCM, "110110", "Patient Record"),
         (OWN, "portal", "Record shown in the portal"), "R";

@@ -271,7 +271,7 @@ fn may_hear(asked: &Asked, now: &Case<'_>, one: &Placed, item: &Item, at: Timest
 }
 
 /// What the rules turn on of a resource.
-fn item(one: &Placed) -> Option<Item> {
+pub(super) fn item(one: &Placed) -> Option<Item> {
     let mut item = Item::of_class(&one.guard.class)?;
     item.related.clone_from(&one.guard.related);
     let dated = one.guard.dated;

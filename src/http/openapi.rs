@@ -102,7 +102,7 @@ fn request(endpoint: &Endpoint, kind: Option<&'static SearchType>) -> Value {
         (Some(kind), _) => ("application/x-www-form-urlencoded", parameters::form(kind)),
         (None, "batch") => (MEDIA, schema("Bundle")),
         (None, "create" | "update") => (MEDIA, schema("Resource")),
-        (None, "everything" | "explain" | "docref" | "export") => (MEDIA, schema("Parameters")),
+        (None, "everything" | "explain" | "break-glass" | "docref" | "export") => (MEDIA, schema("Parameters")),
         (None, "push") => ("application/x-ndjson", json!({ "type": "string" })),
         (None, _) => ("application/x-www-form-urlencoded", json!({ "type": "object" })),
     };
@@ -118,6 +118,7 @@ fn responses(endpoint: &Endpoint) -> Value {
         "history-instance" => ("A page of the versions", content(MEDIA, "Bundle")),
         "everything" => ("A page of the record", content(MEDIA, "Bundle")),
         "explain" => ("Who would see what, and by which rule", content(MEDIA, "Parameters")),
+        "break-glass" => ("What is seen in an emergency", content(MEDIA, "Bundle")),
         "summary" => ("A document of the patient", content(MEDIA, "Bundle")),
         "docref" => ("References to the patient's documents", content(MEDIA, "Bundle")),
         "batch" => ("An answer for each entry, in order", content(MEDIA, "Bundle")),

@@ -62,6 +62,8 @@ pub enum Refusal {
         /// How many.
         limit: u32,
     },
+    /// They have to prove again who they are (RFC 9470).
+    ProveAgain,
     /// What is to be changed was changed meanwhile.
     Stale,
     /// There are several of what is to be there once at most.
@@ -103,6 +105,7 @@ impl Refusal {
             Self::Unsigned => (401, IssueType::Login),
             Self::Bypassed => (403, IssueType::Forbidden),
             Self::ManyRecords { .. } => (413, IssueType::TooLong),
+            Self::ProveAgain => (401, IssueType::Login),
             Self::Stale => (412, IssueType::Conflict),
             Self::Several => (412, IssueType::MultipleMatches),
             Self::Gone => (410, IssueType::Deleted),
@@ -168,6 +171,9 @@ impl fmt::Display for Refusal {
                 f,
                 "you have {limit} exports open: wait for one to end, or delete it, and ask again"
             ),
+            Self::ProveAgain => {
+                f.write_str("sign in again, and ask with the new token within 15 minutes")
+            }
             Self::Stale => {
                 f.write_str("this is not the current version: read it again, and change that")
             }
@@ -219,6 +225,12 @@ impl ResponseError for Refusal {
                 response.insert_header((
                     header::WWW_AUTHENTICATE,
                     r#"Bearer realm="throughline", error="insufficient_scope""#,
+                ));
+            }
+            Self::ProveAgain => {
+                response.insert_header((
+                    header::WWW_AUTHENTICATE,
+                    r#"Bearer realm="throughline", error="insufficient_user_authentication", max_age=900"#,
                 ));
             }
             Self::TooMany { seconds } => {

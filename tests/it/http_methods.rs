@@ -77,9 +77,10 @@ fn is_export(endpoint: &Endpoint) -> bool {
     endpoint.interaction.starts_with("export")
 }
 
-/// Only whose consents they are writes them: that has tests of its own.
+/// Only whose consents they are writes them, and only clinicians break glasses: these have tests of their
+/// own.
 fn is_signed(endpoint: &Endpoint) -> bool {
-    endpoint.level == Level::Consent
+    endpoint.level == Level::Consent || endpoint.interaction == "break-glass"
 }
 
 fn bearer() -> impl Iterator<Item = &'static Endpoint> {

@@ -14,6 +14,7 @@ mod auth_refusals;
 mod birthday;
 mod blobs;
 mod bounds;
+mod break_glass;
 mod bulk;
 mod cache;
 mod cases;
@@ -67,6 +68,7 @@ mod pages_sign_in;
 mod path_matrix;
 mod portal;
 mod portal_browser;
+mod portal_consents;
 mod postgres_faults;
 mod postgres_replicas;
 

@@ -27,6 +27,11 @@ const COMBINATION: &str =
 const OPERATIONS: &[(&str, &str, &str)] = &[
     ("Patient", "everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
     ("Patient", "explain", "https://throughline.example/fhir/OperationDefinition/Patient-explain"),
+    (
+        "Patient",
+        "break-glass",
+        "https://throughline.example/fhir/OperationDefinition/Patient-break-glass",
+    ),
     ("Patient", "summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"),
     ("DocumentReference", "docref", "http://hl7.org/fhir/us/core/OperationDefinition/docref"),
     ("Patient", "export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),

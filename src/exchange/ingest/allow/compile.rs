@@ -10,7 +10,7 @@ use super::people;
 use crate::domain::{Kind, Op, Record, TenantIds};
 use crate::exchange::ingest::derive::Neighbours;
 use crate::policy::{
-    Actor, Confidentiality, Decision, Defect, Directive, Grantee, Item, Labels, Law, Means,
+    Actor, Confidentiality, Decision, Defect, Directive, Emergency, Grantee, Item, Labels, Law, Means,
     Obligations, Patient, Proxy, Purpose, Question, Recipient, Regime, Signer, Standing, State,
     decide, signs_alone, signs_for,
 };
@@ -261,6 +261,29 @@ impl<'a> Case<'a> {
         self.ask(actor, purpose, item, at, (Means::Release, able))
     }
 
+    /// Asks the rules about an item for somebody who broke a glass, on a way that writes each use down,
+    /// alerts, and has it reviewed.
+    pub(crate) fn in_emergency(
+        &self,
+        actor: &Actor,
+        purpose: Purpose,
+        item: &Item,
+        glass: &Emergency,
+        at: Timestamp,
+    ) -> Decision {
+        let watched = Obligations::ALERT
+            .and(Obligations::REVIEW)
+            .and(Obligations::WATERMARK)
+            .and(Obligations::NO_FURTHER_USE)
+            .and(Obligations::RECORD_EMERGENCY);
+        let able = ABLE.and(watched);
+        decide(&Question {
+            emergency: Some(glass),
+            able,
+            ..self.question(actor, purpose, item, at, Means::Query)
+        })
+    }
+
     fn ask(
         &self,
         actor: &Actor,
@@ -269,7 +292,18 @@ impl<'a> Case<'a> {
         at: Timestamp,
         (means, able): (Means, Obligations),
     ) -> Decision {
-        decide(&Question {
+        decide(&Question { able, ..self.question(actor, purpose, item, at, means) })
+    }
+
+    fn question<'q>(
+        &'q self,
+        actor: &'q Actor,
+        purpose: Purpose,
+        item: &'q Item,
+        at: Timestamp,
+        means: Means,
+    ) -> Question<'q> {
+        Question {
             actor,
             purpose: Some(purpose),
             means,
@@ -280,10 +314,10 @@ impl<'a> Case<'a> {
             directives: Some(&self.directives),
             regime: self.regime,
             emergency: None,
-            able,
+            able: Obligations::NONE,
             at,
             law: self.law,
-        })
+        }
     }
 }
 
