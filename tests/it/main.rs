@@ -69,6 +69,7 @@ mod path_matrix;
 mod portal;
 mod portal_browser;
 mod portal_consents;
+mod portal_desk;
 mod postgres_faults;
 mod postgres_replicas;
 

@@ -27,6 +27,8 @@ macro_rules! texts {
             pub(in crate::http) asks: BTreeMap<String, String>,
             /// Where a request is.
             pub(in crate::http) states: BTreeMap<String, String>,
+            /// What can be done with a request, on a button.
+            pub(in crate::http) acts: BTreeMap<String, String>,
             /// What was done with a request.
             pub(in crate::http) steps: BTreeMap<String, String>,
             /// Forms of a copy.
@@ -107,6 +109,10 @@ texts! {
         what_hint, until, until_hint, look, leave, plan_title, plan_lede, sees, kind, opened,
         stays, ended, nothing, closed_title, closed, sign, sign_hint, change, end_link, end_title,
         end_lede, before_title, before, end, given_title, given, over_title, over, not_title, not,
+    }
+    desk: Desk {
+        nav, title, lede, none, closed, asker, platform, back, wrong_title, wrong, steps, reason,
+        reason_hint, until,
     }
     dates: Dates { months, day }
 }
