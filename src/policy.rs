@@ -61,5 +61,5 @@ pub use permit::{Action, Permit};
 pub use principal::{FhirUser, Principal, UserType};
 pub use purpose::Purpose;
 pub use rule::Rule;
-pub use signing::{Act, Hand, signs_alone, signs_for};
 pub use scope::{Form as ScopeForm, Level, Plain, ResourceScope, Rights, Scope, Scopes};
+pub use signing::{Act, Hand, signs_alone, signs_for};

@@ -3,11 +3,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Audit;
 use super::action::Action;
 use super::actor::Actor;
 use super::event::Event;
 use super::reading::{Question, read, search};
-use super::writer::Audit;
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
 use crate::policy::AuditPermit;
@@ -63,7 +63,11 @@ pub struct Review {
 /// # Errors
 ///
 /// The ledger failed.
-pub fn emergencies(ledger: &dyn Ledger, permit: &AuditPermit, review_days: i64) -> Result<Vec<Use>> {
+pub fn emergencies(
+    ledger: &dyn Ledger,
+    permit: &AuditPermit,
+    review_days: i64,
+) -> Result<Vec<Use>> {
     let reviews = all(ledger, permit, Action::BreakGlassReviewed)?;
     let uses = all(ledger, permit, Action::BreakGlass)?;
     let note = |event: &Event, name: &str| event.noted(name).unwrap_or_default().to_owned();
@@ -86,7 +90,10 @@ pub fn emergencies(ledger: &dyn Ledger, permit: &AuditPermit, review_days: i64) 
             purpose: event.who.purpose.clone().unwrap_or_default(),
             reason: note(&event, "reason"),
             shown: event.shown.len(),
-            due: event.at.saturating_add(SignedDuration::from_hours(24 * review_days)).unwrap_or(event.at),
+            due: event
+                .at
+                .saturating_add(SignedDuration::from_hours(24 * review_days))
+                .unwrap_or(event.at),
             review: review(&event.id),
             id: event.id,
         })
@@ -133,7 +140,8 @@ fn all(ledger: &dyn Ledger, permit: &AuditPermit, action: Action) -> Result<Vec<
     let mut events = Vec::new();
     let mut before = None;
     loop {
-        let question = Question { action: Some(action), before, count: PAGE, ..Question::default() };
+        let question =
+            Question { action: Some(action), before, count: PAGE, ..Question::default() };
         let found = search(ledger, permit, &question)?;
         events.extend(found.events);
         match found.next {

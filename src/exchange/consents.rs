@@ -108,7 +108,8 @@ pub fn read(consent: &Value, resolve: Resolve<'_>) -> Result<Read> {
     Ok(Read { rules: all.map(|rule| rule.record(consent)).collect(), notes })
 }
 
-const NOT_OPENED: &str = "an exception that would open more is left out: say it in a consent of its own";
+const NOT_OPENED: &str =
+    "an exception that would open more is left out: say it in a consent of its own";
 const NOT_A_PURPOSE: &str = "a purpose that there is no word for here is left out";
 const WIDER: &str = "there is no word for this limit here: the no is kept as one to everything";
 

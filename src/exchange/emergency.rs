@@ -85,12 +85,8 @@ impl Emergencies<'_> {
         neighbours.failure()?;
         let zone = allow::zone(neighbours.organization().as_deref());
         let role = role(member, &zone, now).ok_or(Error::Denied)?;
-        let actor = Actor::Staff(Staff {
-            id: member.id.clone(),
-            role,
-            assigned: false,
-            own_chart: false,
-        });
+        let actor =
+            Actor::Staff(Staff { id: member.id.clone(), role, assigned: false, own_chart: false });
         let emergency = Emergency {
             reason: broken.reason.clone(),
             proven_again: broken.proven_again,

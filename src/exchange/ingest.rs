@@ -151,5 +151,7 @@ impl Ingest<'_> {
 /// `Invalid`, with where it is.
 pub(crate) fn strict(body: &[u8]) -> Result<serde_json::Value> {
     let read = json::read(body).map(|document| document.value);
-    read.map_err(|reject| Error::invalid("body", format!("the body is no good JSON: {}", reject.reason)))
+    read.map_err(|reject| {
+        Error::invalid("body", format!("the body is no good JSON: {}", reject.reason))
+    })
 }

@@ -137,26 +137,35 @@ impl Signing {
         sent: &Value,
         connected: &[Connected],
     ) -> Result<Signed> {
-        let sheet = Sheet::read(sent, hand, self.clock.now())?;
-        match sheet.status.as_str() {
-            "active" => {}
-            "inactive" => return self.take_back(hand, id, Some(version)),
+        match text(sent, "status") {
+            Some("active") => {}
+            Some("inactive") => {
+                // Of what is taken back only whose it is counts: it may have been signed long ago.
+                Sheet::is_of(sent, hand)?;
+                return self.take_back(hand, id, Some(version));
+            }
             _ => {
-                let hint = "a consent is changed with the status active, and taken back with inactive";
+                let hint =
+                    "a consent is changed with the status active, and taken back with inactive";
                 return Err(Error::invalid("Consent.status", hint));
             }
         }
+        let sheet = Sheet::read(sent, hand, self.clock.now())?;
         self.at_the_desk(hand, |write, desk| {
             let record = self.found(write, desk, id)?;
             is_version(&record, version)?;
             let is_theirs = record.id.starts_with(OWN) && desk.signed(&record);
             if !is_theirs {
-                return Err(conflict("the practice keeps this consent, or another signed it: take it back \
-                                     with the status inactive, and give a new one"));
+                return Err(conflict(
+                    "the practice keeps this consent, or another signed it: take it back \
+                                     with the status inactive, and give a new one",
+                ));
             }
             if text(&record.data, "status") != Some("active") {
-                return Err(conflict("this consent is over, and does not come into force again: give a \
-                                     new one"));
+                return Err(conflict(
+                    "this consent is over, and does not come into force again: give a \
+                                     new one",
+                ));
             }
             let before = text(&record.data, "signed_at").and_then(|at| at.parse().ok());
             if before.is_some_and(|before: Timestamp| sheet.signed < before) {
@@ -251,7 +260,8 @@ impl Signing {
         let memory = RefCell::<Memory>::default();
         let neighbours = Around::new(write, hand.tenant(), &memory);
         let rules = self.rules.load();
-        let around = allow::Around { neighbours: &neighbours, ids: &ids, law: &rules.tables.law, now };
+        let around =
+            allow::Around { neighbours: &neighbours, ids: &ids, law: &rules.tables.law, now };
         let case = Case::of(&client, &around);
         let is_them = |id: &&str| ids.id(Kind::RelatedParty, id) == hand.person.id;
         let party = (!hand.is_patient()).then(|| case.proxies().find(is_them).map(str::to_owned));
@@ -282,8 +292,11 @@ impl Signing {
         let tenant = desk.hand.tenant();
         let resolve = |reference: &str| desk.origin(reference).map(|one| one.origin_id.clone());
         let read = consents::read(sheet.consent, &resolve)?;
-        let mut notes: Vec<Note> =
-            read.notes.iter().map(|(element, says)| Note { element, says, differs: true }).collect();
+        let mut notes: Vec<Note> = read
+            .notes
+            .iter()
+            .map(|(element, says)| Note { element, says, differs: true })
+            .collect();
         let mut rules = read.rules;
         // That notes which are kept apart are no part of it needs no saying.
         let (first, mut exceptions) = (rules.drain(..1).collect::<Vec<_>>(), rules);
@@ -308,7 +321,8 @@ impl Signing {
             let known = write.record(tenant, Kind::Consent, &id)?;
             data.push((id, known.map_or(1, |known| known.version.saturating_add(1)), one));
         }
-        let mut lines = vec![desk.line((Kind::Attachment, &paper.id, version), &paper.data(root, desk.now))];
+        let mut lines =
+            vec![desk.line((Kind::Attachment, &paper.id, version), &paper.data(root, desk.now))];
         for (id, version, one) in &mut data {
             let members = one.as_object_mut().ok_or(Error::NotFound)?;
             members.insert("signer".to_owned(), desk.signer_value());
@@ -365,7 +379,8 @@ impl Signing {
         let planned = desk.record((Kind::Consent, "planned", 1), Value::Object(data.clone()));
         let directive = Case::of(&desk.client, &around).planned(&planned, &around);
         neighbours.failure()?;
-        let directive = directive.ok_or_else(|| Error::invalid("Consent", "send a whole Consent"))?;
+        let directive =
+            directive.ok_or_else(|| Error::invalid("Consent", "send a whole Consent"))?;
         if let Some((_, element, hint)) =
             LACKING.iter().find(|(defect, ..)| directive.defects.contains(defect))
         {
@@ -386,9 +401,8 @@ impl Signing {
                         recipient by an identifier of the system https://throughline.example/ids/client";
             return Err(Error::invalid("Consent.provision.actor.reference", hint));
         }
-        let unknown = directive.parties.iter().any(|party| {
-            !party.clients.iter().any(|id| is_known(id))
-        });
+        let unknown =
+            directive.parties.iter().any(|party| !party.clients.iter().any(|id| is_known(id)));
         Ok(unknown.then_some(UNKNOWN_RECIPIENT).into_iter().chain([KEPT_CLOSED]).collect())
     }
 
@@ -458,7 +472,8 @@ const KEPT_CLOSED: Note = Note {
 
 /// Names recipients as they are registered, where a consent does not.
 fn name(data: &mut Map<String, Value>, connected: &[Connected]) {
-    for recipient in data.get_mut("recipients").and_then(Value::as_array_mut).into_iter().flatten() {
+    for recipient in data.get_mut("recipients").and_then(Value::as_array_mut).into_iter().flatten()
+    {
         let id = recipient.pointer("/fhir_client_ids/0").and_then(Value::as_str);
         let known = id.and_then(|id| connected.iter().find(|one| one.client_id == id));
         // The name that is shown later is the registered one, whatever an app wrote beside the id.

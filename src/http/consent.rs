@@ -1,18 +1,18 @@
 //! Consents that people give, change and take back by their own app
 //! (<https://hl7.org/fhir/R4/http.html#create>, <https://hl7.org/fhir/R4/http.html#update>).
 
-use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{self, Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::asking::Size;
 use super::call::Call;
 use super::disclosure::Disclosure;
 use super::path::{IdPath, ResourcePath, TypePath};
 use super::prefer::Return;
-use super::answer::Answer;
 use super::{Refusal, State, body, parameters, prefer, read, search};
 use crate::domain::FhirId;
 use crate::error::{Error, Result as Answered};
@@ -31,7 +31,11 @@ const CONSENT: &str = "Consent";
 const IF_NONE_EXIST: &str = "if-none-exist";
 
 /// Reads a Consent.
-pub(super) async fn read(state: web::Data<State>, path: IdPath, call: Call) -> Result<Answer, Refusal> {
+pub(super) async fn read(
+    state: web::Data<State>,
+    path: IdPath,
+    call: Call,
+) -> Result<Answer, Refusal> {
     read::read(state, ResourcePath { resource_type: CONSENT, id: path.id }, call).await
 }
 
@@ -132,7 +136,10 @@ fn condition(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
 }
 
 /// The clients that records may go to: those of others that ask for a purpose.
-pub(super) fn connected(clients: &Clients, tenant: &crate::domain::TenantId) -> Answered<Vec<Connected>> {
+pub(super) fn connected(
+    clients: &Clients,
+    tenant: &crate::domain::TenantId,
+) -> Answered<Vec<Connected>> {
     let all = clients.all()?.into_iter().map(|(client, _)| client);
     let others = all.filter(|one| one.tenant == *tenant && !one.is_own && !one.is_disabled);
     Ok(others
@@ -185,7 +192,8 @@ impl State {
     ) -> Result<HttpResponse, Refusal> {
         let (permit, id) = (hand.permit(&signed.id), signed.id.clone());
         let stored = self.ask(Size::Point, move |store| store.read(&permit, &id)).await?;
-        let mut answer = HttpResponse::build(if signed.is_new { StatusCode::CREATED } else { StatusCode::OK });
+        let mut answer =
+            HttpResponse::build(if signed.is_new { StatusCode::CREATED } else { StatusCode::OK });
         let mut shown = Disclosure {
             patients: vec![hand.patient.clone()],
             notes: vec![("basis", "patient_access".to_owned()), ("consent", what.to_owned())],
@@ -209,7 +217,9 @@ impl State {
         let wanted = prefer::returned(request.headers()).filter(|_| !differs);
         Ok(match (wanted, stored) {
             (Some(Return::Minimal), _) => answer.body(Bytes::new()),
-            (Some(Return::Representation), Some(stored)) => answer.body(Bytes::from_owner(stored.body)),
+            (Some(Return::Representation), Some(stored)) => {
+                answer.body(Bytes::from_owner(stored.body))
+            }
             _ => answer.body(outcome(&signed.id, &signed.notes, what)?),
         })
     }

@@ -13,8 +13,7 @@ use crate::smart;
 
 /// What pages may send, besides what they always may.
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
-const HEADERS: &str =
-    "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, \
+const HEADERS: &str = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, \
      Prefer";
 /// What pages may see, besides what they always may.
 const EXPOSED: &str = "Allow, Content-Location, ETag, Location, RateLimit, RateLimit-Policy, \

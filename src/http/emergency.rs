@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::asking::Size;
 use super::call::Call;
-use super::disclosure::Disclosure;
 use super::path::IdPath;
 use super::{Refusal, State, body};
 use crate::auth::Verified;
@@ -95,7 +94,9 @@ pub(super) async fn break_glass(
         bundle.found(found, Mode::Match);
     }
     state.meter.glass_broken();
-    tracing::warn!("a glass was broken: `throughline audit emergencies` lists what is to be reviewed");
+    tracing::warn!(
+        "a glass was broken: `throughline audit emergencies` lists what is to be reviewed"
+    );
     Ok(Answer::new(bundle.finish(), call.form).showing(disclosure))
 }
 
@@ -124,5 +125,8 @@ fn said(sent: &Value) -> Answered<(Purpose, String)> {
             _ => return Err(wrong()),
         }
     }
-    Ok((purpose.ok_or_else(|| Error::invalid("purpose", HINT))?, reason.ok_or_else(|| Error::invalid("reason", HINT))?))
+    Ok((
+        purpose.ok_or_else(|| Error::invalid("purpose", HINT))?,
+        reason.ok_or_else(|| Error::invalid("reason", HINT))?,
+    ))
 }

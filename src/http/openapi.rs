@@ -102,7 +102,9 @@ fn request(endpoint: &Endpoint, kind: Option<&'static SearchType>) -> Value {
         (Some(kind), _) => ("application/x-www-form-urlencoded", parameters::form(kind)),
         (None, "batch") => (MEDIA, schema("Bundle")),
         (None, "create" | "update") => (MEDIA, schema("Resource")),
-        (None, "everything" | "explain" | "break-glass" | "docref" | "export") => (MEDIA, schema("Parameters")),
+        (None, "everything" | "explain" | "break-glass" | "docref" | "export") => {
+            (MEDIA, schema("Parameters"))
+        }
         (None, "push") => ("application/x-ndjson", json!({ "type": "string" })),
         (None, _) => ("application/x-www-form-urlencoded", json!({ "type": "object" })),
     };

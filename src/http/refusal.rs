@@ -177,9 +177,9 @@ impl fmt::Display for Refusal {
             Self::Stale => {
                 f.write_str("this is not the current version: read it again, and change that")
             }
-            Self::Several => {
-                f.write_str("several match what is to be there once at most: ask for less with If-None-Exist")
-            }
+            Self::Several => f.write_str(
+                "several match what is to be there once at most: ask for less with If-None-Exist",
+            ),
             Self::Gone => f.write_str(
                 "what this file holds has changed since it was made: start a new export",
             ),

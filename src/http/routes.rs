@@ -7,8 +7,9 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::path::{IdPath, Matched, Named};
 use super::site::{portal, staff};
 use super::{
-    Refusal, audit, authorize, batch, binary, bulk, deadline, consent, discovery, docref, emergency, everything,
-    explain, group, history, html, metadata, oauth, openapi, push, read, search, site, summary,
+    Refusal, audit, authorize, batch, binary, bulk, consent, deadline, discovery, docref,
+    emergency, everything, explain, group, history, html, metadata, oauth, openapi, push, read,
+    search, site, summary,
 };
 
 /// Who may call a route.
@@ -190,7 +191,13 @@ pub const ROUTES: &[Endpoint] = &[
         "explain",
         explain::explain_by_parameters
     ),
-    alone!("POST", "/fhir/Patient/{id}/$break-glass", Operation, "break-glass", emergency::break_glass),
+    alone!(
+        "POST",
+        "/fhir/Patient/{id}/$break-glass",
+        Operation,
+        "break-glass",
+        emergency::break_glass
+    ),
     question!("/fhir/Patient/{id}/$summary", Operation, "summary", summary::summary),
     question!("/fhir/DocumentReference/$docref", Operation, "docref", docref::docref),
     alone!(

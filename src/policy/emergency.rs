@@ -103,7 +103,9 @@ impl Glass {
     pub fn decide(principal: &Arc<Principal>, patient: &FhirId, purpose: Purpose) -> Result<Self> {
         let user = principal.fhir_user.as_ref().ok_or(Error::Denied)?;
         let reads = principal.scopes.resources().any(|scope| {
-            scope.level == Level::User && scope.is_about("Patient") && scope.rights.contain(Rights::READ)
+            scope.level == Level::User
+                && scope.is_about("Patient")
+                && scope.rights.contain(Rights::READ)
         });
         let is_staff = user.kind == UserType::Practitioner && principal.under.is_none();
         if !is_staff || !reads || !purpose.is_emergency() {

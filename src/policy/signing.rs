@@ -54,7 +54,8 @@ impl Hand {
             Act::Give => Rights::CREATE,
             Act::Change => Rights::UPDATE,
         };
-        let named = |scope: &super::ResourceScope| scope.is_of_consents() && scope.rights.contain(right);
+        let named =
+            |scope: &super::ResourceScope| scope.is_of_consents() && scope.rights.contain(right);
         let patient = principal.patient.clone().ok_or(Error::Denied)?;
         let person = principal.fhir_user.clone().ok_or(Error::Denied)?;
         let is_theirs = match person.kind {
@@ -105,7 +106,12 @@ pub fn signs_alone(patient: &Patient, law: &Law, at: Timestamp) -> bool {
 
 /// As what somebody signs for the patient whom the rules let see the record by this decision. Who sees
 /// it by the patient's own word represents nobody, and nobody signs for the dead.
-pub fn signs_for(patient: &Patient, proxy: &Proxy, decision: &Decision, at: Timestamp) -> Option<Signer> {
+pub fn signs_for(
+    patient: &Patient,
+    proxy: &Proxy,
+    decision: &Decision,
+    at: Timestamp,
+) -> Option<Signer> {
     if !decision.permits || patient.died.is_some() {
         return None;
     }

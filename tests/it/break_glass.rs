@@ -4,13 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use throughline::app::Config;
-use throughline::audit::emergencies::{emergencies, review};
 use throughline::audit::Actor;
+use throughline::audit::emergencies::{emergencies, review};
 use throughline::policy::AuditPermit;
 use throughline::smart::Approval;
 
 use crate::support::charts::{
-    client, diagnosis, form, guardian, holding, message, note, release, session, staff, take_in, with,
+    client, diagnosis, form, guardian, holding, message, note, release, session, staff, take_in,
+    with,
 };
 use crate::support::server::{Answer, Server, spawn_as_new};
 use crate::support::smart::{self, approval, parameter};
@@ -23,7 +24,8 @@ fn records() -> Vec<Value> {
     all.extend([client("cl_1", "Adult"), diagnosis("cl_1", "dx_1", "F41.1")]);
     for day in 1..=5 {
         let mut one = session(&["cl_1"], &format!("ses_{day}"));
-        let (start, end) = (format!("2026-06-0{day}T17:00:00Z"), format!("2026-06-0{day}T17:50:00Z"));
+        let (start, end) =
+            (format!("2026-06-0{day}T17:00:00Z"), format!("2026-06-0{day}T17:50:00Z"));
         one["data"]["scheduled_start"] = json!(start);
         one["data"]["scheduled_end"] = json!(end);
         for there in one["data"]["presence"].as_array_mut().unwrap() {
@@ -73,7 +75,8 @@ async fn open(server: &Server, token: &str, patient: &str, purpose: &str, reason
     let body = json!({"resourceType": "Parameters", "parameter": [
         {"name": "purpose", "valueCode": purpose}, {"name": "reason", "valueString": reason}
     ]});
-    let request = server.request(Method::POST, &format!("{patient}/$break-glass")).bearer_auth(token);
+    let request =
+        server.request(Method::POST, &format!("{patient}/$break-glass")).bearer_auth(token);
     let request = request.header("Content-Type", "application/fhir+json").body(body.to_string());
     server.send(request).await
 }
@@ -114,8 +117,12 @@ async fn a_clinician_sees_what_an_emergency_needs_and_never_what_was_said() {
     assert_eq!(of("Patient").len(), 1);
     assert_eq!(of("RelatedPerson").len(), 1);
     assert_eq!(of("Encounter").len(), 3, "the last three");
-    let last: Vec<_> = of("Encounter").iter().map(|one| one["period"]["start"].to_string()).collect();
-    assert!(last.iter().all(|start| !start.contains("06-01T") && !start.contains("06-02T")), "{last:?}");
+    let last: Vec<_> =
+        of("Encounter").iter().map(|one| one["period"]["start"].to_string()).collect();
+    assert!(
+        last.iter().all(|start| !start.contains("06-01T") && !start.contains("06-02T")),
+        "{last:?}"
+    );
     assert_eq!(of("Condition").len(), 2, "what she has, also of the program (42 CFR 2.51)");
     for hidden in ["DocumentReference", "Communication", "Binary", "Consent", "Observation"] {
         assert!(of(hidden).is_empty(), "{hidden}");
@@ -149,11 +156,14 @@ async fn nobody_breaks_a_glass_without_a_reason_a_fresh_login_and_a_clinicians_p
     }
     let nobody = "Patient/00000000000000000000000000000000";
     assert_eq!(open(&server, &fresh, nobody, "BTG", REASON).await.refusal().0, 404);
-    let theirs = token(&server, &patient, "patient/*.rs user/*.rs fhirUser openid", now);
+    let theirs = token(&server, &patient, USER, now);
     for (token, what) in [
         (token(&server, &therapist, "user/Condition.rs openid fhirUser", now).await, "no patients"),
         (theirs.await, "the patient"),
-        (token(&server, "Practitioner/00000000000000000000000000000000", USER, now).await, "a stranger"),
+        (
+            token(&server, "Practitioner/00000000000000000000000000000000", USER, now).await,
+            "a stranger",
+        ),
         (server.of_recipient(), "a recipient"),
         (server.token.clone(), "a system"),
     ] {
@@ -181,7 +191,10 @@ async fn each_use_is_written_down_alerts_and_is_reviewed() {
     let found = uses(&server);
     assert_eq!(found.len(), 2);
     let one = &found[0];
-    assert_eq!((one.purpose.as_str(), one.reason.as_str(), one.review.clone()), ("BTG", REASON, None));
+    assert_eq!(
+        (one.purpose.as_str(), one.reason.as_str(), one.review.clone()),
+        ("BTG", REASON, None)
+    );
     assert_eq!(format!("Patient/{}", one.patient), patient);
     assert_eq!(one.user, therapist);
     assert_eq!(one.due, one.at + SignedDuration::from_hours(72));

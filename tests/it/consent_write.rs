@@ -72,10 +72,18 @@ impl<'a> Signer<'a> {
         self.write(Method::POST, "Consent", consent, &[]).await
     }
 
-    async fn write(&self, method: Method, path: &str, body: &Value, fields: &[(&str, &str)]) -> Answer {
+    async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        fields: &[(&str, &str)],
+    ) -> Answer {
         let request = self.server.request(method, path).bearer_auth(&self.token);
-        let request = request.header("Content-Type", "application/fhir+json").body(body.to_string());
-        let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request =
+            request.header("Content-Type", "application/fhir+json").body(body.to_string());
+        let request =
+            fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         self.server.send(request).await
     }
 
@@ -105,7 +113,8 @@ impl<'a> Signer<'a> {
 
 fn path_of(answer: &Answer) -> String {
     let location = answer.header("location");
-    let (_, path) = location.split_once("/fhir/").unwrap_or_else(|| panic!("{location} {}", answer.text));
+    let (_, path) =
+        location.split_once("/fhir/").unwrap_or_else(|| panic!("{location} {}", answer.text));
     path.split("/_history").next().unwrap().to_owned()
 }
 
@@ -146,13 +155,20 @@ async fn a_client_gives_a_consent_by_their_app_and_it_holds_for_the_next_request
     assert_eq!(ada.released().await, 0);
     let given = ada.post(&ada.consent(json!({}))).await;
     assert_eq!(given.status, 201, "{}", given.text);
-    assert!(given.text.contains("in force") && given.text.contains("42 CFR Part 2"), "{}", given.text);
+    assert!(
+        given.text.contains("in force") && given.text.contains("42 CFR Part 2"),
+        "{}",
+        given.text
+    );
     assert_eq!(ada.released().await, 1, "as soon as it is answered");
     let kept = server.by_token(&ada.token, &path_of(&given)).await;
     assert_eq!(kept.header("etag"), given.header("etag"));
     let kept = kept.json();
     assert_eq!(kept["status"], "active");
-    assert_eq!(kept["provision"]["actor"][0]["reference"]["display"], "Front Range Family Medicine");
+    assert_eq!(
+        kept["provision"]["actor"][0]["reference"]["display"],
+        "Front Range Family Medicine"
+    );
     assert_eq!(kept["performer"][0]["reference"], ada.patient);
     let form = kept["sourceReference"]["reference"].as_str().unwrap();
     assert_eq!(server.by_token(&ada.token, form).await.status, 200, "the signed form is there");
@@ -213,12 +229,11 @@ async fn a_consent_of_the_practices_is_taken_back_and_no_later_version_undoes_it
     let now = json!(format!("{:.0}", Timestamp::now()));
     let mut wider = read.clone();
     wider["provision"]["class"] = json!([]);
-    wider["dateTime"] = now.clone();
+    wider["dateTime"] = now;
     wider["provision"].as_object_mut().unwrap().remove("class");
     assert_eq!(send(wider).await.refusal().0, 409, "the practice keeps it");
     let mut over = read.clone();
     over["status"] = json!("inactive");
-    over["dateTime"] = now;
     let answer = send(over).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(ada.released().await, 0);
@@ -238,8 +253,12 @@ async fn nobody_but_the_client_and_who_represents_them_signs() {
     let server = practice();
     let all = server.all_of(&server.token).await;
     let of = |name: &str, text: &str| holding(&all, name, text);
-    let (adult, other, minor) = (of("Patient", "Adult"), of("Patient", "Other"), of("Patient", "Minor"));
-    let (father, therapist) = (of("RelatedPerson", "rp_father"), all.keys().find(|key| key.starts_with("Practitioner/")).unwrap());
+    let (adult, other, minor) =
+        (of("Patient", "Adult"), of("Patient", "Other"), of("Patient", "Minor"));
+    let (father, therapist) = (
+        of("RelatedPerson", "rp_father"),
+        all.keys().find(|key| key.starts_with("Practitioner/")).unwrap(),
+    );
     let ask = async |user: &str, patient: &str, scopes: &str, whose: &str| {
         let signer = Signer::acting(&server, user, patient, scopes);
         let answer = signer.post(&consent(whose, Timestamp::now(), json!({}))).await;
@@ -289,7 +308,10 @@ async fn what_cannot_be_kept_as_it_is_said_is_refused_with_the_element() {
         (json!({"/provision/action": code("access")}), "Consent.provision.action"),
         (json!({"/provision/provision": third}), "Consent.provision.provision.provision"),
         (json!({"/provision/class": [{"code": "MedicationRequest"}]}), "Consent.provision.class"),
-        (json!({"/provision/securityLabel": [{"display": "nothing intimate"}]}), "Consent.provision.securityLabel"),
+        (
+            json!({"/provision/securityLabel": [{"display": "nothing intimate"}]}),
+            "Consent.provision.securityLabel",
+        ),
         (json!({"/provision/purpose": []}), "Consent.provision.purpose"),
         (json!({"/provision/purpose": [{"code": "XYZ"}]}), "Consent.provision.purpose"),
         (json!({"/provision/period": {"start": "2026-01-01"}}), "Consent.provision.period.end"),
@@ -301,7 +323,10 @@ async fn what_cannot_be_kept_as_it_is_said_is_refused_with_the_element() {
         (json!({"/provision/type": "maybe"}), "Consent.provision.type"),
         (json!({"/provision/class": {"code": "Condition"}}), "Consent.provision.class"),
         (json!({"/scope": {"coding": [{"code": "research"}]}}), "Consent.scope"),
-        (json!({"/modifierExtension": [{"url": "http://example.org/not", "valueBoolean": true}]}), "modifierExtension"),
+        (
+            json!({"/modifierExtension": [{"url": "http://example.org/not", "valueBoolean": true}]}),
+            "modifierExtension",
+        ),
         (json!({"/status": "proposed"}), "Consent.status"),
         (json!({"/status": "inactive"}), "Consent.status"),
         (json!({"/status": "entered-in-error"}), "Consent.status"),
@@ -314,8 +339,14 @@ async fn what_cannot_be_kept_as_it_is_said_is_refused_with_the_element() {
         let (status, _, hint) = answer.refusal();
         assert_eq!(status, 400, "{limits} {}", answer.text);
         let told = answer.json()["issue"][0]["expression"][0].clone();
-        assert!(told.as_str().unwrap_or_default().starts_with(expression), "{limits}: {told} {hint}");
-        assert!(!answer.text.contains("intimate") && !answer.text.contains("doctors"), "no content");
+        assert!(
+            told.as_str().unwrap_or_default().starts_with(expression),
+            "{limits}: {told} {hint}"
+        );
+        assert!(
+            !answer.text.contains("intimate") && !answer.text.contains("doctors"),
+            "no content"
+        );
     }
     for (body, status) in [
         (r#"{"resourceType":"Consent","status":"active","status":"active"}"#, 400),
@@ -365,9 +396,11 @@ async fn an_exception_is_a_no_of_its_own_and_outlasts_the_yes() {
     let ada = Signer::of(&server, "Adult").await;
     assert_eq!(ada.released().await, 1);
     let except = json!([{"type": "deny", "class": [{"code": "Condition"}]}]);
-    let given = ada.post(&ada.consent(json!({
-        "/provision/class": [{"code": "Encounter"}], "/provision/provision": except
-    }))).await;
+    let given = ada
+        .post(&ada.consent(json!({
+            "/provision/class": [{"code": "Encounter"}], "/provision/provision": except
+        })))
+        .await;
     assert_eq!(given.status, 201, "{}", given.text);
     assert_eq!(ada.released().await, 0);
     let over = ada.put(&given, &ada.consent(json!({"/status": "inactive"}))).await;
@@ -383,7 +416,8 @@ async fn a_conditional_create_makes_one_of_many_and_asks_as_its_caller_only() {
     let once = [("If-None-Exist", "identifier=urn:app|c1")];
     let first = ada.write(Method::POST, "Consent", &ada.consent(named("c1")), &once).await;
     assert_eq!(first.status, 201, "{}", first.text);
-    let later = ada.consent(json!({"/language": "en", "/identifier": [{"system": "urn:app", "value": "c1"}]}));
+    let later = ada
+        .consent(json!({"/language": "en", "/identifier": [{"system": "urn:app", "value": "c1"}]}));
     let again = ada.write(Method::POST, "Consent", &later, &once).await;
     assert_eq!((again.status.as_u16(), path_of(&again)), (200, path_of(&first)));
     assert_eq!(ada.post(&later).await.status, 201);
@@ -413,7 +447,8 @@ async fn a_consent_of_another_is_changed_as_one_that_is_not_there() {
     for path in [theirs.as_str(), nowhere] {
         let mut body = bob.consent(json!({}));
         body["id"] = json!(path.strip_prefix("Consent/").unwrap());
-        let answer = bob.write(Method::PUT, path, &body, &[("If-Match", given.header("etag"))]).await;
+        let answer =
+            bob.write(Method::PUT, path, &body, &[("If-Match", given.header("etag"))]).await;
         seen.push((answer.status, answer.text));
     }
     assert_eq!(seen[0], seen[1]);

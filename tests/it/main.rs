@@ -74,6 +74,7 @@ mod postgres_faults;
 mod postgres_replicas;
 
 mod privacy_cases;
+mod proxy_cases;
 mod pull;
 mod push;
 mod push_latency;

@@ -27,10 +27,17 @@ async fn seen(server: &Server, client: &str) -> Vec<String> {
 }
 
 /// Fills in the form as far as the preview.
-async fn plan(visitor: &mut Visitor, server: &Server, form: &str, kinds: &[&str], until: &str) -> Seen {
+async fn plan(
+    visitor: &mut Visitor,
+    server: &Server,
+    form: &str,
+    kinds: &[&str],
+    until: &str,
+) -> Seen {
     let form = visitor.get(&url(server, form)).await;
     let (csrf, record) = (form.token("/portal/consents/plan"), form.field("record"));
-    let mut fields = vec![("csrf", csrf.as_str()), ("record", &record), ("to", "ehr-frfm"), ("until", until)];
+    let mut fields =
+        vec![("csrf", csrf.as_str()), ("record", &record), ("to", "ehr-frfm"), ("until", until)];
     let consent = form.text.contains("name=\"consent\"").then(|| form.field("consent"));
     fields.extend(consent.iter().map(|id| ("consent", id.as_str())));
     fields.extend(kinds.iter().map(|kind| ("kind", *kind)));
@@ -41,9 +48,15 @@ async fn plan(visitor: &mut Visitor, server: &Server, form: &str, kinds: &[&str]
 async fn sign(visitor: &mut Visitor, server: &Server, page: &Seen, kinds: &[&str]) -> Seen {
     let (csrf, record) = (page.token("/portal/consents/sign"), page.field("record"));
     let until = page.field("until");
-    let mut fields = vec![("csrf", csrf.as_str()), ("record", &record), ("to", "ehr-frfm"), ("until", &until)];
-    let changed = page.text.contains("name=\"consent\"").then(|| (page.field("consent"), page.field("version")));
-    fields.extend(changed.iter().flat_map(|(id, version)| [("consent", id.as_str()), ("version", version)]));
+    let mut fields =
+        vec![("csrf", csrf.as_str()), ("record", &record), ("to", "ehr-frfm"), ("until", &until)];
+    let changed = page
+        .text
+        .contains("name=\"consent\"")
+        .then(|| (page.field("consent"), page.field("version")));
+    fields.extend(
+        changed.iter().flat_map(|(id, version)| [("consent", id.as_str()), ("version", version)]),
+    );
     fields.extend(kinds.iter().map(|kind| ("kind", *kind)));
     let sent = visitor.post(&url(server, "/portal/consents/sign"), &fields).await;
     assert_eq!(sent.status, 303, "{}", sent.text);
@@ -74,7 +87,9 @@ async fn a_client_signs_after_seeing_what_it_changes_and_takes_it_back() {
     assert!(page.text.contains("Sessions that took place") && page.text.contains("42 CFR Part 2"));
     assert_eq!(seen(&server, ADA).await, before, "a preview changes nothing");
     let list = sign(&mut ada, &server, &page, &kinds).await;
-    assert!(list.text.contains("It is signed") && list.text.contains("Front Range Family Medicine"));
+    assert!(
+        list.text.contains("It is signed") && list.text.contains("Front Range Family Medicine")
+    );
     let now = seen(&server, ADA).await;
     assert!(now.contains(&"Encounter".to_owned()), "{before:?} {now:?}");
     // Changed: what is left out is seen no more.
@@ -117,15 +132,21 @@ async fn what_is_missing_is_asked_again_and_nothing_is_signed_for_another() {
     let form = ellie.get(&url(&server, "/portal/consents/give")).await;
     let ada = server.patient(ADA).to_string();
     let forged = [
-        ("csrf", form.token("/portal/consents/plan")), ("record", ada.clone()),
-        ("to", "ehr-frfm".to_owned()), ("kind", "Condition".to_owned()), ("until", LATER.to_owned()),
+        ("csrf", form.token("/portal/consents/plan")),
+        ("record", ada.clone()),
+        ("to", "ehr-frfm".to_owned()),
+        ("kind", "Condition".to_owned()),
+        ("until", LATER.to_owned()),
     ];
-    let fields: Vec<(&str, &str)> = forged.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let fields: Vec<(&str, &str)> =
+        forged.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let refused = ellie.post(&url(&server, "/portal/consents/sign"), &fields).await;
     assert_ne!(refused.status, 303, "another form's token, another's record");
     let refused = ellie.post(&url(&server, "/portal/consents/plan"), &fields).await;
     assert_eq!(refused.status, 410, "another's record looks like none");
-    let other = ellie.get(&url(&server, "/portal/consents/give?consent=00000000000000000000000000000000")).await;
+    let other = ellie
+        .get(&url(&server, "/portal/consents/give?consent=00000000000000000000000000000000"))
+        .await;
     assert_eq!(other.status, 410);
     let mut joel = at_the_portal_as_staff(&server).await;
     let page = joel.get(&url(&server, "/portal/consents/give")).await;

@@ -423,8 +423,12 @@ async fn every_route_of_the_api_looks_at_its_token() {
     // Exports and the list that they name are answered later, by what is covered; what is signed has
     // tests of its own.
     let at_once = |route: &&Endpoint| {
-        let is_later = ["/fhir/bulk", "/fhir/Group", "/fhir/Consent"].iter().any(|at| route.pattern.starts_with(at));
-        route.access == Access::Bearer && !is_later && !["export", "break-glass"].contains(&route.interaction)
+        let is_later = ["/fhir/bulk", "/fhir/Group", "/fhir/Consent"]
+            .iter()
+            .any(|at| route.pattern.starts_with(at));
+        route.access == Access::Bearer
+            && !is_later
+            && !["export", "break-glass"].contains(&route.interaction)
     };
     let routes = ROUTES.iter().filter(at_once);
     let mut seen = 0;

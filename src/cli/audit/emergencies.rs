@@ -71,15 +71,24 @@ impl Emergencies {
                 continue;
             }
             writeln!(context.out, "{} {:.0} {}", one.id, one.at, one.purpose)?;
-            writeln!(context.out, "  {} by {} saw {} of Patient/{}", one.user, one.client, one.shown, one.patient)?;
+            writeln!(
+                context.out,
+                "  {} by {} saw {} of Patient/{}",
+                one.user, one.client, one.shown, one.patient
+            )?;
             writeln!(context.out, "  because: {}", one.reason)?;
             match &one.review {
                 Some(said) => writeln!(
                     context.out,
                     "  {} by {} on {:.0} {}",
-                    verdict(said.is_justified), said.by, said.at, said.words
+                    verdict(said.is_justified),
+                    said.by,
+                    said.at,
+                    said.words
                 )?,
-                None if one.due < now => writeln!(context.out, "  overdue: to be reviewed by {:.0}", one.due)?,
+                None if one.due < now => {
+                    writeln!(context.out, "  overdue: to be reviewed by {:.0}", one.due)?
+                }
                 None => writeln!(context.out, "  to be reviewed by {:.0}", one.due)?,
             }
         }

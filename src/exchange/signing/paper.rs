@@ -28,23 +28,30 @@ pub(super) struct Sheet<'a> {
 }
 
 impl<'a> Sheet<'a> {
+    /// Whether a Consent is of the patient in context.
+    ///
+    /// # Errors
+    ///
+    /// `Denied` where it is another's.
+    pub(super) fn is_of(consent: &Value, hand: &Hand) -> Result<()> {
+        if text(consent, "resourceType") != Some("Consent") {
+            return Err(Error::invalid("resourceType", "send a Consent"));
+        }
+        let own = format!("Patient/{}", hand.patient);
+        let whose = consent.get("patient").and_then(|patient| text(patient, "reference"));
+        if whose == Some(own.as_str()) { Ok(()) } else { Err(Error::Denied) }
+    }
+
     /// Reads what was sent.
     ///
     /// # Errors
     ///
     /// `Denied` where it is another's; `Invalid` and `NotSupported` with the element.
     pub(super) fn read(consent: &'a Value, hand: &Hand, now: Timestamp) -> Result<Self> {
-        if text(consent, "resourceType") != Some("Consent") {
-            return Err(Error::invalid("resourceType", "send a Consent"));
-        }
-        let own = format!("Patient/{}", hand.patient);
+        Self::is_of(consent, hand)?;
         let person = hand.person.to_string();
-        let is = |reference: &Value, whom: &str| text(reference, "reference") == Some(whom);
-        if !consent.get("patient").is_some_and(|patient| is(patient, &own)) {
-            return Err(Error::Denied);
-        }
         let performers = consent.get("performer").and_then(Value::as_array);
-        if !performers.into_iter().flatten().all(|one| is(one, &person)) {
+        if !performers.into_iter().flatten().all(|one| text(one, "reference") == Some(&person)) {
             return Err(Error::Denied);
         }
         if let Some(name) = meant_otherwise(consent) {
@@ -52,7 +59,8 @@ impl<'a> Sheet<'a> {
             return Err(Error::not_supported(name, hint));
         }
         let stated = text(consent, "dateTime").and_then(|at| at.parse::<Timestamp>().ok());
-        let hint = "say when it was signed, to the second and with an offset, not more than a day ago";
+        let hint =
+            "say when it was signed, to the second and with an offset, not more than a day ago";
         let signed = stated.ok_or_else(|| Error::invalid("Consent.dateTime", hint))?;
         let age = now.duration_since(signed);
         if age > FRESH || age < -AHEAD {

@@ -10,9 +10,9 @@ use super::people;
 use crate::domain::{Kind, Op, Record, TenantIds};
 use crate::exchange::ingest::derive::Neighbours;
 use crate::policy::{
-    Actor, Confidentiality, Decision, Defect, Directive, Emergency, Grantee, Item, Labels, Law, Means,
-    Obligations, Patient, Proxy, Purpose, Question, Recipient, Regime, Signer, Standing, State,
-    decide, signs_alone, signs_for,
+    Actor, Confidentiality, Decision, Defect, Directive, Emergency, Grantee, Item, Labels, Law,
+    Means, Obligations, Patient, Proxy, Purpose, Question, Recipient, Regime, Signer, Standing,
+    State, decide, signs_alone, signs_for,
 };
 use crate::store::{Allowed, Guard};
 

@@ -16,11 +16,11 @@ use crate::error::{Error, Result as Outcome};
 use crate::exchange::consents::CLIENT_ID;
 use crate::exchange::signing::{Connected, Signed, Signing};
 use crate::http::consent::connected;
-use crate::http::html::{Choice, Form, Tone, csrf, fill, notice};
 use crate::http::html::Visit;
+use crate::http::html::{Choice, Form, Tone, csrf, fill, notice};
 use crate::http::site::portal::guest::{Guest, RECORD};
 use crate::http::site::portal::text::{list, text};
-use crate::http::site::portal::{CONSENTS, CONSENT_END, CONSENT_FORM, CONSENT_PLAN, CONSENT_SIGN};
+use crate::http::site::portal::{CONSENT_END, CONSENT_FORM, CONSENT_PLAN, CONSENT_SIGN, CONSENTS};
 use crate::http::site::{Refused, Why, decide};
 use crate::policy::{Act, Hand};
 
@@ -133,7 +133,10 @@ impl Draft {
 }
 
 /// Shows the form, empty or with what a consent says.
-pub(in crate::http) async fn form(visit: Visit, request: HttpRequest) -> Result<HttpResponse, Refused> {
+pub(in crate::http) async fn form(
+    visit: Visit,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
     let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
         Ok(guest) => guest,
@@ -245,7 +248,8 @@ pub(in crate::http) async fn ending(
         Err(elsewhere) => return Ok(elsewhere),
     };
     let id = guest.visit.parameter(CONSENT).unwrap_or_default().to_owned();
-    let found = guest.consent(&id).await?.filter(|one| is_in_force(one, &guest.today().to_string()));
+    let found =
+        guest.consent(&id).await?.filter(|one| is_in_force(one, &guest.today().to_string()));
     let found = found.ok_or_else(|| guest.visit.refused(Why::Expired))?;
     let all = guest.connected().await?;
     let seen = preview(&guest, None, Some(id.clone()), &all).await?;

@@ -11,8 +11,8 @@ use crate::exchange::explain::{Answer, Asked, Audience, Explainer, Who};
 use crate::exchange::signing::Connected;
 use crate::http::asking::Size;
 use crate::http::html::fill;
-use crate::http::site::portal::guest::Guest;
 use crate::http::site::Refused;
+use crate::http::site::portal::guest::Guest;
 use crate::store::Store;
 
 /// How many entries of a kind there are.
