@@ -39,6 +39,7 @@ use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::exchange::requests::Requests;
+use crate::exchange::signing::Signing;
 use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
 use crate::limits::{Guesses, Limits};
@@ -294,6 +295,12 @@ impl App {
     pub fn requests(&self) -> Requests {
         let (store, rules) = (Arc::clone(&self.store), Arc::clone(&self.rules));
         Requests::new(store, rules, self.ids.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The consents that people sign.
+    pub fn signing(&self) -> Signing {
+        let (store, rules) = (Arc::clone(&self.store), Arc::clone(&self.rules));
+        Signing::new(store, rules, self.ids.clone(), Arc::clone(&self.clock))
     }
 
     /// The Patient that a client of a tenant is.

@@ -2,6 +2,7 @@
 
 pub mod bulk;
 pub mod consents;
+pub mod emergency;
 pub mod explain;
 pub mod gather;
 pub mod ingest;
@@ -15,4 +16,5 @@ pub mod reception;
 pub mod release;
 pub mod requests;
 pub mod sign_in;
+pub mod signing;
 pub mod synth;

@@ -1,4 +1,5 @@
-//! Delivery: the `RESTful` API of FHIR over HTTP (<https://hl7.org/fhir/R4/http.html>), read only.
+//! Delivery: the `RESTful` API of FHIR over HTTP (<https://hl7.org/fhir/R4/http.html>): read only, but
+//! for the consents that people sign.
 //!
 //! A request passes the gate (limits, token, format), finds its route in the table, and a handler
 //! asks for a permit, reads, and renders. What is refused is an `OperationOutcome`, always.
@@ -15,6 +16,7 @@ mod bulk;
 mod call;
 mod compress;
 mod conditions;
+mod consent;
 mod content;
 mod cors;
 mod cursor;
@@ -23,6 +25,7 @@ mod disclosure;
 mod discovery;
 mod docref;
 mod door;
+mod emergency;
 mod everything;
 mod explain;
 mod gate;
@@ -81,6 +84,7 @@ use crate::exchange::push::Pushes;
 use crate::exchange::receiving::Receiving;
 use crate::exchange::requests::Requests;
 use crate::exchange::sign_in::SignIn;
+use crate::exchange::signing::Signing;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
@@ -124,6 +128,7 @@ pub struct State {
     cors: Cors,
     sign_in: Option<Arc<SignIn>>,
     requests: Arc<Requests>,
+    signing: Arc<Signing>,
     practice: Option<String>,
     languages: Languages,
     summaries: Arc<Summarizer>,
@@ -165,6 +170,8 @@ pub struct Ports {
     pub sign_in: Option<Arc<SignIn>>,
     /// What people ask about their records.
     pub requests: Arc<Requests>,
+    /// The consents that they sign.
+    pub signing: Arc<Signing>,
     /// What the pages call the practice.
     pub practice: Option<String>,
     /// Where it is written down what was done.
@@ -197,6 +204,7 @@ impl State {
             system: &system,
             instance: &instance,
             searched: &searched,
+            consents: &routes::interactions(routes::Level::Consent),
             operations: &routes::operations(),
             cors: !ports.cors.origins.is_empty(),
             oauth: &oauth,
@@ -221,6 +229,7 @@ impl State {
             cursors: Cursors::new(keys.cursor_key())?,
             sign_in: ports.sign_in,
             requests: ports.requests,
+            signing: ports.signing,
             practice: ports.practice,
             languages: Languages::load()?,
             summaries: Arc::new(Summarizer::new(Language::English)?),

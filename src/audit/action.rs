@@ -88,6 +88,10 @@ actions! {
     Summary = "summary", RESTFUL, (REST, "operation", "operation"), "E";
     /// References to a patient's documents were read.
     Docref = "docref", RESTFUL, (REST, "operation", "operation"), "E";
+    /// Somebody gave a consent.
+    Create = "create", RESTFUL, (REST, "create", "create"), "C";
+    /// Somebody changed a consent, or took it back.
+    Update = "update", RESTFUL, (REST, "update", "update"), "U";
     /// Several questions were asked at once.
     Batch = "batch", RESTFUL, (REST, "batch", "batch"), "E";
     /// An operation was called that has no row of its own, or a route that is not there.
@@ -144,6 +148,9 @@ actions! {
     ExportCancelled = "export-cancelled", EXPORT, (REST, "delete", "delete"), "D";
     /// Somebody looked into a record in an emergency.
     BreakGlass = "break-glass", ALERT, (DCM, "110127", "Emergency Override Started"), "E";
+    /// Somebody reviewed such a look.
+    BreakGlassReviewed = "break-glass-reviewed", ALERT,
+        (OWN, "break-glass-reviewed", "Emergency access reviewed"), "U";
     /// A page of the portal showed something of a record.
     Portal = "portal", (DCM, "110110", "Patient Record"),
         (OWN, "portal", "Record shown in the portal"), "R";
@@ -156,6 +163,9 @@ actions! {
     /// A step was taken with such a request.
     RequestChanged = "request-changed", (DCM, "110100", "Application Activity"),
         (OWN, "request-changed", "Request about a record moved on"), "U";
+    /// Somebody gave a consent at the portal, changed one, or took one back.
+    ConsentSigned = "consent-signed", (DCM, "110100", "Application Activity"),
+        (OWN, "consent-signed", "Consent given, changed or taken back"), "U";
     /// What was kept long enough was taken away.
     Purged = "purged", (LIFE, "destroy", "Destroy/Delete Record Lifecycle Event"),
         (OWN, "purged", "Purged"), "D";

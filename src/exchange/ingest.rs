@@ -47,7 +47,7 @@ pub use self::rules::Rules;
 pub(super) use self::term::{clock, term};
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Store, Write};
 
 /// Records in one transaction.
@@ -144,4 +144,16 @@ impl Ingest<'_> {
             }
         }
     }
+}
+
+/// JSON as strictly as records are read: UTF-8, no name twice, bounded depth.
+///
+/// # Errors
+///
+/// `Invalid`, with where it is.
+pub(crate) fn strict(body: &[u8]) -> Result<serde_json::Value> {
+    let read = json::read(body).map(|document| document.value);
+    read.map_err(|reject| {
+        Error::invalid("body", format!("the body is no good JSON: {}", reject.reason))
+    })
 }

@@ -13,9 +13,9 @@ use crate::exchange::links::{PATH, VIEWER};
 use crate::smart;
 
 /// What pages may send, besides what they always may.
-const METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
-const HEADERS: &str =
-    "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer";
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+const HEADERS: &str = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, \
+     Prefer";
 /// What pages may see, besides what they always may.
 const EXPOSED: &str = "Allow, Content-Location, ETag, Location, RateLimit, RateLimit-Policy, \
                        Retry-After, WWW-Authenticate, X-Part2-Consent, X-Part2-Notice, \

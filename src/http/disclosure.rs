@@ -17,6 +17,8 @@ pub(super) struct Disclosure {
     pub(super) patients: Vec<FhirId>,
     /// The names of the parameters that were understood.
     pub(super) parameters: Vec<String>,
+    /// What for, where the token does not say.
+    pub(super) purpose: Option<String>,
     /// Codes and numbers.
     pub(super) notes: Vec<(&'static str, String)>,
 }

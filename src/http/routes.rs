@@ -7,9 +7,9 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::path::{IdPath, Matched, Named};
 use super::site::{portal, staff};
 use super::{
-    Refusal, audit, authorize, batch, binary, bulk, deadline, discovery, docref, everything,
-    explain, group, history, html, links, metadata, oauth, openapi, push, read, received, search,
-    site, summary,
+    Refusal, audit, authorize, batch, binary, bulk, consent, deadline, discovery, docref,
+    emergency, everything, explain, group, history, html, links, metadata, oauth, openapi, push,
+    read, received, search, site, summary,
 };
 use crate::exchange::links::VIEWER;
 
@@ -37,6 +37,8 @@ pub enum Level {
     Type,
     /// One resource.
     Instance,
+    /// What people write: a consent of theirs.
+    Consent,
     /// An operation, which is no interaction.
     Operation,
 }
@@ -44,7 +46,7 @@ pub enum Level {
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Endpoint {
-    /// `GET`, `POST` or `DELETE`; where there is `GET`, there is `HEAD`.
+    /// `GET`, `POST`, `PUT` or `DELETE`; where there is `GET`, there is `HEAD`.
     pub method: &'static str,
     /// The path, with its variable segments in braces.
     pub pattern: &'static str,
@@ -195,6 +197,13 @@ pub const ROUTES: &[Endpoint] = &[
         "explain",
         explain::explain_by_parameters
     ),
+    alone!(
+        "POST",
+        "/fhir/Patient/{id}/$break-glass",
+        Operation,
+        "break-glass",
+        emergency::break_glass
+    ),
     question!("/fhir/Patient/{id}/$summary", Operation, "summary", summary::summary),
     question!("/fhir/DocumentReference/$docref", Operation, "docref", docref::docref),
     alone!(
@@ -224,6 +233,10 @@ pub const ROUTES: &[Endpoint] = &[
             Box::pin(async move { read::read(state, path?, call).await })
         }),
     },
+    question!("/fhir/Consent/{id}", Instance, "read", consent::read),
+    alone!("PUT", "/fhir/Consent/{id}", Consent, "update", consent::update),
+    question!("/fhir/Consent", Type, "search-type", consent::search),
+    alone!("POST", "/fhir/Consent", Consent, "create", consent::create),
     question!("/fhir/{type}/{id}", Instance, "read", read::read),
     question!("/fhir/{type}", Type, "search-type", search::search),
     page!("GET", html::STYLE, "style", html::style),
@@ -253,6 +266,11 @@ pub const ROUTES: &[Endpoint] = &[
     page!("GET", "/portal/requests/{id}", "portal", portal::request),
     page!("GET", portal::SEEN, "portal", portal::seen),
     page!("GET", portal::CONSENTS, "portal", portal::consents),
+    page!("GET", portal::CONSENT_FORM, "portal", portal::consent_form),
+    page!("POST", portal::CONSENT_PLAN, "portal", portal::consent_plan),
+    page!("POST", portal::CONSENT_SIGN, "consent-signed", portal::consent_sign),
+    page!("GET", portal::CONSENT_END, "portal", portal::consent_ending),
+    page!("POST", portal::CONSENT_END, "consent-signed", portal::consent_end),
     page!("GET", "/portal/messages/{id}", "portal", portal::message),
     page!("GET", "/portal/notes/{id}", "portal", portal::note),
     page!("GET", staff::DESK, "desk", staff::desk),
@@ -375,6 +393,7 @@ pub(super) fn register(service: &mut web::ServiceConfig) {
             resource.route(match row.method {
                 "GET" => (row.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
                 "DELETE" => (row.handler)().guard(guard::Delete()),
+                "PUT" => (row.handler)().guard(guard::Put()),
                 _ => (row.handler)().guard(guard::Post()),
             })
         });
@@ -391,6 +410,7 @@ async fn other_method(request: HttpRequest) -> HttpResponse {
     let methods = rows.flat_map(|endpoint| match endpoint.method {
         "GET" => ["GET", "HEAD"].iter(),
         "DELETE" => ["DELETE"].iter(),
+        "PUT" => ["PUT"].iter(),
         _ => ["POST"].iter(),
     });
     let allow = methods.chain(&["OPTIONS"]).copied().collect::<Vec<_>>().join(", ");

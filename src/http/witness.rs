@@ -120,6 +120,9 @@ fn disclose(event: &mut Event, disclosure: Disclosure) {
     for seen in &disclosure.seen {
         event.show(&seen.resource_type, &seen.id, &seen.version, seen.patient.as_ref());
     }
+    if disclosure.purpose.is_some() {
+        event.who.purpose = disclosure.purpose;
+    }
     event.parameters = disclosure.parameters;
     for (name, value) in disclosure.notes {
         event.note(name, value);

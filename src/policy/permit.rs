@@ -55,6 +55,17 @@ impl Permit {
         Ok(Self { principal: Arc::clone(principal), action, resource_type, clauses })
     }
 
+    /// The permit for what one clause lets through.
+    pub(super) fn of_clause(
+        principal: &Arc<Principal>,
+        action: Action,
+        resource_type: &'static str,
+        clause: Clause,
+    ) -> Self {
+        let (principal, resource_type) = (Arc::clone(principal), resource_type.into());
+        Self { principal, action, resource_type, clauses: Some(Arc::from([clause])) }
+    }
+
     /// The permit for the same action with resources of another type that the matches lead to, by
     /// a chain or an include; `None` where the caller may not.
     pub fn on(&self, resource_type: &'static str) -> Option<Self> {

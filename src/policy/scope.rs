@@ -124,13 +124,12 @@ impl Scopes {
         self.0.iter().flat_map(cut).collect()
     }
 
-    /// The same without rights that this server offers to nobody: it is read only, but for Bundles that
-    /// are kept aside.
+    /// The same without rights that this server offers to nobody.
     #[must_use]
     pub fn offered(&self) -> Self {
         let offer = |scope: &Scope| match scope {
             Scope::Plain(_) => Some(scope.clone()),
-            Scope::Resource(scope) => scope.with(scope.offered()).map(Scope::Resource),
+            Scope::Resource(scope) => scope.offered().map(Scope::Resource),
         };
         self.0.iter().filter_map(offer).collect()
     }

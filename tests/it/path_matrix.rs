@@ -27,6 +27,9 @@ const ABOUT_NONE: &[&str] = &[
     // Questions over a type, which are asked by every search parameter below.
     "GET /fhir/{type}",
     "POST /fhir/{type}/_search",
+    "GET /fhir/Consent",
+    // What is sent is about whoever sends it (`tests/it/consent_write.rs`).
+    "POST /fhir/Consent",
     // Questions of another kind, which are asked as entries below.
     "POST /fhir",
     // What others send about whoever they like, which has one answer (`tests/it/receiving.rs`).
@@ -204,6 +207,7 @@ async fn every_route_answers_about_what_is_withheld_as_about_what_never_was() {
             let methods: &[Method] = match route.method {
                 "GET" => &[Method::GET, Method::HEAD],
                 "DELETE" => &[Method::DELETE],
+                "PUT" => &[Method::PUT],
                 _ => &[Method::POST],
             };
             for method in methods {

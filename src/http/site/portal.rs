@@ -18,7 +18,10 @@ mod timeline;
 pub(super) mod wording;
 
 pub(in crate::http) use self::ask::{ask, asked};
-pub(in crate::http) use self::consents::consents;
+pub(in crate::http) use self::consents::{
+    consents, end as consent_end, ending as consent_ending, form as consent_form,
+    plan as consent_plan, sign as consent_sign,
+};
 pub(in crate::http) use self::entry::{message, note};
 pub(in crate::http) use self::plan::plan;
 pub(in crate::http) use self::record::record;
@@ -37,6 +40,14 @@ pub(in crate::http) const REQUESTS: &str = "/portal/requests";
 pub(in crate::http) const SEEN: &str = "/portal/seen";
 /// The consents.
 pub(in crate::http) const CONSENTS: &str = "/portal/consents";
+/// Where one is given, or changed.
+pub(in crate::http) const CONSENT_FORM: &str = "/portal/consents/give";
+/// What that would change.
+pub(in crate::http) const CONSENT_PLAN: &str = "/portal/consents/plan";
+/// Where it is signed.
+pub(in crate::http) const CONSENT_SIGN: &str = "/portal/consents/sign";
+/// Where one is taken back.
+pub(in crate::http) const CONSENT_END: &str = "/portal/consents/end";
 /// A whole message.
 pub(in crate::http) const MESSAGES: &str = "/portal/messages";
 /// A whole document.

@@ -119,16 +119,37 @@ impl ResourceScope {
         self.is_about(known).then(|| Self { resource_type: Some(known), ..self.clone() })
     }
 
+    /// What this server offers of it: to read; of a patient's consents also to give and to change
+    /// them, where the scope names these; and a system sends Bundles, which are kept aside.
+    pub(super) fn offered(&self) -> Option<Self> {
+        let is_sending = self.level == Level::System && self.resource_type == Some(BUNDLE);
+        self.with(match () {
+            () if is_sending => Rights::CREATE,
+            () if self.is_of_consents() => Rights::OFFERED.or(Rights::SIGNED),
+            () => Rights::OFFERED,
+        })
+    }
+
+    /// Whether it is about all consents of the patient in context, and names them.
+    pub(in crate::policy) fn is_of_consents(&self) -> bool {
+        self.level == Level::Patient
+            && self.resource_type == Some("Consent")
+            && self.filters.is_empty()
+    }
+
+    /// What of it is about reading.
+    pub fn reading(&self) -> Option<Self> {
+        self.with(Rights::OFFERED)
+    }
+
+    /// What of it is about giving and changing consents.
+    pub fn signing(&self) -> Option<Self> {
+        self.with(Rights::SIGNED).filter(Self::is_of_consents)
+    }
+
     /// The same with no more than these rights.
     pub(super) fn with(&self, rights: Rights) -> Option<Self> {
         Some(Self { rights: self.rights.and(rights)?, ..self.clone() })
-    }
-
-    /// The rights that this server offers by such a scope: a system may send Bundles, and nothing else
-    /// is written.
-    pub(super) fn offered(&self) -> Rights {
-        let is_sending = self.level == Level::System && self.resource_type == Some(BUNDLE);
-        if is_sending { Rights::CREATE } else { Rights::OFFERED }
     }
 
     /// Whether every resource that `other` is about is one that this is about, rights aside.
