@@ -120,6 +120,7 @@ fn disclose(event: &mut Event, disclosure: Disclosure) {
     for seen in &disclosure.seen {
         event.show(&seen.resource_type, &seen.id, &seen.version, seen.patient.as_ref());
     }
+    event.mark_part2(&disclosure.part2);
     event.parameters = disclosure.parameters;
     for (name, value) in disclosure.notes {
         event.note(name, value);
