@@ -70,6 +70,7 @@ mod postgres_faults;
 mod postgres_replicas;
 
 mod privacy_cases;
+mod privacy_laws;
 mod pull;
 mod push;
 mod push_latency;
@@ -96,4 +97,5 @@ mod store_directory;
 mod store_jobs;
 mod store_search;
 mod support;
+mod timing;
 mod traces;
