@@ -1,5 +1,7 @@
 //! One event, as it is written down.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,6 +85,9 @@ pub struct Shown {
     /// Whose record it belongs to, by the place among the event's patients.
     #[serde(rename = "p", skip_serializing_if = "Option::is_none", default)]
     pub patient: Option<usize>,
+    /// Whether it is a Part 2 record that was shown by a consent.
+    #[serde(rename = "s", skip_serializing_if = "std::ops::Not::not", default)]
+    pub part2: bool,
 }
 
 impl Event {
@@ -146,7 +151,22 @@ impl Event {
             id: id.as_str().to_owned(),
             version: version.to_owned(),
             patient,
+            part2: false,
         });
+    }
+
+    /// Marks the Part 2 records among what was shown, by `Type/id`.
+    pub fn mark_part2(&mut self, keys: &BTreeSet<String>) {
+        for shown in self.shown.iter_mut().filter(|_| !keys.is_empty()) {
+            shown.part2 = keys.contains(&format!("{}/{}", shown.resource_type, shown.id));
+        }
+    }
+
+    /// Whether something that was shown counts as a Part 2 record. An event that says so of itself and
+    /// marks none was written before they were marked: then each counts.
+    pub fn is_part2(&self, shown: &Shown) -> bool {
+        let unmarked = || !self.shown.iter().any(|one| one.part2);
+        shown.part2 || (self.noted("part2") == Some("true") && unmarked())
     }
 
     /// How it went, as FHIR counts it (<https://hl7.org/fhir/R4/valueset-audit-event-outcome.html>).

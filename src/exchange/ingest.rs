@@ -26,6 +26,7 @@ mod report;
 mod rules;
 mod schema;
 mod source;
+mod spans;
 mod term;
 mod text;
 mod time;

@@ -12,7 +12,6 @@ mod policy;
 mod style;
 mod texts;
 mod visit;
-mod wording;
 
 pub(super) use self::cookies::Cookies;
 pub(super) use self::language::Language;
@@ -22,4 +21,4 @@ pub(super) use self::policy::target;
 pub(super) use self::style::{STYLE, style};
 pub(super) use self::texts::{Languages, Texts};
 pub(super) use self::visit::{Form, Visit};
-pub(super) use self::wording::fill;
+pub(super) use crate::domain::fill;

@@ -86,14 +86,14 @@ macro_rules! question {
     };
 }
 
-/// A row of a page for people.
-macro_rules! page {
-    ($method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
+/// A row that no entry of a batch may ask.
+macro_rules! row {
+    ($access:ident, $level:ident, $method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
         Endpoint {
             method: $method,
             pattern: $pattern,
-            access: Access::Page,
-            level: Level::Platform,
+            access: Access::$access,
+            level: Level::$level,
             interaction: $interaction,
             handler: || web::to($handler),
             entry: None,
@@ -101,18 +101,17 @@ macro_rules! page {
     };
 }
 
-/// A row that no entry of a batch may ask: its parameters are in the body, or it takes its time.
+/// A row of a page for people.
+macro_rules! page {
+    ($method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
+        row!(Page, Platform, $method, $pattern, $interaction, $handler)
+    };
+}
+
+/// A row behind a token whose parameters are in the body, or that takes its time.
 macro_rules! alone {
     ($method:literal, $pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
-        Endpoint {
-            method: $method,
-            pattern: $pattern,
-            access: Access::Bearer,
-            level: Level::$level,
-            interaction: $interaction,
-            handler: || web::to($handler),
-            entry: None,
-        }
+        row!(Bearer, $level, $method, $pattern, $interaction, $handler)
     };
 }
 
@@ -128,15 +127,7 @@ const LINKS: &str = "/links/";
 /// A row of the authorization server, which anybody may call.
 macro_rules! open {
     ($method:literal, $pattern:literal, $interaction:literal, $handler:path) => {
-        Endpoint {
-            method: $method,
-            pattern: $pattern,
-            access: Access::Public,
-            level: Level::Platform,
-            interaction: $interaction,
-            handler: || web::to($handler),
-            entry: None,
-        }
+        row!(Public, Platform, $method, $pattern, $interaction, $handler)
     };
 }
 

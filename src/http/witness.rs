@@ -123,6 +123,7 @@ fn disclose(event: &mut Event, disclosure: Disclosure) {
     if disclosure.purpose.is_some() {
         event.who.purpose = disclosure.purpose;
     }
+    event.mark_part2(&disclosure.part2);
     event.parameters = disclosure.parameters;
     for (name, value) in disclosure.notes {
         event.note(name, value);

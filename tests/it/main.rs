@@ -76,6 +76,7 @@ mod postgres_faults;
 mod postgres_replicas;
 
 mod privacy_cases;
+mod privacy_laws;
 mod proxy_cases;
 mod pull;
 mod push;
@@ -104,4 +105,5 @@ mod store_directory;
 mod store_jobs;
 mod store_search;
 mod support;
+mod timing;
 mod traces;
