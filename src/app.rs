@@ -37,7 +37,7 @@ use crate::exchange::jobs::{Work, Workshop};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
-use crate::exchange::requests::Requests;
+use crate::exchange::requests::{Copying, Requests};
 use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
 use crate::limits::{Guesses, Limits};
@@ -181,7 +181,14 @@ impl App {
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = files::open(config, &keys)?;
-        let works = (&authority, Self::works(config, &blobs, &rules));
+        let mut works = Self::works(config, &blobs, &rules);
+        let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
+        works.push(Arc::new(Copying {
+            requests: Arc::new(Requests::new(kept, used, keys.id_key(), time)),
+            blobs: blobs.clone(),
+            audit: Arc::clone(&audit),
+        }));
+        let works = (&authority, works);
         let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));

@@ -75,7 +75,7 @@ use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::jobs::Workshop;
 use crate::exchange::push::Pushes;
-use crate::exchange::requests::Requests;
+use crate::exchange::requests::{Copies, Requests};
 use crate::exchange::sign_in::SignIn;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
@@ -118,6 +118,7 @@ pub struct State {
     cors: Cors,
     sign_in: Option<Arc<SignIn>>,
     requests: Arc<Requests>,
+    copies: Copies,
     practice: Option<String>,
     languages: Languages,
     summaries: Arc<Summarizer>,
@@ -195,6 +196,12 @@ impl State {
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         let openapi = Bytes::from(openapi::document(&base).to_string());
+        let copies = Copies {
+            requests: Arc::clone(&ports.requests),
+            workshop: Arc::clone(&ports.workshop),
+            blobs: ports.blobs.clone(),
+            clock: Arc::clone(&ports.clock),
+        };
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
@@ -209,6 +216,7 @@ impl State {
             clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,
             sign_in: ports.sign_in,
+            copies,
             requests: ports.requests,
             practice: ports.practice,
             languages: Languages::load()?,

@@ -22,6 +22,7 @@ mod texts;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{Timestamp, Unit};
+use serde::Serialize;
 
 use crate::domain::FhirId;
 use crate::error::Result;
@@ -30,7 +31,7 @@ use crate::fhir::document::Label;
 use self::record::{Marks, Record};
 use self::texts::Texts;
 
-pub use self::archive::{File, Package};
+pub use self::archive::{File, Package, locked};
 pub use self::manifest::FORM;
 pub use self::record::Piece;
 pub use self::summary::{
@@ -97,6 +98,21 @@ pub struct Log {
     pub why: String,
 }
 
+/// Something that was decided to be withheld from a copy, as the person is told in writing too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// `deny`, or `redact` where only passages are left out.
+    pub outcome: &'static str,
+    /// The ground: `endangers_life`, …
+    pub ground: &'static str,
+    /// The paragraph of the law.
+    pub rule: &'static str,
+    /// Whether the person may have it reviewed.
+    pub reviewable: bool,
+    /// The same in words.
+    pub statement: String,
+}
+
 /// Makes the copy of a record: everything but the signature.
 ///
 /// # Errors
@@ -108,10 +124,25 @@ pub fn build(
     log: Option<&[Log]>,
     options: &Options,
 ) -> Result<Package> {
+    build_without(patient, pieces, log, options, &[])
+}
+
+/// Makes the copy of a record from which something was decided to be withheld, and says so.
+///
+/// # Errors
+///
+/// `NotFound` where the patient is not among the resources.
+pub fn build_without(
+    patient: &FhirId,
+    pieces: Vec<Piece>,
+    log: Option<&[Log]>,
+    options: &Options,
+    held: &[Held],
+) -> Result<Package> {
     let record = Record::new(patient, pieces)?;
     let texts = Texts::of(options.language)?;
-    let copy = Copy { record: &record, texts: &texts, options, marks: record.labels(), log };
-    archive::of(&copy)
+    let marks = record.labels();
+    archive::of(&Copy { record: &record, texts: &texts, options, marks, log, held })
 }
 
 /// A copy in the making.
@@ -121,6 +152,7 @@ struct Copy<'a> {
     options: &'a Options,
     marks: Marks,
     log: Option<&'a [Log]>,
+    held: &'a [Held],
 }
 
 impl Copy<'_> {

@@ -20,6 +20,8 @@ pub enum By {
     Staff(String),
     /// Whoever sits at the machine itself.
     Operator,
+    /// Nobody: there was nothing to decide.
+    Gateway,
 }
 
 impl fmt::Display for By {
@@ -28,6 +30,7 @@ impl fmt::Display for By {
             Self::Requester => f.write_str("requester"),
             Self::Staff(id) => write!(f, "staff:{id}"),
             Self::Operator => f.write_str("operator"),
+            Self::Gateway => f.write_str("gateway"),
         }
     }
 }
