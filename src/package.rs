@@ -9,10 +9,12 @@ mod archive;
 mod attachments;
 mod collection;
 mod document;
+mod file;
 mod manifest;
 mod narrative;
 mod page;
 mod pdf;
+mod readable;
 mod record;
 mod sections;
 mod summary;
@@ -31,7 +33,8 @@ use crate::fhir::document::Label;
 use self::record::{Marks, Record};
 use self::texts::Texts;
 
-pub use self::archive::{File, Package, locked};
+pub use self::archive::{Package, locked};
+pub use self::file::File;
 pub use self::manifest::FORM;
 pub use self::record::Piece;
 pub use self::summary::{

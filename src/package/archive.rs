@@ -8,34 +8,11 @@ use paper::Block;
 use zip::write::SimpleFileOptions;
 use zip::{AesMode, CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use crate::error::{Error, Result};
-use crate::policy::notice;
-
+use super::file::File;
+use super::readable::Readable;
 use super::texts::fill;
 use super::{Copy, attachments, collection, document, manifest, page, pdf, sections};
-
-/// A file of the archive.
-#[derive(Debug, Clone)]
-pub struct File {
-    /// Where it is, with `/` between folders.
-    pub path: String,
-    /// Its media type.
-    pub media: String,
-    /// What is in it.
-    pub bytes: Vec<u8>,
-    /// How many resources, where they are what is in it.
-    pub resources: Option<usize>,
-}
-
-impl File {
-    pub(super) fn new(path: impl Into<String>, media: &str, bytes: Vec<u8>) -> Self {
-        Self { path: path.into(), media: media.to_owned(), bytes, resources: None }
-    }
-
-    pub(super) fn of_resources(self, resources: usize) -> Self {
-        Self { resources: Some(resources), ..self }
-    }
-}
+use crate::error::{Error, Result};
 
 /// A copy of a record.
 #[derive(Debug, Clone)]
@@ -45,19 +22,9 @@ pub struct Package {
     at: Timestamp,
 }
 
-/// What is in the archive; made once for the page, the PDF and the README.
-pub(super) struct Readable {
-    pub(super) title: String,
-    /// What it is of, and when it was made; small print at the beginning.
-    pub(super) lede: Vec<String>,
-    /// The notice that goes with Part 2 records, if there are any.
-    pub(super) notice: Option<(String, &'static str)>,
-    pub(super) sections: Vec<sections::Section>,
-}
-
 /// Makes all files.
 pub(super) fn of(copy: &Copy<'_>) -> Result<Package> {
-    let readable = readable(copy);
+    let readable = Readable::of(copy);
     let entries = document::closed(copy.record, &[]);
     let mut files = vec![
         File::new("document.json", "application/fhir+json", document::bundle_of(copy)?),
@@ -75,29 +42,6 @@ pub(super) fn of(copy: &Copy<'_>) -> Result<Package> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let manifest = manifest::manifest(copy, &files)?;
     Ok(Package { files, manifest, at: copy.options.at })
-}
-
-fn readable(copy: &Copy<'_>) -> Readable {
-    let (texts, record) = (copy.texts, copy.record);
-    let frame = &texts.frame;
-    let born = texts.date(record.patient.text("/birthDate"));
-    let born = if born.is_empty() { frame.unknown.clone() } else { born };
-    let lede = vec![
-        // The name's direction is its own, and not the sentence's.
-        fill(
-            &frame.for_whom,
-            &[("name", &format!("\u{2068}{}\u{2069}", copy.name())), ("born", &born)],
-        ),
-        fill(&frame.kept_by, &[("practice", copy.practice())]),
-        fill(&frame.made, &[("date", &texts.date(&copy.instant()))]),
-        frame.times.clone(),
-    ];
-    let mut all = vec![sections::person(record, texts)];
-    all.extend(sections::clinical(record, texts, copy.options.reason.as_deref()));
-    all.extend(copy.log.map(|log| sections::log(log, texts)));
-    all.push(sections::left_out(texts, copy.held));
-    let notice = copy.marks.part2.then(|| (frame.part2.clone(), notice::STATEMENT));
-    Readable { title: copy.title().to_owned(), lede, notice, sections: all }
 }
 
 /// What to do with the archive, in plain text.

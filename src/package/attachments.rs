@@ -1,6 +1,6 @@
 //! Files of the record that are no text: as they were, under names that are safe on any system.
 
-use super::archive::File;
+use super::file::File;
 use super::record::{Record, text};
 
 /// How long a name may be, in characters.

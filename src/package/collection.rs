@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::fhir::document::{About, Kind, bundle};
 
-use super::archive::File;
+use super::file::File;
 use super::{Copy, labels, uuid};
 
 /// One Bundle with all resources.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::policy::notice;
 
-use super::archive::File;
+use super::file::File;
 use super::record::text;
 use super::{Copy, Held, sections};
 

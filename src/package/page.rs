@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use paper::{Block, Table};
 
 use super::Copy;
-use super::archive::Readable;
+use super::readable::Readable;
 use super::texts::fill;
 
 const STYLE: &str = include_str!("page/style.css");

@@ -5,7 +5,7 @@ use paper::{Block, Document, Moment, Size, Writer};
 
 use crate::error::{Error, Result};
 
-use super::archive::Readable;
+use super::readable::Readable;
 use super::texts::fill;
 use super::{Copy, Sheet};
 

@@ -4,10 +4,9 @@ use serde_json::Value;
 
 use super::accept::{self, Incoming, Refused};
 use super::derive::{DEPENDENCIES, Dependency, Needs, Side, links};
-use super::live::Verdict;
 use super::projection::mapped_kinds;
 use super::reject::Reject;
-use super::report::Report;
+use super::report::{Report, Verdict};
 use crate::domain::{Kind, Record};
 use crate::error::Result;
 use crate::store::{Accepted, Quarantined, Write};

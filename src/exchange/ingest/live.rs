@@ -12,7 +12,7 @@ use super::intake::{self, Arrival};
 use super::lines::{Content, Pieces};
 use super::projection::Projector;
 use super::reject::Reject;
-use super::report::Report;
+use super::report::{Report, Verdict};
 use super::{Ingest, MAPPED_BY, lines};
 use crate::domain::{Kind, Record, SourceId, TenantId};
 use crate::error::{Error, Result};
@@ -30,22 +30,6 @@ pub enum Layout {
     Lines,
     /// One JSON array.
     Array,
-}
-
-/// What became of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// It is new or changes the record.
-    Stored,
-    /// It was there already.
-    Unchanged,
-    /// A higher version was there already.
-    Older,
-    /// It waits in quarantine.
-    Quarantined,
-    /// It is not kept at all.
-    Rejected,
 }
 
 /// What is told about one record; never content.

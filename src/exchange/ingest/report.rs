@@ -137,3 +137,19 @@ mod tests {
         assert_eq!(report.warnings.values().copied().collect::<Vec<_>>(), [2]);
     }
 }
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is new or changes the record.
+    Stored,
+    /// It was there already.
+    Unchanged,
+    /// A higher version was there already.
+    Older,
+    /// It waits in quarantine.
+    Quarantined,
+    /// It is not kept at all.
+    Rejected,
+}

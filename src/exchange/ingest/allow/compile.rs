@@ -101,11 +101,6 @@ fn proxies(client: &Record, zone: &TimeZone, around: &Around<'_>) -> Vec<(String
     own.filter_map(|party| Some((party.id.clone(), people::proxy(party, zone)?))).collect()
 }
 
-pub(super) fn regime(patient: &Patient) -> Regime {
-    let us = patient.jurisdiction.split('-').next() == Some("US");
-    if us { Regime::OptIn } else { Regime::Gdpr }
-}
-
 /// The instants from now on at which an answer may change, the first of which is long ago.
 fn times(case: &Case<'_>, items: &[(&String, Item)], around: &Around<'_>) -> Vec<Timestamp> {
     let Case { patient, directives, proxies, .. } = case;
@@ -167,7 +162,7 @@ impl<'a> Case<'a> {
         Self {
             directives: directives(client, &patient.zone, around),
             proxies: proxies(client, &patient.zone, around),
-            regime: regime(&patient),
+            regime: people::regime(&patient),
             law: around.law,
             patient,
         }

@@ -4,13 +4,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::compile::regime;
 use super::instant;
 use crate::domain::{Kind, Op, Record};
 use crate::exchange::ingest::term::{term, zone};
 use crate::policy::{
     Actor, Authority, AuthorityKind, Born, Confidentiality, Item, Labels, Law, Means, Obligations,
-    Patient, Powers, Proxy, Purpose, Question, Restriction, RestrictionKind, decide,
+    Patient, Powers, Proxy, Purpose, Question, Regime, Restriction, RestrictionKind, decide,
 };
 
 fn text<'a>(data: &'a Value, name: &str) -> Option<&'a str> {
@@ -159,4 +158,9 @@ mod tests {
             assert_eq!(acts_for(&party, &client, None, &law, at), expected, "{name}");
         }
     }
+}
+
+pub(super) fn regime(patient: &Patient) -> Regime {
+    let us = patient.jurisdiction.split('-').next() == Some("US");
+    if us { Regime::OptIn } else { Regime::Gdpr }
 }
