@@ -74,6 +74,7 @@ mod privacy_cases;
 mod pull;
 mod push;
 mod push_latency;
+mod record_copy;
 mod redis_faults;
 mod redis_topology;
 mod release;

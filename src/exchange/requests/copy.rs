@@ -33,7 +33,7 @@ use crate::policy::{AuditPermit, Basis, Mandate, Purpose as PurposeOfUse};
 use crate::store::{Job, JobPart, JobState, JobStep};
 
 /// The name of this kind of work.
-pub const KIND: &str = "copy";
+pub(super) const KIND: &str = "copy";
 /// How long a copy is kept once it is made.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 /// How long it may take to make one.

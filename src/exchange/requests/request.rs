@@ -292,6 +292,14 @@ impl Request {
         self.appealed().is_some() && !self.state.is_closed()
     }
 
+    /// Whether the person may ask for a denial to be reviewed: of a whole one, or of one of an entry
+    /// that was given in part.
+    pub fn may_be_reviewed(&self) -> bool {
+        let is_held = |one: &Decision| one.reason.is_some_and(Reason::is_reviewable);
+        self.state.after(Event::ReviewRequested).is_some()
+            && (self.state != State::Fulfilled || self.decisions.iter().any(is_held))
+    }
+
     /// When the person last asked for a denial to be reviewed.
     pub(super) fn appealed(&self) -> Option<Timestamp> {
         let mut asked = self.history.iter().rev();

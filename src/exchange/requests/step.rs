@@ -75,6 +75,10 @@ impl Step {
                 self.event.as_str()
             ),
         })?;
+        if self.event == Event::ReviewRequested && !request.may_be_reviewed() {
+            let hint = "nothing was denied that another professional reviews";
+            return Err(Error::Conflict { hint: hint.to_owned() });
+        }
         let reason = self.reason.as_deref().map(str::trim).unwrap_or_default();
         if reason.chars().count() > LONGEST {
             let hint = format!("write at most {LONGEST} characters");

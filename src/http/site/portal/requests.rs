@@ -222,7 +222,7 @@ fn steps(guest: &Guest, request: &Request) -> Markup {
         }
     };
     html! {
-        @if can(Event::ReviewRequested) {
+        @if request.is_ours() && request.may_be_reviewed() {
             (form(Event::ReviewRequested, &texts.review, &texts.review_hint, ""))
         }
         @if can(Event::Withdraw) {

@@ -156,7 +156,10 @@ fn steps(visit: &Visit, request: &Request) -> Markup {
         let is_granting = matches!(event, Event::Approve | Event::DenyInPart | Event::Fulfil);
         is_granting && request.is_for_a_copy() && request.is_electronic()
     };
-    let possible = |event: &Event| request.state.after(*event).is_some() && !by_review(event);
+    let can_review = |event: &Event| *event != Event::ReviewRequested || request.may_be_reviewed();
+    let possible = |event: &Event| {
+        request.state.after(*event).is_some() && !by_review(event) && can_review(event)
+    };
     let can: Vec<Event> = Event::ALL.iter().copied().filter(possible).collect();
     html! {
         @if !can.is_empty() {
