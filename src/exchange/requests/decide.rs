@@ -92,11 +92,11 @@ impl At<'_> {
             return Err(Error::invalid("ground", hint));
         }
         // A denial is reviewed by a professional who had no part in it (45 CFR 164.524(a)(4)).
-        let asked = request.appealed();
+        let round = request.round();
         let had_part = request.decisions.iter().any(|one| {
             entry.is(&one.kind, &one.id)
                 && one.by.as_deref() == Some(&verdict.by)
-                && asked.is_some_and(|asked| one.at.is_none_or(|at| at <= asked))
+                && one.round < round
         });
         if had_part {
             let hint =
@@ -111,6 +111,7 @@ impl At<'_> {
             outcome: verdict.outcome.as_str().to_owned(),
             ground: reason.map(|reason| reason.as_str().to_owned()),
             reviewable: reason.map(Reason::is_reviewable),
+            round: (round > 0).then_some(round),
             spans: if verdict.outcome == Outcome::Redact {
                 verdict.spans.clone()
             } else {

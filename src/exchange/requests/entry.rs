@@ -168,7 +168,7 @@ fn standing(request: &Request, record: &Record) -> Option<Decision> {
     let last = request.decisions.iter().rev().find(of_it)?;
     let is_reviewed = last.outcome != Outcome::Release
         && last.reason.is_some_and(crate::policy::request::Reason::is_reviewable)
-        && request.appealed().is_some_and(|asked| last.at.is_none_or(|at| at <= asked));
+        && last.round < request.round();
     (!is_reviewed).then(|| last.clone())
 }
 

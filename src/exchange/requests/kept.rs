@@ -58,6 +58,9 @@ pub(super) struct Decided {
     pub(super) ground: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reviewable: Option<bool>,
+    /// How many reviews of a denial had been asked for by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) round: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(super) spans: Vec<Stretch>,
     #[serde(skip_serializing_if = "Option::is_none")]

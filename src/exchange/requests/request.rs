@@ -101,6 +101,8 @@ pub struct Decision {
     pub by: Option<String>,
     /// When.
     pub at: Option<Timestamp>,
+    /// How many reviews of a denial had been asked for by then.
+    pub round: usize,
 }
 
 impl Decision {
@@ -116,6 +118,7 @@ impl Decision {
             spans: kept.spans.clone(),
             by: kept.by.clone(),
             at: kept.at.as_ref().and_then(|at| at.parse().ok()),
+            round: kept.round.unwrap_or_default(),
         })
     }
 }
@@ -289,7 +292,7 @@ impl Request {
 
     /// Whether somebody has to decide anew who had no part in a denial.
     pub fn is_appealed(&self) -> bool {
-        self.appealed().is_some() && !self.state.is_closed()
+        self.round() > 0 && !self.state.is_closed()
     }
 
     /// Whether the person may ask for a denial to be reviewed: of a whole one, or of one of an entry
@@ -300,10 +303,9 @@ impl Request {
             && (self.state != State::Fulfilled || self.decisions.iter().any(is_held))
     }
 
-    /// When the person last asked for a denial to be reviewed.
-    pub(super) fn appealed(&self) -> Option<Timestamp> {
-        let mut asked = self.history.iter().rev();
-        asked.find(|step| step.event == Event::ReviewRequested).map(|step| step.at)
+    /// How often the person has asked for a denial to be reviewed.
+    pub(super) fn round(&self) -> usize {
+        self.history.iter().filter(|step| step.event == Event::ReviewRequested).count()
     }
 
     /// Whether the gateway made it, and so moves it on.
