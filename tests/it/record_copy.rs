@@ -190,7 +190,8 @@ async fn finishes(server: &Server, officer: &mut Visitor, id: &str) -> String {
 
 /// The value of the box of a sentence.
 fn span(page: &str, sentence: &str) -> String {
-    let before = page.split(sentence).next().unwrap();
+    // The last time that it is there, it is beside its box.
+    let before = page.rsplit(sentence).nth(1).unwrap();
     let value = before.rsplit("name=\"span\" value=\"").next().unwrap();
     value.split('"').next().unwrap().to_owned()
 }
