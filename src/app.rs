@@ -38,7 +38,7 @@ use crate::exchange::links::{HealthLinks, Opening};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
-use crate::exchange::requests::Requests;
+use crate::exchange::requests::{Copying, Requests};
 use crate::exchange::signing::Signing;
 use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
@@ -188,7 +188,14 @@ impl App {
         let links = HealthLinks::new(Arc::clone(&store), blobs.clone(), Arc::clone(&clock));
         let mandates = Self::mandates(&authority, &store);
         let links = Opening::new(links, mandates);
-        let works = (&authority, Self::works(config, &blobs, &rules));
+        let mut works = Self::works(config, &blobs, &rules);
+        let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
+        works.push(Arc::new(Copying {
+            requests: Arc::new(Requests::new(kept, used, keys.id_key(), time)),
+            blobs: blobs.clone(),
+            audit: Arc::clone(&audit),
+        }));
+        let works = (&authority, works);
         let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));

@@ -82,7 +82,7 @@ use crate::exchange::jobs::Workshop;
 use crate::exchange::links::Opening;
 use crate::exchange::push::Pushes;
 use crate::exchange::receiving::Receiving;
-use crate::exchange::requests::Requests;
+use crate::exchange::requests::{Copies, Requests};
 use crate::exchange::sign_in::SignIn;
 use crate::exchange::signing::Signing;
 use crate::fhir::capability;
@@ -128,6 +128,7 @@ pub struct State {
     cors: Cors,
     sign_in: Option<Arc<SignIn>>,
     requests: Arc<Requests>,
+    copies: Copies,
     signing: Arc<Signing>,
     practice: Option<String>,
     languages: Languages,
@@ -212,6 +213,12 @@ impl State {
         let metadata = Bytes::from(capability::encode(&server)?);
         let openapi = Bytes::from(openapi::document(&base).to_string());
         let receiving = Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock));
+        let copies = Copies {
+            requests: Arc::clone(&ports.requests),
+            workshop: Arc::clone(&ports.workshop),
+            blobs: ports.blobs.clone(),
+            clock: Arc::clone(&ports.clock),
+        };
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
@@ -228,6 +235,7 @@ impl State {
             clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,
             sign_in: ports.sign_in,
+            copies,
             requests: ports.requests,
             signing: ports.signing,
             practice: ports.practice,

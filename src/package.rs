@@ -24,6 +24,7 @@ mod texts;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{Timestamp, Unit};
+use serde::Serialize;
 
 use crate::domain::FhirId;
 use crate::error::Result;
@@ -32,7 +33,7 @@ use crate::fhir::document::Label;
 use self::record::{Marks, Record};
 use self::texts::Texts;
 
-pub use self::archive::Package;
+pub use self::archive::{Package, locked};
 pub use self::file::File;
 pub use self::manifest::FORM;
 pub use self::page::style_hash;
@@ -101,6 +102,32 @@ pub struct Log {
     pub why: String,
 }
 
+/// Something that was decided to be withheld from a copy, as the person is told in writing too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// `deny`, or `redact` where only passages are left out.
+    pub outcome: &'static str,
+    /// The ground: `endangers_life`, …
+    pub ground: &'static str,
+    /// The paragraph of the law.
+    pub rule: &'static str,
+    /// Whether the person may have it reviewed.
+    pub reviewable: bool,
+    /// The same in words.
+    pub statement: String,
+}
+
+/// What stands in a copy beside the resources.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// Who else has received something, in a person's own copy.
+    pub log: Option<&'a [Log]>,
+    /// Records of others, as they came.
+    pub outside: &'a [File],
+    /// What was decided to be withheld, which the copy says.
+    pub held: &'a [Held],
+}
+
 /// Makes the copy of a record: everything but the signature.
 ///
 /// # Errors
@@ -109,29 +136,13 @@ pub struct Log {
 pub fn build(
     patient: &FhirId,
     pieces: Vec<Piece>,
-    log: Option<&[Log]>,
-    options: &Options,
-) -> Result<Package> {
-    build_with(patient, pieces, log, &[], options)
-}
-
-/// The same with records of others, as they came.
-///
-/// # Errors
-///
-/// `NotFound` where the patient is not among the resources.
-pub fn build_with(
-    patient: &FhirId,
-    pieces: Vec<Piece>,
-    log: Option<&[Log]>,
-    outside: &[File],
+    beside: &Beside<'_>,
     options: &Options,
 ) -> Result<Package> {
     let record = Record::new(patient, pieces)?;
     let texts = Texts::of(options.language)?;
-    let copy =
-        Copy { record: &record, texts: &texts, options, marks: record.labels(), log, outside };
-    archive::of(&copy)
+    let marks = record.labels();
+    archive::of(&Copy { record: &record, texts: &texts, options, marks, beside: *beside })
 }
 
 /// A copy in the making.
@@ -140,8 +151,7 @@ struct Copy<'a> {
     texts: &'a Texts,
     options: &'a Options,
     marks: Marks,
-    log: Option<&'a [Log]>,
-    outside: &'a [File],
+    beside: Beside<'a>,
 }
 
 impl Copy<'_> {

@@ -154,6 +154,8 @@ actions! {
     /// A page of the portal showed something of a record.
     Portal = "portal", (DCM, "110110", "Patient Record"),
         (OWN, "portal", "Record shown in the portal"), "R";
+    /// Somebody took the copy that they had asked for.
+    CopyTaken = "copy-taken", EXPORT, (OWN, "copy-taken", "Copy of a record taken"), "R";
     /// The practice's own people looked at such requests.
     Desk = "desk", (DCM, "110100", "Application Activity"),
         (OWN, "desk", "Requests looked at"), "R";

@@ -84,7 +84,7 @@ texts! {
     people: PeopleTexts { title, caption, name, role, contact, since }
     consents: Consents { title, what, status, when, recipient, until }
     log: Log { title, lede, caption, when, who, what, why, empty }
-    left_out: LeftOut { title, lede, apart, others, allowed, unsigned, elsewhere, machine }
+    left_out: LeftOut { title, lede, held, apart, others, allowed, unsigned, elsewhere, machine }
     readme: Readme { title, lede, open, files, check, private }
     dates: Dates { months, day, day_time, month }
 }

@@ -82,6 +82,7 @@ mod pull;
 mod push;
 mod push_latency;
 mod receiving;
+mod record_copy;
 mod redis_faults;
 mod redis_topology;
 mod release;

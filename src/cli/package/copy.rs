@@ -13,7 +13,7 @@ use crate::cli::token::DEMO_TENANT;
 use crate::domain::{FhirId, TenantId};
 use crate::exchange::gather::{Part, gather};
 use crate::exchange::ingest::BASE;
-use crate::package::{self, File, Language, Log, Options, Piece, Sheet};
+use crate::package::{self, Beside, File, Language, Log, Options, Piece, Sheet};
 use crate::policy::{
     AuditPermit, Basis, FhirUser, Obligations, Principal, Purpose as PurposeOfUse, Under, UserType,
 };
@@ -110,8 +110,8 @@ impl Copy {
             reason: self.reason.clone(),
         };
         let outside = self.outside(store)?;
-        let (copied, log) = (pieces.clone(), log.as_deref());
-        let package = package::build_with(&self.patient, copied, log, &outside, &options)?;
+        let beside = Beside { log: log.as_deref(), outside: &outside, ..Beside::default() };
+        let package = package::build(&self.patient, pieces.clone(), &beside, &options)?;
         Ok(Made { principal, pieces, package })
     }
 
