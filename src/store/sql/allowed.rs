@@ -134,8 +134,7 @@ pub(super) fn accompanied(
     permit: &Permit,
     resources: &BTreeSet<(String, String)>,
 ) -> Result<Vec<(String, Vec<String>)>> {
-    let goes_along = |under: &&Under| under.able.include(Obligations::CONSENT_COPY);
-    let Some(under) = permit.under().filter(goes_along) else { return Ok(Vec::new()) };
+    let Some(under) = permit.under() else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for name in resources.iter().map(|(name, _)| name).collect::<BTreeSet<_>>() {
         let mut sql = Sql::new(snapshot.dialect());
