@@ -5,7 +5,7 @@
 //! stores it. A consent that the platform keeps is not written over; it is taken back by a record of
 //! our own that replaces it, which no later version of it undoes.
 
-mod paper;
+mod sheet;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use self::paper::{Paper, Sheet};
+use self::sheet::{Paper, Sheet};
 use super::consents;
 use super::ingest::derive::Neighbours as _;
 use super::ingest::{Around, BASE, Case, Ingest, Memory, Rules, allow};
@@ -415,11 +415,11 @@ impl Signing {
 
     /// The id of what a hand signs with these words: the same for the same.
     fn id_of(&self, hand: &Hand, sent: &Value) -> String {
-        format!("{OWN}{}", paper::digest(&format!("{}\u{1f}{sent}", hand.patient)))
+        format!("{OWN}{}", sheet::digest(&format!("{}\u{1f}{sent}", hand.patient)))
     }
 
     fn end_of(&self, record: &Record) -> String {
-        format!("{END}{}", paper::digest(&format!("{}\u{1f}{}", record.tenant, record.id)))
+        format!("{END}{}", sheet::digest(&format!("{}\u{1f}{}", record.tenant, record.id)))
     }
 
     fn ingest<'a>(&'a self, rules: &'a Rules) -> Ingest<'a> {

@@ -274,7 +274,7 @@ async fn nobody_but_the_client_and_who_represents_them_signs() {
         ("of a client who is not there", &adult, &adult, SIGNING, &nobody.to_owned(), 403),
         ("in the context of another", &adult, &other, SIGNING, &other, 403),
         ("the therapist", therapist, &adult, "patient/Consent.crus user/Consent.crus", &adult, 403),
-        ("a father of another's child", &father, &other, SIGNING, &other, 403),
+        ("a father of another's child", &father, &other, SIGNING, &other, 401),
         ("a child of ten years", &minor, &minor, SIGNING, &minor, 403),
         ("their father", &father, &minor, SIGNING, &minor, 201),
         ("the client", &adult, &adult, "patient/Consent.c", &adult, 201),

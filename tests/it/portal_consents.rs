@@ -80,25 +80,31 @@ async fn a_client_signs_after_seeing_what_it_changes_and_takes_it_back() {
     let server = demo_practice();
     let before = seen(&server, ADA).await;
     let mut ada = at_the_portal(&server, ADA).await;
-    let kinds = ["Patient", "Encounter"];
+    let kinds = ["Patient", "Communication"];
     let page = plan(&mut ada, &server, "/portal/consents/give", &kinds, LATER).await;
     assert_eq!(page.status, 200, "{}", page.text);
     assert!(page.text.contains("Nothing has changed yet"), "{}", page.text);
-    assert!(page.text.contains("Sessions that took place") && page.text.contains("42 CFR Part 2"));
+    assert!(
+        page.text.contains("Messages with the therapist") && page.text.contains("42 CFR Part 2")
+    );
     assert_eq!(seen(&server, ADA).await, before, "a preview changes nothing");
     let list = sign(&mut ada, &server, &page, &kinds).await;
     assert!(
         list.text.contains("It is signed") && list.text.contains("Front Range Family Medicine")
     );
     let now = seen(&server, ADA).await;
-    assert!(now.contains(&"Encounter".to_owned()), "{before:?} {now:?}");
+    assert!(now.contains(&"Communication".to_owned()), "{before:?} {now:?}");
     // Changed: what is left out is seen no more.
     let change = links(&list, "Change").remove(0);
     let page = plan(&mut ada, &server, &change, &["Condition"], LATER).await;
-    assert!(page.text.contains("Sessions that took place"), "it is told what ends: {}", page.text);
+    assert!(
+        page.text.contains("Messages with the therapist"),
+        "it is told what ends: {}",
+        page.text
+    );
     let list = sign(&mut ada, &server, &page, &["Condition"]).await;
     assert!(list.text.contains("It is signed"), "{}", list.text);
-    assert!(!seen(&server, ADA).await.contains(&"Encounter".to_owned()));
+    assert!(!seen(&server, ADA).await.contains(&"Communication".to_owned()));
     // Taken back: everything is as before.
     let end = links(&list, "Take back").remove(0);
     let page = ada.get(&url(&server, &end)).await;

@@ -256,7 +256,10 @@ pub(in crate::http) async fn ending(
     let texts = &guest.visit.texts().signing;
     let body = html! {
         p.lede { (texts.end_lede) }
-        (super::card(&guest, &found, true, false))
+        section.stack.tight aria-labelledby="which" {
+            h2 #which { (guest.visit.texts().consents.unnamed) }
+            ul.plain { (super::card(&guest, &found, true, false)) }
+        }
         (seen)
         (notice(Tone::Calm, &texts.before_title, &texts.before))
         form method="post" action=(CONSENT_END) class="stack" {
