@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use actix_web::web::{self, Payload};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::asking::Size;

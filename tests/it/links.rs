@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +11,6 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use throughline::app::Config;
 use throughline::audit::Event;
-use throughline::config::CacheSettings;
 use throughline::domain::TenantId;
 use throughline::exchange::links::{FHIR, LinkFile, MadeLink, Named, NewLink, TRIES};
 use throughline::policy::{Mandate, Principal, Purpose, Under};
@@ -21,7 +19,7 @@ use throughline::store::LinkState;
 use crate::support::browser::{drive, tools};
 use crate::support::demo::run;
 use crate::support::people::{ELLIE, demo_practice};
-use crate::support::server::{Answer, Server, TENANT, spawn_as, spawn_on};
+use crate::support::server::{Answer, Server, TENANT, spawn_as, spawn_as_new};
 use crate::support::smart::client;
 
 const PASSCODE: &str = "violet-harbour-7";
@@ -30,11 +28,19 @@ fn tenant() -> TenantId {
     TENANT.parse().unwrap()
 }
 
+fn config() -> Config {
+    let clients = vec![client("ehr", "asymmetric", &json!({ "jwks": { "keys": [] } }))];
+    Config { clients, ..Config::default() }
+}
+
+/// Another server on the same data.
+fn replica(server: &Server) -> Server {
+    spawn_as(server.shared_data(), config())
+}
+
 /// A practice with one patient, whose record consent gives to the client `ehr`.
 fn filled() -> Server {
-    let data = Arc::new(tempfile::tempdir().unwrap());
-    let clients = vec![client("ehr", "asymmetric", &json!({ "jwks": { "keys": [] } }))];
-    let server = spawn_as(data, Config { clients, ..Config::default() });
+    let server = spawn_as_new(config());
     let meta = json!({ "versionId": "1", "lastUpdated": "2026-11-25T10:00:00Z" });
     server.store(
         TENANT,
@@ -162,7 +168,7 @@ async fn a_program_of_somebody_else_opens_links() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passcode_is_guessed_at_ten_times_over_all_replicas_and_never_again() {
     let server = filled();
-    let other = spawn_on(server.shared_data(), CacheSettings::default());
+    let other = replica(&server);
     let link = made(&server, GUARDED).await;
     let missing = open(&server, &link, None).await;
     assert_eq!(
@@ -201,7 +207,7 @@ async fn a_right_passcode_costs_no_try() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_is_over_spent_taken_back_or_unknown_has_one_answer() {
     let server = filled();
-    let other = spawn_on(server.shared_data(), CacheSettings::default());
+    let other = replica(&server);
     let once = made(&server, How { views: Some(1), ..OPEN }).await;
     let first = open(&server, &once, None).await;
     assert_eq!(first.status, StatusCode::OK, "{}", first.text);
@@ -233,7 +239,7 @@ async fn a_link_that_is_over_spent_taken_back_or_unknown_has_one_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_who_come_at_once_do_not_both_open_what_opens_once() {
     let server = filled();
-    let other = spawn_on(server.shared_data(), CacheSettings::default());
+    let other = replica(&server);
     let link = made(&server, How { views: Some(1), ..GUARDED }).await;
     let all = (0..8)
         .map(|number| open(if number % 2 == 0 { &server } else { &other }, &link, Some(PASSCODE)));
