@@ -150,8 +150,9 @@ async fn no_answer_takes_longer_for_what_is_withheld_than_for_what_never_was() {
         .flat_map(|(_, document)| crate::cases::urls(document))
         .collect();
     assert_eq!((conditions.len(), binaries.len()), (PEOPLE, PEOPLE));
-    let nobody = |name: &str| {
-        (0..PEOPLE).map(|n| format!("{name}/{}", ids.id(Kind::Diagnosis, &format!("no_{n}"))))
+    let nobody = |name: &str| -> Vec<String> {
+        let id = |n| ids.id(Kind::Diagnosis, &format!("no_{n}"));
+        (0..PEOPLE).map(|n| format!("{name}/{}", id(n))).collect()
     };
     let by_id = |key: &str| format!("Condition?_id={}", key.rsplit('/').next().unwrap());
     let versioned = |key: &str, all: &Value| {
@@ -159,7 +160,7 @@ async fn no_answer_takes_longer_for_what_is_withheld_than_for_what_never_was() {
     };
     let version = |key: &String| versioned(key, &own[key]);
     let of_nobody = |key: String| versioned(&key, &own[conditions[0]]);
-    let never: Vec<String> = nobody("Condition").collect();
+    let never = nobody("Condition");
     let there = vec![holding(&own, "Condition", "F41.1")];
     let open = Question { name: "what is there", about: there, never: never.clone() };
     let about = conditions.iter().map(|key| (*key).clone()).collect();
@@ -168,14 +169,14 @@ async fn no_answer_takes_longer_for_what_is_withheld_than_for_what_never_was() {
         Question {
             name: "vread",
             about: conditions.iter().map(|key| version(key)).collect(),
-            never: nobody("Condition").map(of_nobody).collect(),
+            never: nobody("Condition").into_iter().map(of_nobody).collect(),
         },
         Question {
             name: "search",
             about: conditions.iter().map(|key| by_id(key)).collect(),
-            never: nobody("Condition").map(|key| by_id(&key)).collect(),
+            never: nobody("Condition").iter().map(|key| by_id(key)).collect(),
         },
-        Question { name: "Binary", about: binaries, never: nobody("Binary").collect() },
+        Question { name: "Binary", about: binaries, never: nobody("Binary") },
     ];
     let token = server.of_recipient();
     let mut clock = Clock { server, token, chance: Chance(0x2545_f491_4f6c_dd1d) };
