@@ -26,7 +26,7 @@ use crate::cache::{
 use crate::clock::Clock;
 use crate::config::{
     AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings, ClientSettings, Cors,
-    JobSettings, LimitSettings, LoginSettings, ServerSettings, Settings, Sources, StoreSettings,
+    JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ServerSettings, Settings, Sources, StoreSettings,
     TlsSettings, TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
@@ -38,9 +38,11 @@ use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::exchange::requests::Requests;
+use crate::exchange::transfers::{Sending, Transfers};
 use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
 use crate::limits::{Guesses, Limits};
+use crate::partner::Partner;
 use crate::smart::{Authority, Parts};
 use crate::store::Store;
 use crate::telemetry::Traces;
@@ -82,6 +84,8 @@ pub struct Config {
     pub auth: AuthSettings,
     /// The clients that nobody has to add by a command.
     pub clients: Vec<ClientSettings>,
+    /// To whom records are carried.
+    pub receivers: Vec<ReceiverSettings>,
     /// What happens to an answer whose audit event cannot be written.
     pub audit: AuditMode,
     /// How it serves.
@@ -117,6 +121,7 @@ impl Config {
             audit: settings.audit,
             auth: settings.auth.clone(),
             clients: settings.clients.clone(),
+            receivers: settings.receivers.clone(),
             traces: settings.traces.clone(),
             login: settings.login.clone(),
         }
@@ -143,6 +148,7 @@ pub struct App {
     pushes: Arc<Pushes>,
     pulls: Vec<Pull>,
     blobs: Blobs,
+    transfers: Transfers,
     workshop: Arc<Workshop>,
     bulk: BulkSettings,
     audit: Arc<Audit>,
@@ -181,7 +187,16 @@ impl App {
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = files::open(config, &keys)?;
-        let works = (&authority, Self::works(config, &blobs, &rules));
+        let transfers = Transfers::new(
+            Arc::clone(&store),
+            Arc::clone(&rules),
+            keys.id_key(),
+            Arc::clone(&clock),
+            &config.receivers,
+        );
+        let mut works = Self::works(config, &blobs, &rules);
+        works.push(Self::sending(config, &transfers, &audit, &clock)?);
+        let works = (&authority, works);
         let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
@@ -206,6 +221,7 @@ impl App {
             pushes: Arc::new(pushes),
             pulls,
             blobs,
+            transfers,
             workshop,
             bulk: config.bulk.clone(),
             audit,
@@ -225,6 +241,19 @@ impl App {
     fn works(config: &Config, blobs: &Blobs, rules: &Arc<ArcSwap<Rules>>) -> Vec<Arc<dyn Work>> {
         let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
         vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings })]
+    }
+
+    /// What carries transfers to their receivers.
+    fn sending(
+        config: &Config,
+        transfers: &Transfers,
+        audit: &Arc<Audit>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<dyn Work>> {
+        let partners = config.receivers.iter().map(|one| Partner::open(one, clock));
+        let partners = partners.collect::<Result<Vec<_>>>()?;
+        let (transfers, audit) = (transfers.clone(), Arc::clone(audit));
+        Ok(Arc::new(Sending { transfers, partners, audit }))
     }
 
     /// What does the jobs.
@@ -282,6 +311,11 @@ impl App {
     pub fn requests(&self) -> Requests {
         let (store, rules) = (Arc::clone(&self.store), Arc::clone(&self.rules));
         Requests::new(store, rules, self.ids.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The transfers of care.
+    pub fn transfers(&self) -> &Transfers {
+        &self.transfers
     }
 
     /// The Patient that a client of a tenant is.

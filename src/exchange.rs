@@ -14,3 +14,4 @@ pub mod release;
 pub mod requests;
 pub mod sign_in;
 pub mod synth;
+pub mod transfers;

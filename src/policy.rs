@@ -33,6 +33,7 @@ mod scope;
 mod staff;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 mod words;
 
 pub use accounting::Basis;

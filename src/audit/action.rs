@@ -137,6 +137,12 @@ actions! {
     /// A step was taken with such a request.
     RequestChanged = "request-changed", (DCM, "110100", "Application Activity"),
         (OWN, "request-changed", "Request about a record moved on"), "U";
+    /// A transfer of care was prepared.
+    TransferMade = "transfer-made", (DCM, "110100", "Application Activity"),
+        (OWN, "transfer-made", "Transfer of care prepared"), "C";
+    /// A transfer of care moved on.
+    TransferChanged = "transfer-changed", (DCM, "110100", "Application Activity"),
+        (OWN, "transfer-changed", "Transfer of care moved on"), "U";
     /// What was kept long enough was taken away.
     Purged = "purged", (LIFE, "destroy", "Destroy/Delete Record Lifecycle Event"),
         (OWN, "purged", "Purged"), "D";
