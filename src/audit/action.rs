@@ -131,6 +131,9 @@ actions! {
     /// A page of the portal showed something of a record.
     Portal = "portal", (DCM, "110110", "Patient Record"),
         (OWN, "portal", "Record shown in the portal"), "R";
+    /// The practice's own people looked at such requests.
+    Desk = "desk", (DCM, "110100", "Application Activity"),
+        (OWN, "desk", "Requests looked at"), "R";
     /// Somebody asked something about a record: a copy, a change, an accounting.
     RequestMade = "request-made", (DCM, "110100", "Application Activity"),
         (OWN, "request-made", "Request about a record made"), "C";

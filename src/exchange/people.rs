@@ -4,6 +4,7 @@
 //! person is what they are, and which of it counts follows from whose record they open.
 
 mod chart;
+mod duties;
 mod launched;
 mod visits;
 
@@ -23,6 +24,7 @@ use crate::exchange::ingest::Rules;
 use crate::store::Store;
 
 pub use self::chart::{Chart, Charts, Relation};
+pub use self::duties::Duties;
 pub use self::launched::User;
 pub use self::visits::Session;
 

@@ -5,7 +5,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::path::{IdPath, Matched, Named};
-use super::site::portal;
+use super::site::{portal, staff};
 use super::{
     Refusal, audit, authorize, batch, binary, bulk, deadline, discovery, docref, everything,
     explain, group, history, html, metadata, oauth, openapi, push, read, search, site, summary,
@@ -114,8 +114,8 @@ macro_rules! alone {
 
 /// Where the authorization server is.
 const AUTH: &str = "/auth/";
-/// Where the portal is.
-const PAGES: &str = "/portal/";
+/// Where the portal and the practice's desk are.
+const PAGES: [&str; 2] = ["/portal/", "/staff/"];
 
 /// A row of the authorization server, which anybody may call.
 macro_rules! open {
@@ -248,6 +248,9 @@ pub const ROUTES: &[Endpoint] = &[
     page!("GET", portal::CONSENTS, "portal", portal::consents),
     page!("GET", "/portal/messages/{id}", "portal", portal::message),
     page!("GET", "/portal/notes/{id}", "portal", portal::note),
+    page!("GET", staff::DESK, "desk", staff::desk),
+    page!("POST", staff::STEPS, "request-changed", staff::step),
+    page!("GET", "/staff/requests/{id}", "desk", staff::case),
     page!("GET", site::LOGOUT, "sign-out", site::signed_out),
     page!("POST", site::LOGOUT, "sign-out", site::logout),
     Endpoint {
@@ -308,7 +311,7 @@ pub(super) fn access(path: &str) -> Access {
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
     let other = match path {
         _ if path.starts_with(AUTH) => Access::Public,
-        _ if path.starts_with(PAGES) => Access::Page,
+        _ if PAGES.iter().any(|pages| path.starts_with(pages)) => Access::Page,
         _ => Access::Bearer,
     };
     row.map_or(other, |endpoint| endpoint.access)

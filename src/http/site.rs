@@ -14,6 +14,7 @@ mod logout;
 mod pick;
 pub(in crate::http) mod portal;
 mod refused;
+pub(in crate::http) mod staff;
 mod witness;
 
 use std::sync::Arc;

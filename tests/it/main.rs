@@ -66,6 +66,7 @@ mod pages_sign_in;
 mod path_matrix;
 mod portal;
 mod portal_browser;
+mod portal_desk;
 mod postgres_faults;
 mod postgres_replicas;
 

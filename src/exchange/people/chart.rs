@@ -113,7 +113,7 @@ impl People {
         Ok(charts)
     }
 
-    fn treated(&self, person: &Person) -> Result<Vec<Chart>> {
+    pub(super) fn treated(&self, person: &Person) -> Result<Vec<Chart>> {
         let Some(id) = &person.staff else { return Ok(Vec::new()) };
         let staff = self.store.source(&self.tenant, Kind::Staff, id)?;
         if !staff.is_some_and(|staff| is_staff(&staff)) {
@@ -136,7 +136,7 @@ impl People {
         Ok(charts)
     }
 
-    fn practice(&self) -> Result<Option<Arc<Record>>> {
+    pub(super) fn practice(&self) -> Result<Option<Arc<Record>>> {
         Ok(practice_of(self.store.sources(&self.tenant, Kind::Organization)?))
     }
 

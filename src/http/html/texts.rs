@@ -27,6 +27,8 @@ macro_rules! texts {
             pub(in crate::http) asks: BTreeMap<String, String>,
             /// Where a request is.
             pub(in crate::http) states: BTreeMap<String, String>,
+            /// What can be done with a request, on a button.
+            pub(in crate::http) acts: BTreeMap<String, String>,
             /// What was done with a request.
             pub(in crate::http) steps: BTreeMap<String, String>,
             /// Forms of a copy.
@@ -101,6 +103,10 @@ texts! {
     consents: Consents {
         lede, in_force, none, over, change, change_hint, limit, apps, unnamed, ended, no, yes,
         signed, until, not_to, to, purpose, what, revoked,
+    }
+    desk: Desk {
+        nav, title, lede, none, closed, asker, platform, back, wrong_title, wrong, steps, reason,
+        reason_hint, until,
     }
     dates: Dates { months, day }
 }

@@ -15,7 +15,7 @@ mod requests;
 mod seen;
 mod text;
 mod timeline;
-mod wording;
+pub(super) mod wording;
 
 pub(in crate::http) use self::ask::{ask, asked};
 pub(in crate::http) use self::consents::consents;

@@ -9,30 +9,30 @@ use crate::http::site::date;
 use crate::policy::request::{Event, Matter, Standing, State};
 
 /// A day, written out.
-pub(super) fn day(visit: &Visit, day: Date) -> String {
+pub(in crate::http::site) fn day(visit: &Visit, day: Date) -> String {
     date::partial(visit, &day.to_string())
 }
 
 /// What is asked for.
-pub(super) fn matter(visit: &Visit, matter: Matter) -> &str {
+pub(in crate::http::site) fn matter(visit: &Visit, matter: Matter) -> &str {
     let word = matter.as_str();
     visit.texts().matters.get(word).map_or(word, String::as_str)
 }
 
 /// Where it is.
-pub(super) fn state(visit: &Visit, state: State) -> &str {
+pub(in crate::http::site) fn state(visit: &Visit, state: State) -> &str {
     let word = state.as_str();
     visit.texts().states.get(word).map_or(word, String::as_str)
 }
 
 /// What was done.
-pub(super) fn event(visit: &Visit, event: Event) -> &str {
+pub(in crate::http::site) fn event(visit: &Visit, event: Event) -> &str {
     let word = event.as_str();
     visit.texts().steps.get(word).map_or(word, String::as_str)
 }
 
 /// By when it is answered.
-pub(super) fn standing(visit: &Visit, request: &Request) -> String {
+pub(in crate::http::site) fn standing(visit: &Visit, request: &Request) -> String {
     let texts = &visit.texts().requests;
     if request.state.is_closed() {
         return texts.closed.clone();
@@ -49,7 +49,7 @@ pub(super) fn standing(visit: &Visit, request: &Request) -> String {
 }
 
 /// The day of an instant.
-pub(super) fn on(visit: &Visit, at: Timestamp) -> String {
+pub(in crate::http::site) fn on(visit: &Visit, at: Timestamp) -> String {
     date::day(visit, at)
 }
 
@@ -72,6 +72,7 @@ mod tests {
             }
             for one in Event::ALL {
                 assert!(texts.steps.contains_key(one.as_str()), "{one:?}");
+                assert!(texts.acts.contains_key(one.as_str()), "{one:?}");
             }
         }
     }

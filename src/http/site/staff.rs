@@ -1,0 +1,36 @@
+//! The practice's desk: what its own people have to decide about records, in one place.
+//!
+//! A page of the desk lets a [`Member`](member::Member) in by the roles that it names, and joins the
+//! way to the others by a row of [`TABS`]. Nobody meets their own record here, nor that of somebody
+//! they act for: that is answered by somebody else.
+
+mod case;
+mod member;
+mod worklist;
+
+pub(in crate::http) use self::case::{case, step};
+pub(in crate::http) use self::worklist::desk;
+
+use crate::http::html::Texts;
+use crate::policy::Role;
+
+/// The worklist.
+pub(in crate::http) const DESK: &str = "/staff";
+/// Where steps are sent.
+pub(in crate::http) const STEPS: &str = "/staff/requests";
+
+/// Who works with requests about records.
+const REQUESTS: &[Role] = &[Role::PrivacyOfficer, Role::Therapist, Role::Supervisor];
+
+/// A page of the desk that others lead to.
+struct Tab {
+    /// Where it is.
+    path: &'static str,
+    /// What it is called.
+    name: fn(&Texts) -> &String,
+    /// Whom it is for: any of these roles.
+    roles: &'static [Role],
+}
+
+/// The pages of the desk, in the order of its navigation.
+const TABS: &[Tab] = &[Tab { path: DESK, name: |texts| &texts.desk.title, roles: REQUESTS }];

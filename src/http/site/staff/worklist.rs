@@ -1,0 +1,109 @@
+//! What people asked about their records, the next to be answered first.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use maud::{Markup, html};
+
+use super::member::Member;
+use super::{DESK, REQUESTS, STEPS};
+use crate::domain::{FhirId, TenantId};
+use crate::error::{Error, Result as Outcome};
+use crate::exchange::requests::{Request, Requests};
+use crate::http::html::Visit;
+use crate::http::site::portal::wording;
+use crate::http::site::{Refused, Why, ask};
+
+/// A request with whose record it is about.
+pub(super) struct Case {
+    pub(super) request: Request,
+    /// What the client is called.
+    pub(super) name: String,
+    pub(super) patient: Option<FhirId>,
+}
+
+impl Member {
+    /// Asks the requests, aside of those who do not wait for the store.
+    pub(super) async fn requests<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Requests, &TenantId) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let (state, tenant) = (self.visit.state().clone(), self.tenant.clone());
+        web::block(move || question(&state.requests, &tenant)).await.map_err(Error::internal)?
+    }
+
+    /// The requests that are theirs to work on.
+    async fn cases(&self) -> Result<Vec<Case>, Refused> {
+        let found = self.requests(|requests, tenant| requests.all(tenant)).await;
+        self.named(found.map_err(|error| self.visit.failed(&error))?).await
+    }
+
+    /// One of them. One that is not theirs looks like one that is not there.
+    pub(super) async fn case(&self, id: &str) -> Result<Case, Refused> {
+        let id = id.to_owned();
+        let found = self.requests(move |requests, tenant| requests.request(tenant, &id)).await;
+        let found = found.map_err(|error| self.visit.failed(&error))?;
+        let mut cases = self.named(found.into_iter().collect()).await?;
+        cases.pop().ok_or_else(|| self.visit.refused(Why::Expired))
+    }
+
+    async fn named(&self, mut requests: Vec<Request>) -> Result<Vec<Case>, Refused> {
+        requests.retain(|request| self.may_work_on(&request.client));
+        let cases = ask(&self.visit, move |sign_in| {
+            let named = requests.into_iter().map(|request| {
+                let (name, patient) = sign_in.people().named(&request.client)?;
+                Ok(Case { request, name, patient })
+            });
+            named.collect::<Outcome<Vec<_>>>()
+        });
+        let cases = cases.await?;
+        cases.iter().for_each(|case| self.show(case.patient.as_ref()));
+        Ok(cases)
+    }
+}
+
+/// Shows the worklist.
+pub(in crate::http) async fn desk(
+    visit: Visit,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refused> {
+    let member = match Member::enter(visit, &request, REQUESTS).await? {
+        Ok(member) => member,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    let cases = member.cases().await?;
+    let (open, closed): (Vec<&Case>, Vec<&Case>) =
+        cases.iter().partition(|case| !case.request.state.is_closed());
+    let (visit, texts) = (&member.visit, &member.visit.texts().desk);
+    let body = html! {
+        p.lede { (texts.lede) }
+        @if open.is_empty() { div.card { p { (texts.none) } } }
+        ul.plain.stack.tight { @for case in &open { (row(visit, case)) } }
+        @if !closed.is_empty() {
+            details {
+                summary { (texts.closed) }
+                ul.plain.stack.tight { @for case in &closed { (row(visit, case)) } }
+            }
+        }
+    };
+    let title = texts.title.clone();
+    Ok(member.answer(DESK, &title, body))
+}
+
+fn row(visit: &Visit, case: &Case) -> Markup {
+    let request = &case.request;
+    html! {
+        li.card.stack.tight {
+            h2 {
+                a href={ (STEPS) "/" (request.id) } {
+                    bdi { (case.name) } ": " (wording::matter(visit, request.matter))
+                }
+            }
+            p.row { (badge(visit, request)) span { (wording::standing(visit, request)) } }
+        }
+    }
+}
+
+/// Where a request is.
+pub(super) fn badge(visit: &Visit, request: &Request) -> Markup {
+    let class = if request.is_overdue() { "badge caution" } else { "badge" };
+    html! { span class=(class) { (wording::state(visit, request.state)) } }
+}

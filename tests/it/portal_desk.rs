@@ -1,0 +1,119 @@
+//! The practice's desk: who is let in, what they see, and what they can do there.
+
+use throughline::audit::{self, Action, Question};
+use throughline::config::{DemoAccount, LoginSettings, Part};
+use throughline::policy::AuditPermit;
+
+use crate::support::people::{BACK, ELLIE, JOEL, MARISOL, PRACTICE, practice};
+use crate::support::server::Server;
+use crate::support::visitor::{Visitor, absolute};
+
+/// The privacy officer.
+const KARIN: &str = "st_1";
+
+fn office() -> Server {
+    let accounts =
+        [(Part::Client, ELLIE), (Part::Staff, MARISOL), (Part::Staff, JOEL), (Part::Staff, KARIN)];
+    let account = |(part, record): (Part, &str)| DemoAccount { part, record: record.to_owned() };
+    let accounts = accounts.map(account).into();
+    practice(LoginSettings::of_demo("hv", PRACTICE, accounts), BACK, &[])
+}
+
+fn url(server: &Server, path: &str) -> String {
+    format!("{}{path}", server.origin())
+}
+
+async fn signed_in(server: &Server, account: &str) -> Visitor {
+    let mut visitor = Visitor::new();
+    visitor.begin(&url(server, "/auth/apps"), account).await;
+    visitor
+}
+
+/// Ellie asks for a copy; answers the request's id.
+async fn asked(server: &Server, ellie: &mut Visitor) -> String {
+    let form = ellie.get(&url(server, "/portal/ask?type=access")).await;
+    let (csrf, record) = (form.token("/portal/ask"), form.field("record"));
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("record", &record),
+        ("type", "access"),
+        ("statement", "<b>All</b> of it"),
+    ];
+    let sent = ellie.post(&url(server, "/portal/ask"), &fields).await;
+    ellie.get(&absolute(&sent.url, sent.location())).await.field("request")
+}
+
+#[tokio::test]
+async fn the_privacy_officer_works_from_the_list_and_the_client_is_told() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    let mut karin = signed_in(&server, KARIN).await;
+    let list = karin.get(&url(&server, "/staff")).await;
+    assert_eq!(list.status, 200, "{}", list.text);
+    assert!(list.text.contains("Ellie Marsh") && list.text.contains("days left"), "{}", list.text);
+    let place = url(&server, &format!("/staff/requests/{id}"));
+    let page = karin.get(&place).await;
+    assert!(page.text.contains("&lt;b&gt;All&lt;/b&gt; of it"), "{}", page.text);
+    let csrf = page.token("/staff/requests");
+    let act = async |karin: &mut Visitor, step: &str, reason: &str, until: &str| {
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("request", &id),
+            ("step", step),
+            ("reason", reason),
+            ("until", until),
+        ];
+        let sent = karin.post(&url(&server, "/staff/requests"), &fields).await;
+        assert_eq!(sent.status, 303, "{}", sent.text);
+        karin.get(&absolute(&sent.url, sent.location())).await.text
+    };
+    assert!(act(&mut karin, "review_started", "", "").await.contains("Being worked on"));
+    let silent = act(&mut karin, "deny", "  ", "").await;
+    assert!(silent.contains("The step was not taken"), "a denial says why: {silent}");
+    let denied = act(&mut karin, "deny_in_part", "One note is <i>about</i> another.", "").await;
+    assert!(denied.contains("Granted in part"), "{denied}");
+    let told = ellie.get(&url(&server, &format!("/portal/requests/{id}"))).await;
+    assert!(told.text.contains("Granted in part"), "{}", told.text);
+    assert!(told.text.contains("One note is &lt;i&gt;about&lt;/i&gt; another."), "{}", told.text);
+    assert!(told.text.contains("Ask for a review"), "{}", told.text);
+
+    let permit = AuditPermit::operator("hv".parse().unwrap());
+    let question =
+        Question { patient: Some(server.patient(ELLIE)), count: 100, ..Question::default() };
+    let events = audit::search(&**server.app.audit().ledger(), &permit, &question).unwrap().events;
+    let by_karin = events.iter().filter(|event| {
+        event.who.user.as_deref().is_some_and(|user| user.starts_with("Practitioner/"))
+    });
+    let deeds: Vec<_> = by_karin.map(|event| event.action).collect();
+    assert!(deeds.contains(&Action::Desk) && deeds.contains(&Action::RequestChanged), "{deeds:?}");
+}
+
+#[tokio::test]
+async fn nobody_else_is_let_in_and_no_form_of_another_site_is_taken() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    let mut marisol = signed_in(&server, MARISOL).await;
+    let mut joel = signed_in(&server, JOEL).await;
+    let case = format!("/staff/requests/{id}");
+    for path in ["/staff", &case] {
+        assert_eq!(Visitor::new().get(&url(&server, path)).await.status, 303, "{path}");
+        let page = ellie.get(&url(&server, path)).await;
+        assert_eq!(page.status, 403, "{path}");
+        assert!(!page.text.contains("Ellie Marsh:"), "{}", page.text);
+    }
+    // Who treats the client sees the request, and moves nothing on; who does not, sees nothing.
+    let seen = marisol.get(&url(&server, &case)).await;
+    assert!(seen.status == 200 && !seen.text.contains("name=\"step\""), "{}", seen.text);
+    assert!(!joel.get(&url(&server, "/staff")).await.text.contains("Ellie"));
+    assert_eq!(joel.get(&url(&server, &case)).await.status, 410);
+    let mut karin = signed_in(&server, KARIN).await;
+    assert_eq!(karin.get(&url(&server, "/staff/requests/tlr-none")).await.status, 410);
+    for csrf in ["", "x"] {
+        let fields = [("csrf", csrf), ("request", id.as_str()), ("step", "withdraw")];
+        assert_eq!(karin.post(&url(&server, "/staff/requests"), &fields).await.status, 403);
+    }
+    let kept = server.app.requests().request(&"hv".parse().unwrap(), &id).unwrap().unwrap();
+    assert_eq!(kept.version, 1, "nothing was changed");
+}
