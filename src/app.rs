@@ -26,8 +26,8 @@ use crate::cache::{
 use crate::clock::Clock;
 use crate::config::{
     AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings, ClientSettings, Cors,
-    JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ServerSettings, Settings, Sources, StoreSettings,
-    TlsSettings, TraceSettings,
+    JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ServerSettings, Settings, Sources,
+    StoreSettings, TlsSettings, TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};

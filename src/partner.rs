@@ -22,7 +22,7 @@ use self::pass::Passes;
 use crate::auth::Guard;
 use crate::clock::Clock;
 use crate::config::{ReceiverSettings, Takes, Unmatched};
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 pub use self::found::Found;
 
@@ -124,7 +124,7 @@ impl Partner {
     /// # Errors
     ///
     /// `Setup`: the key or a network cannot be used.
-    pub fn open(settings: &ReceiverSettings, clock: &Arc<dyn Clock>) -> Result<Self> {
+    pub fn open(settings: &ReceiverSettings, clock: &Arc<dyn Clock>) -> crate::Result<Self> {
         let guard = Guard::new(&settings.private_networks)?;
         let client = Client::builder()
             .connect_timeout(CONNECT)

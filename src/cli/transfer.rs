@@ -142,9 +142,7 @@ impl Transfers {
                 show(&found, json, context.out)?;
                 Ok(Outcome::Done)
             }
-            Command::Approve { id } => {
-                desk.shown(context, &id, Event::Approve, Step::by(OPERATOR))
-            }
+            Command::Approve { id } => desk.shown(context, &id, Event::Approve, Step::by(OPERATOR)),
             Command::Cancel { id, reason } => {
                 let step = Step { why: reason, ..Step::by(OPERATOR) };
                 desk.shown(context, &id, Event::Cancel, step)
@@ -266,9 +264,7 @@ fn show(transfer: &Transfer, json: bool, out: &mut dyn Write) -> std::io::Result
 
 /// The transfer for programs. What people wrote is left out: it belongs in no log.
 fn value(transfer: &Transfer) -> Value {
-    let step = |step: &crate::exchange::transfers::Happened| {
-        json!({ "event": step.event.as_str(), "at": step.at.to_string(), "by": step.by })
-    };
+    let step = |step: &crate::exchange::transfers::Happened| json!({ "event": step.event.as_str(), "at": step.at.to_string(), "by": step.by });
     json!({
         "id": transfer.id, "client": transfer.client, "to": transfer.to,
         "receiver": transfer.receiver, "state": transfer.state.as_str(),

@@ -88,20 +88,23 @@ impl ReceiverSettings {
     /// Says what is wrong with all of them.
     pub(super) fn check(all: &[Self], problems: &mut Problems) {
         for (place, one) in all.iter().enumerate() {
-            let is_letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_-".contains(&c);
+            let is_letter =
+                |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_-".contains(&c);
             let is_name = (1..=64).contains(&one.name.len()) && one.name.bytes().all(is_letter);
             if !is_name {
                 problems.add("receivers.name", "give 1 to 64 of a-z 0-9 _ -");
             }
-            let is_twice = all.iter().take(place).any(|other| {
-                other.name == one.name && other.tenant == one.tenant
-            });
+            let is_twice = all
+                .iter()
+                .take(place)
+                .any(|other| other.name == one.name && other.tenant == one.tenant);
             if is_twice {
                 problems.add("receivers.name", format!("`{}` is there twice", one.name));
             }
             let parts = [one.client_id.is_some(), one.key_file.is_some(), one.key_id.is_some()];
             if parts.iter().any(|part| *part != one.token_url.is_some()) {
-                let hint = "give token_url, client_id, key_file and key_id together, or none of them";
+                let hint =
+                    "give token_url, client_id, key_file and key_id together, or none of them";
                 problems.add("receivers.token_url", hint);
             }
             if one.timeout_s == 0 {

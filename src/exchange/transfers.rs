@@ -24,7 +24,7 @@ use super::ingest::{BASE, Ingest, Rules};
 use crate::auth;
 use crate::clock::Clock;
 use crate::config::ReceiverSettings;
-use crate::domain::{FhirId, IdKey, Kind, Op, Record, TenantId};
+use crate::domain::{FhirId, IdKey, Kind, Op, TenantId};
 use crate::error::{Error, Result};
 use crate::policy::transfer::{Event, OPEN_FOR, Side, State};
 use crate::policy::{Mandate, Obligations, Principal, Purpose, Under};
@@ -56,8 +56,10 @@ pub struct Step {
     pub why: Option<String>,
     /// The person as the receiver's server knows them: `Patient/…`.
     pub patient_there: Option<String>,
-    attempt: Option<Attempt>,
-    package: Option<Package>,
+    /// The attempt that ended so.
+    pub attempt: Option<Attempt>,
+    /// What was sent.
+    pub package: Option<Package>,
 }
 
 impl Step {
@@ -243,7 +245,8 @@ impl Transfers {
         let patient = self.patient(tenant, client);
         match gather(&*self.store, &principal, &patient, Part::Types(&["Patient"])) {
             Err(Error::NotFound | Error::Denied) => Err(Error::Conflict {
-                hint: "no consent in force lets this receiver have anything of the record".to_owned(),
+                hint: "no consent in force lets this receiver have anything of the record"
+                    .to_owned(),
             }),
             other => other.map(|_| ()),
         }
@@ -259,7 +262,8 @@ impl Transfers {
             client: own.client.clone(),
             // The practice's own: nobody's token. Consent is asked at every attempt.
             mandate: Mandate::of(&own, &auth::name()?, None).write()?,
-            task: id.as_bytes().to_vec(),
+            // A job whose transfer was sent again since is over.
+            task: format!("{id} {now}").into_bytes(),
             made: now,
             due: now,
             expires: later(now, WITHIN),

@@ -67,8 +67,7 @@ pub fn carry(
 ) -> Result<Carried> {
     let record = Record::new(patient, pieces)?;
     let texts = Texts::of(options.language)?;
-    let copy =
-        Copy { record: &record, texts: &texts, options, marks: record.labels(), log: None };
+    let copy = Copy { record: &record, texts: &texts, options, marks: record.labels(), log: None };
     let uuid = named(&format!("transfer\u{1f}{name}"));
     let by_uuid = Some(format!("urn:ietf:rfc:3986|urn:uuid:{uuid}"));
     let (body, identifier) = match form {
@@ -125,7 +124,9 @@ fn transaction(copy: &Copy<'_>, uuid: &str, there: Option<&str>) -> Result<Vec<u
         out.extend_from_slice(between);
         between = b",";
         let url = to.get(name.as_str()).map(String::as_str).unwrap_or_default();
-        out.extend_from_slice(json!({ "fullUrl": url }).to_string().trim_end_matches('}').as_bytes());
+        out.extend_from_slice(
+            json!({ "fullUrl": url }).to_string().trim_end_matches('}').as_bytes(),
+        );
         out.extend_from_slice(br#","resource":"#);
         let known = json!({ "system": system, "value": id });
         Sending { to: &to, files: &files, out: &mut out }.resource(kind, body, &known);
@@ -161,6 +162,12 @@ impl Sending<'_> {
         let is_bare = Members::of(body).find(b"identifier").is_none();
         self.out.push(b'{');
         for member in Members::of(body).filter(|member| member.name != b"id") {
+            let ours =
+                member.name == b"meta" && Members::of(member.value).all(|one| is_ours(one.name));
+            // An object is not empty.
+            if ours {
+                continue;
+            }
             if !self.out.ends_with(b"{") {
                 self.out.push(b',');
             }
@@ -199,16 +206,11 @@ impl Sending<'_> {
     /// What does not depend on this server: profiles, labels, tags.
     fn meta(&mut self, value: &[u8]) {
         self.out.extend_from_slice(br#""meta":{"#);
-        let ours: &[&[u8]] = &[b"versionId", b"lastUpdated", b"source"];
-        for member in Members::of(value).filter(|member| !ours.contains(&member.name)) {
+        for member in Members::of(value).filter(|member| !is_ours(member.name)) {
             if !self.out.ends_with(b"{") {
                 self.out.push(b',');
             }
             self.out.extend_from_slice(member.text);
-        }
-        // An object is not empty.
-        if self.out.ends_with(br#""meta":{"#) {
-            self.out.extend_from_slice(br#""tag":[{"system":"urn:throughline","code":"transfer"}]"#);
         }
         self.out.push(b'}');
     }
@@ -260,10 +262,16 @@ impl Sending<'_> {
     }
 }
 
+/// Whether a member of `meta` tells of this server alone.
+fn is_ours(name: &[u8]) -> bool {
+    matches!(name, b"versionId" | b"lastUpdated" | b"source")
+}
+
 /// The document in a message (<https://hl7.org/fhir/R4/messaging.html>).
 fn message(copy: &Copy<'_>, uuid: &str) -> Result<Vec<u8>> {
     let (base, at) = (&copy.options.base, copy.instant());
-    let (id, header) = (named(&format!("message\u{1f}{uuid}")), named(&format!("header\u{1f}{uuid}")));
+    let (id, header) =
+        (named(&format!("message\u{1f}{uuid}")), named(&format!("header\u{1f}{uuid}")));
     let focus = format!("{base}/Bundle/{uuid}");
     let head = json!({
         "resourceType": "MessageHeader", "id": header,

@@ -50,9 +50,8 @@ fn pause(headers: &HeaderMap) -> Option<Duration> {
     let pause = match wanted.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_not_seconds) => {
-            let at = |text: &str| -> Option<Timestamp> {
-                Some(rfc2822::parse(text).ok()?.timestamp())
-            };
+            let at =
+                |text: &str| -> Option<Timestamp> { Some(rfc2822::parse(text).ok()?.timestamp()) };
             let (until, now) = (at(wanted)?, at(text("date")?)?);
             Duration::try_from(until.duration_since(now)).ok()?
         }

@@ -66,7 +66,8 @@ pub(super) fn searched(bundle: &Value) -> Option<Found> {
 pub(super) fn matched(bundle: &Value) -> Option<Found> {
     let grade = |entry: &Value| {
         let all = entry.pointer("/search/extension").and_then(Value::as_array);
-        let mut graded = all.into_iter().flatten().filter(|one| one.get("url") == Some(&GRADE.into()));
+        let mut graded =
+            all.into_iter().flatten().filter(|one| one.get("url") == Some(&GRADE.into()));
         graded.next()?.get("valueCode")?.as_str().map(str::to_owned)
     };
     let mut likely = patients(bundle)?;

@@ -12,11 +12,11 @@ use tokio::sync::Mutex;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::answer::{read, unsent};
 use super::Trouble;
+use super::answer::{read, unsent};
 use crate::auth::{self, Guard};
 use crate::config::ReceiverSettings;
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// How long an assertion holds, in seconds.
 const ASSERTION_S: i64 = 240;
@@ -45,8 +45,9 @@ pub(super) struct Passes {
 
 impl Passes {
     /// Those of a receiver; `None` where it wants none.
-    pub(super) fn open(settings: &ReceiverSettings, guard: &Guard) -> Result<Option<Self>> {
-        let parts = (&settings.token_url, &settings.client_id, &settings.key_file, &settings.key_id);
+    pub(super) fn open(settings: &ReceiverSettings, guard: &Guard) -> crate::Result<Option<Self>> {
+        let parts =
+            (&settings.token_url, &settings.client_id, &settings.key_file, &settings.key_id);
         let (Some(url), Some(client_id), Some(file), Some(kid)) = parts else { return Ok(None) };
         let wrong = |what: &str| {
             Error::Setup(format!("receivers.{}: {}: {what}", settings.name, file.display()))

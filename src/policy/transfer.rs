@@ -104,7 +104,8 @@ impl State {
             (Draft, Event::Approve)
             | (Ready, Event::Attempted | Event::Held | Event::Resend)
             | (Failed | Expired | Sent, Event::Resend) => Ready,
-            (Ready, Event::Delivered) => Sent,
+            // It was on its way when it was stopped: the receiver has it.
+            (Ready | Cancelled, Event::Delivered) => Sent,
             (Sent, Event::Understood) => Received,
             (Sent | Received, Event::Accept) => Accepted,
             (Sent | Received, Event::Reject) => Rejected,
@@ -173,8 +174,7 @@ mod tests {
 
     #[test]
     fn what_may_follow_what_is_this_table() {
-        let mut table = String::new();
-        for state in State::ALL {
+        let row = |state: &State| {
             let row: Vec<String> = Event::ALL
                 .iter()
                 .filter_map(|event| {
@@ -182,8 +182,9 @@ mod tests {
                     Some(format!("{}>{}", event.as_str(), after.as_str()))
                 })
                 .collect();
-            table.push_str(&format!("{}: {}\n", state.as_str(), row.join(" ")));
-        }
+            format!("{}: {}\n", state.as_str(), row.join(" "))
+        };
+        let table: String = State::ALL.iter().map(row).collect();
         assert_eq!(
             table,
             "draft: approve>ready cancel>cancelled consent_ended>cancelled expire>expired\n\
@@ -195,7 +196,7 @@ mod tests {
              accepted: complete>completed\n\
              rejected: \n\
              completed: \n\
-             cancelled: \n\
+             cancelled: delivered>sent\n\
              failed: cancel>cancelled resend>ready\n\
              expired: resend>ready\n"
         );

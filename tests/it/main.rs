@@ -98,3 +98,4 @@ mod store_jobs;
 mod store_search;
 mod support;
 mod traces;
+mod transfers;

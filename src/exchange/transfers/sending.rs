@@ -93,8 +93,11 @@ impl Sending {
     /// What the receiver may have now; nothing where there is nothing more to do.
     fn begin(&self, task: &Task) -> Result<Option<Begun>> {
         let (tenant, now) = (&task.job().new.tenant, task.now());
-        let Some(transfer) = self.transfers.transfer(tenant, &id(task))? else { return Ok(None) };
-        if transfer.state != State::Ready {
+        let order = String::from_utf8_lossy(&task.job().new.task).into_owned();
+        let (id, ready) = order.split_once(' ').unwrap_or_default();
+        let Some(transfer) = self.transfers.transfer(tenant, id)? else { return Ok(None) };
+        let is_last = transfer.ready.is_some_and(|at| at.to_string() == ready);
+        if transfer.state != State::Ready || !is_last {
             return Ok(None);
         }
         let say = |event, why: Option<&str>| -> Result<Option<Begun>> {
@@ -194,7 +197,8 @@ impl Sending {
             return Ok((Ended::Unsure, None));
         }
         let of = Arc::clone(begun);
-        let carried = task.aside(move |task| Ok(of.carried(task, takes, there.as_deref())?)).await?;
+        let carried =
+            task.aside(move |task| Ok(of.carried(task, takes, there.as_deref())?)).await?;
         task.go_on()?;
         let hash = hex::encode(digest(&SHA256, &carried.body));
         let bytes = u64::try_from(carried.body.len()).unwrap_or(u64::MAX);
@@ -229,7 +233,12 @@ impl Sending {
         };
         match ended {
             Ended::Taken(taken) => {
-                self.say(task, transfer, Event::Delivered, step(attempt(Some(taken.status), None)))?;
+                self.say(
+                    task,
+                    transfer,
+                    Event::Delivered,
+                    step(attempt(Some(taken.status), None)),
+                )?;
                 if taken.is_understood {
                     self.say(task, transfer, Event::Understood, Step::by(BY))?;
                 }
@@ -242,8 +251,8 @@ impl Sending {
             Ended::Trouble(trouble) => {
                 let attempt = attempt(trouble.status(), Some(trouble.code()));
                 let tried = u32::try_from(transfer.attempts.len()).unwrap_or(u32::MAX);
-                let pause = Pace::every(Duration::ZERO)
-                    .pause(tried.saturating_add(1), trouble.pause());
+                let pause =
+                    Pace::every(Duration::ZERO).pause(tried.saturating_add(1), trouble.pause());
                 let begun = transfer.ready.unwrap_or_else(|| task.now());
                 let is_over = later(task.now(), pause) > later(begun, TRIED_FOR);
                 if !trouble.may_pass() || is_over {
@@ -261,10 +270,12 @@ impl Sending {
     /// Writes down what happened, unless somebody has stopped it meanwhile.
     fn say(&self, task: &Task, transfer: &Transfer, event: Event, step: Step) -> Result<()> {
         let tenant = &task.job().new.tenant;
-        let mut told = Done::new(Action::TransferChanged, task.now(), Some(tenant), Actor {
-            subject: BY.to_owned(),
-            ..Actor::default()
-        });
+        let mut told = Done::new(
+            Action::TransferChanged,
+            task.now(),
+            Some(tenant),
+            Actor { subject: BY.to_owned(), ..Actor::default() },
+        );
         match self.transfers.happen(tenant, &transfer.id, event, step) {
             Err(Error::Conflict { .. }) => return Ok(()),
             other => {
@@ -299,9 +310,4 @@ impl Begun {
         let name = self.transfer.id.as_str();
         carry(&self.patient, self.pieces.clone(), &options, (name, form, there))
     }
-}
-
-/// The transfer that a job is about.
-fn id(task: &Task) -> String {
-    String::from_utf8_lossy(&task.job().new.task).into_owned()
 }

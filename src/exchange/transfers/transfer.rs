@@ -168,6 +168,8 @@ impl Transfer {
     pub(super) fn has(&self, resource_type: &str) -> bool {
         let mut named = SECTIONS.iter().filter(|(name, _)| self.sections.iter().any(|s| s == name));
         let is_part = SECTIONS.iter().any(|(_, types)| types.contains(&resource_type));
-        !is_part || self.sections.is_empty() || named.any(|(_, types)| types.contains(&resource_type))
+        !is_part
+            || self.sections.is_empty()
+            || named.any(|(_, types)| types.contains(&resource_type))
     }
 }
