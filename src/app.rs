@@ -187,16 +187,10 @@ impl App {
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = files::open(config, &keys)?;
-        let transfers = Transfers::new(
-            Arc::clone(&store),
-            Arc::clone(&rules),
-            keys.id_key(),
-            Arc::clone(&clock),
-            &config.receivers,
-        );
-        let mut works = Self::works(config, &blobs, &rules);
-        works.push(Self::sending(config, &transfers, &audit, &clock)?);
-        let works = (&authority, works);
+        let beside = (&store, &rules, &clock, &audit);
+        let (transfers, sending) = Self::transfers_of(config, &keys, beside)?;
+        let works = Self::works(config, &blobs, &rules).into_iter().chain([sending]);
+        let works = (&authority, works.collect());
         let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
@@ -243,17 +237,24 @@ impl App {
         vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings })]
     }
 
-    /// What carries transfers to their receivers.
-    fn sending(
+    /// The transfers, and what carries them to their receivers.
+    fn transfers_of(
         config: &Config,
-        transfers: &Transfers,
-        audit: &Arc<Audit>,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Arc<dyn Work>> {
+        keys: &Keys,
+        (store, rules, clock, audit): (
+            &Arc<dyn Store>,
+            &Arc<ArcSwap<Rules>>,
+            &Arc<dyn Clock>,
+            &Arc<Audit>,
+        ),
+    ) -> Result<(Transfers, Arc<dyn Work>)> {
+        let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
+        let transfers = Transfers::new(kept, used, keys.id_key(), time, &config.receivers);
         let partners = config.receivers.iter().map(|one| Partner::open(one, clock));
         let partners = partners.collect::<Result<Vec<_>>>()?;
-        let (transfers, audit) = (transfers.clone(), Arc::clone(audit));
-        Ok(Arc::new(Sending { transfers, partners, audit }))
+        let audit = Arc::clone(audit);
+        let sending = Sending { transfers: transfers.clone(), partners, audit };
+        Ok((transfers, Arc::new(sending)))
     }
 
     /// What does the jobs.

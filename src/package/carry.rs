@@ -104,13 +104,7 @@ fn transaction(copy: &Copy<'_>, uuid: &str, there: Option<&str>) -> Result<Vec<u
     if let Some(there) = there {
         to.insert(&own, there.to_owned());
     }
-    let mut out = Vec::from(&br#"{"resourceType":"Bundle","type":"transaction""#[..]);
-    let marks = serde_json::to_vec(&labels(&copy.marks)).map_err(Error::internal)?;
-    if marks != b"[]" {
-        out = br#"{"resourceType":"Bundle","meta":{"security":"#.to_vec();
-        out.extend_from_slice(&marks);
-        out.extend_from_slice(br#"},"type":"transaction""#);
-    }
+    let mut out = head(copy)?;
     let mut between: &[u8] = br#","entry":["#;
     for (name, body) in &entries {
         if there.is_some() && *name == own {
@@ -145,6 +139,17 @@ fn transaction(copy: &Copy<'_>, uuid: &str, there: Option<&str>) -> Result<Vec<u
     let last = format!(r#"{{"fullUrl":"{url}","resource":{document},"request":{request}}}]}}"#);
     out.extend_from_slice(last.as_bytes());
     Ok(out)
+}
+
+/// The beginning of the transaction, with the labels of what is in it.
+fn head(copy: &Copy<'_>) -> Result<Vec<u8>> {
+    let marks = labels(&copy.marks);
+    if marks.is_empty() {
+        return Ok(br#"{"resourceType":"Bundle","type":"transaction""#.to_vec());
+    }
+    let marks = serde_json::to_string(&marks).map_err(Error::internal)?;
+    let head = r#"{"resourceType":"Bundle","meta":{"security":"#;
+    Ok(format!(r#"{head}{marks}}},"type":"transaction""#).into_bytes())
 }
 
 /// Writes a resource for a receiver: with an identifier of ours instead of the id, and references to

@@ -120,6 +120,69 @@ impl Way {
     }
 }
 
+/// A request, as far as it was read.
+struct Request {
+    /// Method and path.
+    line: String,
+    fields: Vec<(String, String)>,
+    /// How many bytes its head has.
+    head: usize,
+    read: Vec<u8>,
+}
+
+impl Request {
+    /// Reads a request's head.
+    async fn begin(stream: &mut TcpStream) -> Option<Self> {
+        let mut read = Vec::new();
+        let head = loop {
+            more(stream, &mut read).await?;
+            if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end + 4;
+            }
+        };
+        let text = String::from_utf8_lossy(&read[..head]).into_owned();
+        let mut lines = text.lines();
+        let line = lines.next()?.trim_end_matches(" HTTP/1.1").to_owned();
+        let fields = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        Some(Self { line, fields, head, read })
+    }
+
+    fn length(&self) -> usize {
+        let length = self.fields.iter().find(|(name, _)| name == "content-length");
+        length.map_or(0, |(_, length)| length.parse().unwrap())
+    }
+
+    fn body(&self) -> &[u8] {
+        &self.read[self.head..]
+    }
+
+    /// Asks the server.
+    async fn pass_on(&self, target: &str) -> Option<(u16, Vec<u8>)> {
+        let (method, path) = self.line.split_once(' ')?;
+        let client = Client::builder().no_proxy().build().unwrap();
+        let request = client.request(method.parse().unwrap(), format!("{target}{path}"));
+        let mut request = request.body(self.body().to_vec());
+        for (name, value) in &self.fields {
+            if ["content-type", "if-none-exist", "accept"].contains(&name.as_str()) {
+                request = request.header(name, value);
+            }
+        }
+        let answer = request.send().await.ok()?;
+        Some((answer.status().as_u16(), answer.bytes().await.ok()?.to_vec()))
+    }
+}
+
+/// Reads on; nothing at the end.
+async fn more(stream: &mut TcpStream, read: &mut Vec<u8>) -> Option<()> {
+    let mut chunk = [0; 4096];
+    let count = stream.read(&mut chunk).await.ok().filter(|count| *count > 0)?;
+    read.extend_from_slice(&chunk[..count]);
+    Some(())
+}
+
 /// Passes one request on, or not.
 async fn pass(
     mut stream: TcpStream,
@@ -127,66 +190,37 @@ async fn pass(
     faults: &Mutex<VecDeque<Fault>>,
     seen: &Mutex<Vec<Seen>>,
 ) -> Option<()> {
-    let mut read = Vec::new();
-    let head = loop {
-        let mut chunk = [0; 4096];
-        let count = stream.read(&mut chunk).await.ok().filter(|count| *count > 0)?;
-        read.extend_from_slice(&chunk[..count]);
-        if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-    };
-    let text = String::from_utf8_lossy(&read[..head]).into_owned();
-    let mut lines = text.lines();
-    let line = lines.next()?.trim_end_matches(" HTTP/1.1").to_owned();
-    let fields: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
-    let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, v)| v.clone());
-    let length: usize = field("content-length").map_or(0, |length| length.parse().unwrap());
-    let creates = line.starts_with("POST") && !line.contains("$match");
+    let mut request = Request::begin(&mut stream).await?;
+    let creates = request.line.starts_with("POST") && !request.line.contains("$match");
     let fault = if creates { faults.lock().unwrap().pop_front() } else { None };
     let wanted = match fault {
         Some(Fault::BeforeHeaders) => return None,
-        Some(Fault::InBody) => length / 2,
-        _ => length,
+        Some(Fault::InBody) => request.length() / 2,
+        _ => request.length(),
     };
-    while read.len() - head < wanted {
-        let mut chunk = [0; 4096];
-        let count = stream.read(&mut chunk).await.ok().filter(|count| *count > 0)?;
-        read.extend_from_slice(&chunk[..count]);
+    while request.body().len() < wanted {
+        more(&mut stream, &mut request.read).await?;
     }
     if matches!(fault, Some(Fault::InBody)) {
         return None;
     }
-    let body = read[head..].to_vec();
-    seen.lock().unwrap().push((line.clone(), String::from_utf8_lossy(&body).into_owned()));
-    let answer = match &fault {
-        Some(Fault::Busy(seconds)) => (429, format!("retry-after: {seconds}\r\n"), Vec::new()),
-        Some(Fault::Answers(status, text)) => (*status, String::new(), text.as_bytes().to_vec()),
-        _ => {
-            let (method, path) = line.split_once(' ')?;
-            let client = Client::builder().no_proxy().build().unwrap();
-            let mut request =
-                client.request(method.parse().unwrap(), format!("{target}{path}")).body(body);
-            for (name, value) in &fields {
-                if ["content-type", "if-none-exist", "accept"].contains(&name.as_str()) {
-                    request = request.header(name, value);
-                }
-            }
-            let answer = request.send().await.ok()?;
-            let status = answer.status().as_u16();
-            (status, String::new(), answer.bytes().await.ok()?.to_vec())
+    let body = String::from_utf8_lossy(request.body()).into_owned();
+    seen.lock().unwrap().push((request.line.clone(), body));
+    let mut pause = String::new();
+    let (status, body) = match &fault {
+        Some(Fault::Busy(seconds)) => {
+            pause = format!("retry-after: {seconds}\r\n");
+            (429, Vec::new())
         }
+        Some(Fault::Answers(status, text)) => (*status, text.as_bytes().to_vec()),
+        _ => request.pass_on(target).await?,
     };
     if matches!(fault, Some(Fault::BeforeAnswer)) {
         return None;
     }
-    let (status, more, body) = answer;
     let head = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: application/fhir+json\r\ncontent-length: {}\r\n\
-         connection: close\r\n{more}\r\n",
+         connection: close\r\n{pause}\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await.ok()?;
