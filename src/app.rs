@@ -189,8 +189,7 @@ impl App {
         let blobs = files::open(config, &keys)?;
         let beside = (&store, &rules, &clock, &audit);
         let (transfers, sending) = Self::transfers_of(config, &keys, beside)?;
-        let works = Self::works(config, &blobs, &rules).into_iter().chain([sending]);
-        let works = (&authority, works.collect());
+        let works = (&authority, Self::works(config, &blobs, &rules, sending));
         let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
@@ -232,9 +231,14 @@ impl App {
     }
 
     /// The kinds of work that are done beside the requests.
-    fn works(config: &Config, blobs: &Blobs, rules: &Arc<ArcSwap<Rules>>) -> Vec<Arc<dyn Work>> {
+    fn works(
+        config: &Config,
+        blobs: &Blobs,
+        rules: &Arc<ArcSwap<Rules>>,
+        sending: Arc<dyn Work>,
+    ) -> Vec<Arc<dyn Work>> {
         let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
-        vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings })]
+        vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings }), sending]
     }
 
     /// The transfers, and what carries them to their receivers.

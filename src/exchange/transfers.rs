@@ -117,7 +117,7 @@ impl Transfers {
             receiver: Some(wanted.receiver),
             patient_there: None,
             ready_at: None,
-            expires_at: Some(later(now, OPEN_FOR).to_string()),
+            expires_at: Some(written(later(now, OPEN_FOR))),
             history: Vec::new(),
             status: State::Draft.as_str().to_owned(),
             more: Map::new(),
@@ -263,7 +263,7 @@ impl Transfers {
             // The practice's own: nobody's token. Consent is asked at every attempt.
             mandate: Mandate::of(&own, &auth::name()?, None).write()?,
             // A job whose transfer was sent again since is over.
-            task: format!("{id} {now}").into_bytes(),
+            task: format!("{id} {}", written(now)).into_bytes(),
             made: now,
             due: now,
             expires: later(now, WITHIN),
@@ -304,20 +304,25 @@ fn is_patient(text: &str) -> bool {
 fn note(kept: &mut Kept, (event, after): (Event, State), step: Step, now: Timestamp) {
     after.as_str().clone_into(&mut kept.status);
     if matches!(event, Event::Approve | Event::Resend) {
-        kept.ready_at = Some(now.to_string());
-        kept.expires_at = Some(later(now, OPEN_FOR).to_string());
+        kept.ready_at = Some(written(now));
+        kept.expires_at = Some(written(later(now, OPEN_FOR)));
     }
     if step.patient_there.is_some() {
         kept.patient_there = step.patient_there;
     }
     kept.attempts.extend(step.attempt);
     kept.package = step.package.or(kept.package.take());
-    let (at, by) = (now.to_string(), Some(step.by));
+    let (at, by) = (written(now), Some(step.by));
     if let Some(ack) = event.acknowledges() {
         let (kind, text) = (ack.as_str().to_owned(), step.why.clone());
         kept.ack = Some(Acknowledged { kind, at: at.clone(), by: by.clone(), text });
     }
     kept.history.push(Moment { event: event.as_str().to_owned(), at, by, why: step.why });
+}
+
+/// An instant as records have it: milliseconds, in UTC.
+fn written(at: Timestamp) -> String {
+    format!("{at:.3}")
 }
 
 fn later(at: Timestamp, after: Duration) -> Timestamp {

@@ -14,7 +14,7 @@ use jiff::{Timestamp, Unit};
 
 use super::kept::{Attempt, Package};
 use super::transfer::Transfer;
-use super::{NEW, Step, Transfers, later};
+use super::{NEW, Step, Transfers, later, written};
 use crate::audit::{Action, Actor, Audit, Event as Done};
 use crate::config::{ReceiverSettings, Takes};
 use crate::domain::{FhirId, Kind, TenantId};
@@ -96,7 +96,7 @@ impl Sending {
         let order = String::from_utf8_lossy(&task.job().new.task).into_owned();
         let (id, ready) = order.split_once(' ').unwrap_or_default();
         let Some(transfer) = self.transfers.transfer(tenant, id)? else { return Ok(None) };
-        let is_last = transfer.ready.is_some_and(|at| at.to_string() == ready);
+        let is_last = transfer.ready.is_some_and(|at| written(at) == ready);
         if transfer.state != State::Ready || !is_last {
             return Ok(None);
         }
@@ -202,7 +202,7 @@ impl Sending {
         task.go_on()?;
         let hash = hex::encode(digest(&SHA256, &carried.body));
         let bytes = u64::try_from(carried.body.len()).unwrap_or(u64::MAX);
-        let package = Package::new(hash, bytes, task.now().to_string());
+        let package = Package::new(hash, bytes, written(task.now()));
         let parcel = Parcel { body: carried.body, identifier: carried.identifier };
         let ended = match partner.deliver(&parcel).await {
             Ok(taken) => Ended::Taken(taken),
@@ -220,7 +220,7 @@ impl Sending {
         package: Option<Package>,
     ) -> std::result::Result<(), Trouble> {
         let attempt = |status: Option<u16>, error: Option<&str>| Attempt {
-            at: task.now().to_string(),
+            at: written(task.now()),
             channel: "fhir_push".to_owned(),
             http_status: status,
             error: error.map(str::to_owned),
@@ -277,7 +277,13 @@ impl Sending {
             Actor { subject: BY.to_owned(), ..Actor::default() },
         );
         match self.transfers.happen(tenant, &transfer.id, event, step) {
-            Err(Error::Conflict { .. }) => return Ok(()),
+            Err(Error::Conflict { .. }) => {
+                let now = self.transfers.transfer(tenant, &transfer.id)?;
+                if now.is_some_and(|now| now.state.after(event).is_some()) {
+                    return Err(Error::unavailable("somebody changed it at the same moment"));
+                }
+                return Ok(());
+            }
             other => {
                 told.about(&self.transfers.patient(tenant, &transfer.client));
                 told.note("transfer", transfer.id.clone());
