@@ -26,8 +26,8 @@ use crate::cache::{
 use crate::clock::Clock;
 use crate::config::{
     AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings, ClientSettings, Cors,
-    JobSettings, LimitSettings, LoginSettings, ServerSettings, Settings, Sources, StoreSettings,
-    TlsSettings, TraceSettings,
+    JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ServerSettings, Settings, Sources,
+    StoreSettings, TlsSettings, TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
@@ -40,9 +40,11 @@ use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::exchange::requests::{Copying, Requests};
 use crate::exchange::signing::Signing;
+use crate::exchange::transfers::{Sending, Transfers};
 use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
 use crate::limits::{Guesses, Limits};
+use crate::partner::Partner;
 use crate::smart::{Authority, Parts};
 use crate::store::Store;
 use crate::telemetry::Traces;
@@ -85,6 +87,8 @@ pub struct Config {
     pub auth: AuthSettings,
     /// The clients that nobody has to add by a command.
     pub clients: Vec<ClientSettings>,
+    /// To whom records are carried.
+    pub receivers: Vec<ReceiverSettings>,
     /// What happens to an answer whose audit event cannot be written.
     pub audit: AuditMode,
     /// How it serves.
@@ -120,6 +124,7 @@ impl Config {
             audit: settings.audit,
             auth: settings.auth.clone(),
             clients: settings.clients.clone(),
+            receivers: settings.receivers.clone(),
             traces: settings.traces.clone(),
             login: settings.login.clone(),
         }
@@ -147,6 +152,7 @@ pub struct App {
     pulls: Vec<Pull>,
     blobs: Blobs,
     links: Opening,
+    transfers: Transfers,
     workshop: Arc<Workshop>,
     bulk: BulkSettings,
     audit: Arc<Audit>,
@@ -188,7 +194,9 @@ impl App {
         let links = HealthLinks::new(Arc::clone(&store), blobs.clone(), Arc::clone(&clock));
         let mandates = Self::mandates(&authority, &store);
         let links = Opening::new(links, mandates);
-        let mut works = Self::works(config, &blobs, &rules);
+        let beside = (&store, &rules, &clock, &audit);
+        let (transfers, sending) = Self::transfers_of(config, &keys, beside)?;
+        let mut works = Self::works(config, &blobs, &rules, sending);
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
         works.push(Arc::new(Copying {
             requests: Arc::new(Requests::new(kept, used, keys.id_key(), time)),
@@ -221,6 +229,7 @@ impl App {
             pulls,
             blobs,
             links,
+            transfers,
             workshop,
             bulk: config.bulk.clone(),
             audit,
@@ -237,9 +246,34 @@ impl App {
     }
 
     /// The kinds of work that are done beside the requests.
-    fn works(config: &Config, blobs: &Blobs, rules: &Arc<ArcSwap<Rules>>) -> Vec<Arc<dyn Work>> {
+    fn works(
+        config: &Config,
+        blobs: &Blobs,
+        rules: &Arc<ArcSwap<Rules>>,
+        sending: Arc<dyn Work>,
+    ) -> Vec<Arc<dyn Work>> {
         let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
-        vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings })]
+        vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings }), sending]
+    }
+
+    /// The transfers, and what carries them to their receivers.
+    fn transfers_of(
+        config: &Config,
+        keys: &Keys,
+        (store, rules, clock, audit): (
+            &Arc<dyn Store>,
+            &Arc<ArcSwap<Rules>>,
+            &Arc<dyn Clock>,
+            &Arc<Audit>,
+        ),
+    ) -> Result<(Transfers, Arc<dyn Work>)> {
+        let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
+        let transfers = Transfers::new(kept, used, keys.id_key(), time, &config.receivers);
+        let partners = config.receivers.iter().map(|one| Partner::open(one, clock));
+        let partners = partners.collect::<Result<Vec<_>>>()?;
+        let audit = Arc::clone(audit);
+        let sending = Sending { transfers: transfers.clone(), partners, audit };
+        Ok((transfers, Arc::new(sending)))
     }
 
     /// What does the jobs.
@@ -308,6 +342,11 @@ impl App {
     pub fn signing(&self) -> Signing {
         let (store, rules) = (Arc::clone(&self.store), Arc::clone(&self.rules));
         Signing::new(store, rules, self.ids.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The transfers of care.
+    pub fn transfers(&self) -> &Transfers {
+        &self.transfers
     }
 
     /// The Patient that a client of a tenant is.

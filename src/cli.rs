@@ -20,6 +20,7 @@ pub mod serve;
 pub mod sources;
 pub mod synth;
 pub mod token;
+pub mod transfer;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -65,6 +66,7 @@ enum Command {
     Package(package::Package),
     Sources(sources::Sources),
     Synth(synth::Synth),
+    Transfer(transfer::Transfers),
 }
 
 /// What a subcommand is given.
@@ -148,6 +150,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Package(package) => package.run(&mut context),
         Command::Sources(sources) => sources.run(&mut context),
         Command::Synth(synth) => synth.run(&mut context),
+        Command::Transfer(transfers) => transfers.run(&mut context),
     }?;
     context.out.flush()?;
     Ok(outcome)

@@ -18,3 +18,4 @@ pub mod requests;
 pub mod sign_in;
 pub mod signing;
 pub mod synth;
+pub mod transfers;

@@ -7,6 +7,7 @@
 
 mod archive;
 mod attachments;
+mod carry;
 mod collection;
 mod document;
 mod file;
@@ -34,6 +35,7 @@ use self::record::{Marks, Record};
 use self::texts::Texts;
 
 pub use self::archive::{Package, locked};
+pub use self::carry::{Carried, Form, IDENTIFIERS, carry};
 pub use self::file::File;
 pub use self::manifest::FORM;
 pub use self::page::style_hash;
@@ -201,7 +203,12 @@ fn uuid(what: &str, record: &Record, at: &str) -> String {
         names.push('\u{1f}');
         names.push_str(&resource.piece.version);
     }
-    let hash = digest(&SHA256, names.as_bytes());
+    named(&names)
+}
+
+/// The UUID (RFC 9562, version 8) of a name.
+fn named(name: &str) -> String {
+    let hash = digest(&SHA256, name.as_bytes());
     let mut digits: Vec<char> = hex::encode(hash).chars().take(32).collect();
     for (place, digit) in [(12, '8'), (16, 'a')] {
         if let Some(known) = digits.get_mut(place) {

@@ -168,6 +168,12 @@ actions! {
     /// Somebody gave a consent at the portal, changed one, or took one back.
     ConsentSigned = "consent-signed", (DCM, "110100", "Application Activity"),
         (OWN, "consent-signed", "Consent given, changed or taken back"), "U";
+    /// A transfer of care was prepared.
+    TransferMade = "transfer-made", (DCM, "110100", "Application Activity"),
+        (OWN, "transfer-made", "Transfer of care prepared"), "C";
+    /// A transfer of care moved on.
+    TransferChanged = "transfer-changed", (DCM, "110100", "Application Activity"),
+        (OWN, "transfer-changed", "Transfer of care moved on"), "U";
     /// What was kept long enough was taken away.
     Purged = "purged", (LIFE, "destroy", "Destroy/Delete Record Lifecycle Event"),
         (OWN, "purged", "Purged"), "D";

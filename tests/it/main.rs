@@ -108,3 +108,4 @@ mod store_search;
 mod support;
 mod timing;
 mod traces;
+mod transfers;
