@@ -172,8 +172,10 @@ impl Explainer<'_> {
         let then = match (&asked.plan, gone) {
             (None, None) => None,
             (plan, gone) => {
-                let before = Case::of(&record, &around);
-                let before = gone.map_or(before, |id| Case::of(&record, &around).without(id));
+                let mut before = Case::of(&record, &around);
+                if let Some(id) = gone {
+                    before = before.without(id);
+                }
                 Some(match plan {
                     Some(plan) => sign(before, plan, &record, &placed, &around)?,
                     None => before,

@@ -297,15 +297,15 @@ impl Signing {
             .iter()
             .map(|(element, says)| Note { element, says, differs: true })
             .collect();
-        let mut rules = read.rules;
+        let mut rules = read.rules.into_iter();
+        let root_data = rules.next().ok_or(Error::NotFound)?;
         // That notes which are kept apart are no part of it needs no saying.
-        let (first, mut exceptions) = (rules.drain(..1).collect::<Vec<_>>(), rules);
+        let mut exceptions: Vec<Value> = rules.collect();
         exceptions.retain(|one| one.pointer("/scope/include_labels") != Some(&json!(["PSYTHPN"])));
         if exceptions.len() > MOST_EXCEPTIONS {
             let hint = "this is more exceptions than one consent may have: give several";
             return Err(Error::invalid("Consent.provision.provision", hint));
         }
-        let root_data = first.into_iter().next().ok_or(Error::NotFound)?;
         let permits = text(&root_data, "decision") == Some("permit");
         if permits && desk.signer.is_none() {
             return Err(Error::Denied);
