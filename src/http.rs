@@ -34,6 +34,7 @@ mod health;
 mod history;
 mod html;
 mod limit;
+mod links;
 mod metadata;
 mod meter;
 mod negotiate;
@@ -45,6 +46,7 @@ mod path;
 mod prefer;
 mod push;
 mod read;
+mod received;
 pub mod refusal;
 mod resource;
 pub mod routes;
@@ -77,8 +79,10 @@ use crate::domain::IdKey;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::jobs::Workshop;
+use crate::exchange::links::Opening;
 use crate::exchange::push::Pushes;
-use crate::exchange::requests::Requests;
+use crate::exchange::receiving::Receiving;
+use crate::exchange::requests::{Copies, Requests};
 use crate::exchange::sign_in::SignIn;
 use crate::exchange::signing::Signing;
 use crate::fhir::capability;
@@ -110,6 +114,8 @@ pub struct State {
     pushes: Arc<Pushes>,
     workshop: Arc<Workshop>,
     blobs: Blobs,
+    links: Opening,
+    receiving: Receiving,
     bulk: BulkSettings,
     audit: Arc<Audit>,
     clock: Arc<dyn Clock>,
@@ -122,6 +128,7 @@ pub struct State {
     cors: Cors,
     sign_in: Option<Arc<SignIn>>,
     requests: Arc<Requests>,
+    copies: Copies,
     signing: Arc<Signing>,
     practice: Option<String>,
     languages: Languages,
@@ -156,6 +163,8 @@ pub struct Ports {
     pub workshop: Arc<Workshop>,
     /// Where long files are.
     pub blobs: Blobs,
+    /// Links to encrypted copies.
+    pub links: Opening,
     /// How bulk exports are made.
     pub bulk: BulkSettings,
     /// Who people are, where anybody can sign in.
@@ -203,6 +212,13 @@ impl State {
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         let openapi = Bytes::from(openapi::document(&base).to_string());
+        let receiving = Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock));
+        let copies = Copies {
+            requests: Arc::clone(&ports.requests),
+            workshop: Arc::clone(&ports.workshop),
+            blobs: ports.blobs.clone(),
+            clock: Arc::clone(&ports.clock),
+        };
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
@@ -212,11 +228,14 @@ impl State {
             pushes: ports.pushes,
             workshop: ports.workshop,
             blobs: ports.blobs,
+            links: ports.links,
+            receiving,
             bulk: ports.bulk,
             audit: ports.audit,
             clock: ports.clock,
             cursors: Cursors::new(keys.cursor_key())?,
             sign_in: ports.sign_in,
+            copies,
             requests: ports.requests,
             signing: ports.signing,
             practice: ports.practice,

@@ -7,6 +7,7 @@
 
 mod archive;
 mod attachments;
+mod carry;
 mod collection;
 mod document;
 mod file;
@@ -24,6 +25,7 @@ mod texts;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{Timestamp, Unit};
+use serde::Serialize;
 
 use crate::domain::FhirId;
 use crate::error::Result;
@@ -32,9 +34,11 @@ use crate::fhir::document::Label;
 use self::record::{Marks, Record};
 use self::texts::Texts;
 
-pub use self::archive::Package;
+pub use self::archive::{Package, locked};
+pub use self::carry::{Carried, Form, IDENTIFIERS, carry};
 pub use self::file::File;
 pub use self::manifest::FORM;
+pub use self::page::style_hash;
 pub use self::record::Piece;
 pub use self::summary::{
     DOCUMENT_TYPE as SUMMARY_TYPE, Summarizer, Summary, TYPES as SUMMARY_TYPES,
@@ -100,6 +104,32 @@ pub struct Log {
     pub why: String,
 }
 
+/// Something that was decided to be withheld from a copy, as the person is told in writing too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// `deny`, or `redact` where only passages are left out.
+    pub outcome: &'static str,
+    /// The ground: `endangers_life`, …
+    pub ground: &'static str,
+    /// The paragraph of the law.
+    pub rule: &'static str,
+    /// Whether the person may have it reviewed.
+    pub reviewable: bool,
+    /// The same in words.
+    pub statement: String,
+}
+
+/// What stands in a copy beside the resources.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// Who else has received something, in a person's own copy.
+    pub log: Option<&'a [Log]>,
+    /// Records of others, as they came.
+    pub outside: &'a [File],
+    /// What was decided to be withheld, which the copy says.
+    pub held: &'a [Held],
+}
+
 /// Makes the copy of a record: everything but the signature.
 ///
 /// # Errors
@@ -108,13 +138,13 @@ pub struct Log {
 pub fn build(
     patient: &FhirId,
     pieces: Vec<Piece>,
-    log: Option<&[Log]>,
+    beside: &Beside<'_>,
     options: &Options,
 ) -> Result<Package> {
     let record = Record::new(patient, pieces)?;
     let texts = Texts::of(options.language)?;
-    let copy = Copy { record: &record, texts: &texts, options, marks: record.labels(), log };
-    archive::of(&copy)
+    let marks = record.labels();
+    archive::of(&Copy { record: &record, texts: &texts, options, marks, beside: *beside })
 }
 
 /// A copy in the making.
@@ -123,7 +153,7 @@ struct Copy<'a> {
     texts: &'a Texts,
     options: &'a Options,
     marks: Marks,
-    log: Option<&'a [Log]>,
+    beside: Beside<'a>,
 }
 
 impl Copy<'_> {
@@ -173,7 +203,12 @@ fn uuid(what: &str, record: &Record, at: &str) -> String {
         names.push('\u{1f}');
         names.push_str(&resource.piece.version);
     }
-    let hash = digest(&SHA256, names.as_bytes());
+    named(&names)
+}
+
+/// The UUID (RFC 9562, version 8) of a name.
+fn named(name: &str) -> String {
+    let hash = digest(&SHA256, name.as_bytes());
     let mut digits: Vec<char> = hex::encode(hash).chars().take(32).collect();
     for (place, digit) in [(12, '8'), (16, 'a')] {
         if let Some(known) = digits.get_mut(place) {

@@ -34,6 +34,7 @@ mod signing;
 mod staff;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 mod words;
 
 pub use accounting::Basis;

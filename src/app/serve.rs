@@ -167,6 +167,7 @@ impl App {
             pushes: Arc::clone(&self.pushes),
             workshop: Arc::clone(&self.workshop),
             blobs: self.blobs.clone(),
+            links: self.links.clone(),
             bulk: self.bulk.clone(),
             door: Door::new(settings, is_exposed),
             meter: self.requests.clone(),

@@ -4,10 +4,16 @@
 //! versions are never changed, so that what was done stays to be seen. A request that the platform
 //! sent is the platform's to move on; it is told here as any other.
 
+mod answer;
+mod copy;
+mod decide;
+mod entry;
 mod kept;
+mod letter;
 mod request;
 mod step;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -20,11 +26,15 @@ use super::ingest::{BASE, Ingest, Rules, zone};
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind, Op, Record, TenantId};
 use crate::error::{Error, Result};
-use crate::policy::request::{Event, Regime, State};
+use crate::package::Language;
+use crate::policy::request::{Event, Outcome, Regime, State, Terms};
 use crate::store::Store;
 
-pub use self::kept::{Requester, Scope};
-pub use self::request::{Asked, Happened, Request};
+pub use self::copy::{Copies, Copying, Made, Making};
+pub use self::decide::Verdict;
+pub use self::entry::{Entry, Passage, Run};
+pub use self::kept::{Fulfilment, Letter, Requester, Scope, Stretch};
+pub use self::request::{Asked, Decision, Happened, Request};
 pub use self::step::{By, Step};
 
 /// What the ids of the gateway's own requests begin with.
@@ -42,6 +52,8 @@ pub struct Requests {
 
 /// What is the same for all requests of a practice.
 struct Practice {
+    /// What it is called.
+    name: String,
     zone: TimeZone,
     /// The zone's name, for records.
     tz: Option<String>,
@@ -87,6 +99,10 @@ impl Requests {
             scope: Some(asked.scope),
             statement: asked.statement,
             history: Vec::new(),
+            review: None,
+            ordered: None,
+            fulfilment: None,
+            letters: Vec::new(),
             status: State::Received.as_str().to_owned(),
         };
         let id = own_id()?;
@@ -101,6 +117,16 @@ impl Requests {
     /// `NotFound` where there is no such request, `Conflict` where that cannot happen now, `Invalid`
     /// where something is missing that the step needs.
     pub fn step(&self, tenant: &TenantId, id: &str, step: Step) -> Result<Request> {
+        self.change(tenant, id, |at, kept| at.take(step, kept))
+    }
+
+    /// Changes a request of the gateway's own: a version of it, or nothing.
+    fn change(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        change: impl FnOnce(&At<'_>, &mut Kept) -> Result<()>,
+    ) -> Result<Request> {
         let now = self.clock.now();
         let practice = self.practice(tenant)?;
         let rules = self.rules.load_full();
@@ -119,28 +145,22 @@ impl Requests {
         }
         let terms = &rules.tables.terms;
         let request = Request::read(&record, terms, &practice.zone, now).ok_or(Error::NotFound)?;
-        let after = step.check(&request, terms, &practice.zone, now)?;
         let mut kept = Kept::read(&record).ok_or(Error::NotFound)?;
-        after.as_str().clone_into(&mut kept.status);
-        if step.event == Event::IdentityProven {
-            kept.identity = Some(Proof {
-                method: step.proof.unwrap_or_else(|| "in_person".to_owned()),
-                verified_at: practice.moment(now),
-                result: "passed".to_owned(),
-            });
-        }
-        kept.history.push(Moment {
-            event: step.event.as_str().to_owned(),
-            at: practice.moment(now),
-            by: Some(step.by.to_string()),
-            reason: step.reason,
-            until: step.until.map(|until| until.to_string()),
-        });
+        let language = self.language(tenant, client)?;
+        let at = At { request, terms, practice: &practice, language, now };
+        change(&at, &mut kept)?;
         let version = record.version.saturating_add(1);
         let line = line(tenant, (id, version), &kept, &practice, now);
         self.ingest(&rules).put_own(&mut *write, line)?;
         write.commit()?;
         self.request(tenant, id)?.ok_or(Error::NotFound)
+    }
+
+    /// The language that a client is written to in.
+    fn language(&self, tenant: &TenantId, client: &str) -> Result<Language> {
+        let found = self.store.source(tenant, Kind::Client, client)?;
+        let tag = found.as_ref().and_then(|client| client.data.get("language")?.as_str());
+        Ok(tag.and_then(Language::tagged).unwrap_or_default())
     }
 
     /// A request.
@@ -215,7 +235,8 @@ impl Requests {
             _ => Regime::Gdpr,
         };
         let tz = field("tz").and_then(Value::as_str).map(str::to_owned);
-        Ok(Practice { zone: zone(practice), tz, regime })
+        let name = field("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Practice { name, zone: zone(practice), tz, regime })
     }
 }
 
@@ -223,6 +244,76 @@ impl Practice {
     /// An instant as it is read on the practice's wall, with its offset.
     fn moment(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+}
+
+/// A request that is about to be changed, with what its steps turn on.
+struct At<'a> {
+    request: Request,
+    terms: &'a Terms,
+    practice: &'a Practice,
+    language: Language,
+    now: Timestamp,
+}
+
+impl At<'_> {
+    /// Takes a step.
+    fn take(&self, step: Step, kept: &mut Kept) -> Result<()> {
+        let after = step.check(&self.request, self.terms, &self.practice.zone, self.now)?;
+        self.note(after, step, kept)
+    }
+
+    /// Takes a step from the state that another has led to.
+    fn then(&self, state: State, step: Step, kept: &mut Kept) -> Result<()> {
+        let after = state.after(step.event).ok_or_else(|| Error::Conflict {
+            hint: "the request has moved on: look at it again".to_owned(),
+        })?;
+        self.note(after, step, kept)
+    }
+
+    /// What was decided on each entry, as far as something is withheld: the last of each.
+    fn held(&self) -> Vec<&Decision> {
+        let all = &self.request.decisions;
+        let is_last = |(at, one): &(usize, &Decision)| {
+            !all.iter().skip(at + 1).any(|later| later.kind == one.kind && later.id == one.id)
+        };
+        let last = all.iter().enumerate().filter(is_last).map(|(_, one)| one);
+        last.filter(|one| one.outcome != Outcome::Release).collect()
+    }
+
+    /// The grounds of what is withheld, in the client's language.
+    fn ground_words(&self) -> Result<Option<String>> {
+        let held = self.held();
+        let grounds: BTreeSet<_> =
+            held.iter().filter_map(|one| Some((one.outcome, one.reason?))).collect();
+        let said = grounds.iter().map(|(what, why)| letter::statement(self.language, *what, *why));
+        let said = said.collect::<Result<Vec<_>>>()?;
+        Ok((!said.is_empty()).then(|| said.join(" ")))
+    }
+
+    /// The day on the practice's wall.
+    fn today(&self) -> jiff::civil::Date {
+        self.now.to_zoned(self.practice.zone.clone()).date()
+    }
+
+    fn note(&self, after: State, step: Step, kept: &mut Kept) -> Result<()> {
+        after.as_str().clone_into(&mut kept.status);
+        if step.event == Event::IdentityProven {
+            kept.identity = Some(Proof {
+                method: step.proof.clone().unwrap_or_else(|| "in_person".to_owned()),
+                verified_at: self.practice.moment(self.now),
+                result: "passed".to_owned(),
+            });
+        }
+        kept.letters.extend(letter::of(self, &step)?);
+        kept.history.push(Moment {
+            event: step.event.as_str().to_owned(),
+            at: self.practice.moment(self.now),
+            by: Some(step.by.to_string()),
+            reason: step.reason,
+            until: step.until.map(|until| until.to_string()),
+        });
+        Ok(())
     }
 }
 

@@ -100,11 +100,12 @@ fn request(endpoint: &Endpoint, kind: Option<&'static SearchType>) -> Value {
     let schema = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let (media, schema) = match (kind, endpoint.interaction) {
         (Some(kind), _) => ("application/x-www-form-urlencoded", parameters::form(kind)),
-        (None, "batch") => (MEDIA, schema("Bundle")),
+        (None, "batch" | "receive") => (MEDIA, schema("Bundle")),
         (None, "create" | "update") => (MEDIA, schema("Resource")),
         (None, "everything" | "explain" | "break-glass" | "docref" | "export") => {
             (MEDIA, schema("Parameters"))
         }
+        (None, "link-opened") => ("application/json", json!({ "type": "object" })),
         (None, "push") => ("application/x-ndjson", json!({ "type": "string" })),
         (None, _) => ("application/x-www-form-urlencoded", json!({ "type": "object" })),
     };

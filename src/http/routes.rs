@@ -8,9 +8,10 @@ use super::path::{IdPath, Matched, Named};
 use super::site::{portal, staff};
 use super::{
     Refusal, audit, authorize, batch, binary, bulk, consent, deadline, discovery, docref,
-    emergency, everything, explain, group, history, html, metadata, oauth, openapi, push, read,
-    search, site, summary,
+    emergency, everything, explain, group, history, html, links, metadata, oauth, openapi, push,
+    read, received, search, site, summary,
 };
+use crate::exchange::links::VIEWER;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,28 +86,13 @@ macro_rules! question {
     };
 }
 
-/// A row of a page for people.
-macro_rules! page {
-    ($method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
+/// A row that no entry of a batch may ask.
+macro_rules! row {
+    ($access:ident, $level:ident, $method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
         Endpoint {
             method: $method,
             pattern: $pattern,
-            access: Access::Page,
-            level: Level::Platform,
-            interaction: $interaction,
-            handler: || web::to($handler),
-            entry: None,
-        }
-    };
-}
-
-/// A row that no entry of a batch may ask: its parameters are in the body, or it takes its time.
-macro_rules! alone {
-    ($method:literal, $pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
-        Endpoint {
-            method: $method,
-            pattern: $pattern,
-            access: Access::Bearer,
+            access: Access::$access,
             level: Level::$level,
             interaction: $interaction,
             handler: || web::to($handler),
@@ -115,23 +101,33 @@ macro_rules! alone {
     };
 }
 
+/// A row of a page for people.
+macro_rules! page {
+    ($method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
+        row!(Page, Platform, $method, $pattern, $interaction, $handler)
+    };
+}
+
+/// A row behind a token whose parameters are in the body, or that takes its time.
+macro_rules! alone {
+    ($method:literal, $pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
+        row!(Bearer, $level, $method, $pattern, $interaction, $handler)
+    };
+}
+
 /// Where the authorization server is.
 const AUTH: &str = "/auth/";
 /// Where the portal and the practice's desk are.
 const PAGES: [&str; 2] = ["/portal/", "/staff/"];
+/// Where the platform fetches what others sent.
+const RECEIVED: &str = "/platform/received/";
+/// Where links are opened.
+const LINKS: &str = "/links/";
 
 /// A row of the authorization server, which anybody may call.
 macro_rules! open {
     ($method:literal, $pattern:literal, $interaction:literal, $handler:path) => {
-        Endpoint {
-            method: $method,
-            pattern: $pattern,
-            access: Access::Public,
-            level: Level::Platform,
-            interaction: $interaction,
-            handler: || web::to($handler),
-            entry: None,
-        }
+        row!(Public, Platform, $method, $pattern, $interaction, $handler)
     };
 }
 
@@ -168,6 +164,7 @@ pub const ROUTES: &[Endpoint] = &[
     alone!("GET", "/fhir/bulk/{id}", Platform, "export-status", bulk::status),
     alone!("DELETE", "/fhir/bulk/{id}", Platform, "export-cancelled", bulk::cancel),
     alone!("GET", "/fhir/bulk/{id}/{number}", Platform, "exported", bulk::file),
+    alone!("POST", "/fhir/Bundle", Platform, "receive", received::receive),
     question!("/fhir/Group/{id}", Instance, "read", group::group),
     alone!("POST", "/fhir/AuditEvent/_search", Type, "search-type", audit::search_by_form),
     question!("/fhir/AuditEvent/{id}", Instance, "read", audit::read),
@@ -259,6 +256,7 @@ pub const ROUTES: &[Endpoint] = &[
     page!("POST", portal::REQUESTS, "request-changed", portal::change),
     page!("GET", "/portal/requests/{id}", "portal", portal::request),
     page!("GET", portal::SEEN, "portal", portal::seen),
+    page!("POST", portal::COPY, "copy-taken", portal::copy),
     page!("GET", portal::CONSENTS, "portal", portal::consents),
     page!("GET", portal::CONSENT_FORM, "portal", portal::consent_form),
     page!("POST", portal::CONSENT_PLAN, "portal", portal::consent_plan),
@@ -270,8 +268,17 @@ pub const ROUTES: &[Endpoint] = &[
     page!("GET", staff::DESK, "desk", staff::desk),
     page!("POST", staff::STEPS, "request-changed", staff::step),
     page!("GET", "/staff/requests/{id}", "desk", staff::case),
+    page!("GET", "/staff/requests/{id}/entries/{entry}", "desk", staff::entry),
+    page!("POST", staff::DECISIONS, "request-changed", staff::decide),
+    page!("POST", staff::COPIES, "request-changed", staff::finish),
+    page!("GET", staff::QUARANTINE, "desk", staff::quarantine),
     page!("GET", site::LOGOUT, "sign-out", site::signed_out),
     page!("POST", site::LOGOUT, "sign-out", site::logout),
+    page!("GET", VIEWER, "link-viewer", site::viewer),
+    page!("GET", site::SCRIPT, "link-viewer", site::script),
+    open!("GET", "/links/files/{ticket}", "link-file", links::file),
+    open!("GET", "/links/{secret}", "link-opened", links::direct),
+    open!("POST", "/links/{secret}", "link-opened", links::manifest),
     Endpoint {
         method: "POST",
         pattern: "/platform/records",
@@ -279,6 +286,24 @@ pub const ROUTES: &[Endpoint] = &[
         level: Level::Platform,
         interaction: "push",
         handler: || web::to(push::push),
+        entry: None,
+    },
+    Endpoint {
+        method: "GET",
+        pattern: "/platform/received/bundle/{name}",
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "received-read",
+        handler: || web::to(received::fetch),
+        entry: None,
+    },
+    Endpoint {
+        method: "GET",
+        pattern: "/platform/received/{after}",
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "received-read",
+        handler: || web::to(received::list),
         entry: None,
     },
     open!("GET", "/auth/authorize", "authorize", authorize::authorize),
@@ -324,12 +349,13 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
 }
 
 /// Who may call this path. Whatever is in no row, or has variable segments, is behind a token; but
-/// for the authorization server, which gives them out, and the portal; both look at their callers by
-/// themselves.
+/// for the authorization server, which gives them out, the portal, and links, whose address is a
+/// secret; they look at their callers by themselves.
 pub(super) fn access(path: &str) -> Access {
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
     let other = match path {
-        _ if path.starts_with(AUTH) => Access::Public,
+        _ if path.starts_with(RECEIVED) => Access::Signed,
+        _ if path.starts_with(AUTH) || path.starts_with(LINKS) => Access::Public,
         _ if PAGES.iter().any(|pages| path.starts_with(pages)) => Access::Page,
         _ => Access::Bearer,
     };

@@ -1,12 +1,12 @@
 //! The archive: its files, and the ZIP that holds them in a fixed order and with one time.
 
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use paper::Block;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::{AesMode, CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::file::File;
 use super::readable::Readable;
@@ -34,6 +34,7 @@ pub(super) fn of(copy: &Copy<'_>) -> Result<Package> {
     ];
     files.extend(collection::lines(&entries));
     files.extend(attachments::files(copy.record));
+    files.extend(copy.beside.outside.iter().cloned());
     files.push(File::new(
         "README.txt",
         "text/plain; charset=utf-8",
@@ -62,7 +63,7 @@ fn readme(copy: &Copy<'_>, readable: &Readable, files: &[File]) -> Vec<u8> {
     paths.extend(["README.txt", manifest::FILE]);
     paths.sort_unstable();
     text.push(format!("{}:\n{}", words.files, paths.join("\n")));
-    let section = sections::left_out(copy.texts);
+    let section = sections::left_out(copy.texts, copy.beside.held);
     text.push(format!("{}:", section.title));
     for block in &section.blocks {
         match block {
@@ -105,6 +106,27 @@ impl Package {
         }
         Ok(archive.finish().map_err(Error::internal)?.into_inner())
     }
+}
+
+/// The same archive with each file under a password (AES-256, as WinZip and 7-Zip know it). What the
+/// files are called can still be read.
+pub fn locked(zip: &[u8], password: &str) -> Result<Vec<u8>> {
+    let mut open = ZipArchive::new(Cursor::new(zip)).map_err(Error::internal)?;
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for at in 0..open.len() {
+        let mut file = open.by_index(at).map_err(Error::internal)?;
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .last_modified_time(file.last_modified().unwrap_or_default())
+            .unix_permissions(0o644)
+            .with_aes_encryption(AesMode::Aes256, password);
+        let name = file.name().map_err(Error::internal)?.into_owned();
+        archive.start_file(name, options).map_err(Error::internal)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(Error::internal)?;
+        archive.write_all(&bytes).map_err(Error::internal)?;
+    }
+    Ok(archive.finish().map_err(Error::internal)?.into_inner())
 }
 
 /// The time as a ZIP has it, which begins in 1980.

@@ -11,7 +11,7 @@ use crate::policy::notice;
 
 use super::file::File;
 use super::record::text;
-use super::{Copy, sections};
+use super::{Copy, Held, sections};
 
 /// The form of archive and list.
 pub const FORM: &str = "throughline-package/1";
@@ -35,6 +35,8 @@ struct Manifest<'a> {
     files: Vec<Listed<'a>>,
     notices: Vec<Notice>,
     not_included: NotIncluded<'a>,
+    #[serde(skip_serializing_if = "<[Held]>::is_empty")]
+    withheld: &'a [Held],
 }
 
 #[derive(Serialize)]
@@ -92,6 +94,7 @@ pub(super) fn manifest(copy: &Copy<'_>, files: &[File]) -> Result<Vec<u8>> {
             statement: &copy.texts.left_out.lede,
             reasons: sections::left_out_list(copy.texts),
         },
+        withheld: copy.beside.held,
     };
     let mut out = serde_json::to_vec_pretty(&manifest).map_err(Error::internal)?;
     out.push(b'\n');

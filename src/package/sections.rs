@@ -12,9 +12,9 @@ pub(super) use measures::is_result;
 
 use paper::{Block, Column, Table};
 
-use super::Log;
 use super::record::Record;
 use super::texts::Texts;
+use super::{Held, Log};
 
 /// A section.
 #[derive(Debug, Clone)]
@@ -136,12 +136,18 @@ pub(super) fn log(log: &[Log], texts: &Texts) -> Section {
     section
 }
 
-/// What no copy has, in words that are the same for every record.
-pub(super) fn left_out(texts: &Texts) -> Section {
+/// What no copy has, in words that are the same for every record, and what was decided to be withheld
+/// from this one.
+pub(super) fn left_out(texts: &Texts, held: &[Held]) -> Section {
     let words = &texts.left_out;
     let mut section = Section::new("left-out", None, &words.title);
     section.says(&words.lede);
     section.blocks.push(Block::List(left_out_list(texts)));
+    if !held.is_empty() {
+        section.says(&words.held);
+        let statements = held.iter().map(|one| one.statement.clone()).collect();
+        section.blocks.push(Block::List(statements));
+    }
     section
 }
 

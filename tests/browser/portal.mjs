@@ -75,6 +75,9 @@ async function keyboard(browser) {
   await tabTo(page, 'input[name=format][value=html]');
   await page.keyboard.press('ArrowDown');
   assert.equal(await page.isChecked('input[name=format][value=pdf]'), true);
+  // By mail, so that it waits for somebody.
+  await tabTo(page, 'input[name=media][value=portal]');
+  await page.keyboard.press('ArrowDown');
   await tabTo(page, 'main button[type=submit]');
   await page.keyboard.press('Enter');
   await page.waitForSelector('[role=status]');

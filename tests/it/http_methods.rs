@@ -71,10 +71,10 @@ fn for_callers() -> impl Iterator<Item = &'static Endpoint> {
     ROUTES.iter().filter(is_fhir)
 }
 
-/// Exports are answered later, and what a narrow token covers of one is one too: they have tests of
+/// What others send takes a scope of its own. Exports are answered later, and what a narrow token covers of one is one too: they have tests of
 /// their own.
 fn is_export(endpoint: &Endpoint) -> bool {
-    endpoint.interaction.starts_with("export")
+    endpoint.interaction.starts_with("export") || endpoint.interaction == "receive"
 }
 
 /// Only whose consents they are writes them, and only clinicians break glasses: these have tests of their

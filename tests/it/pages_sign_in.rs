@@ -14,6 +14,7 @@ fn at_provider() -> (Server, Provider, tempfile::TempDir) {
         "oidc|l.reyes": {},
         "oidc|m.ruiz": {},
         "oidc|g.falk": {},
+        "oidc|k.lindqvist": { "client_record": ELLIE },
         "stranger": {},
     }));
     let (server, folder) = practice_at(&provider);
@@ -56,6 +57,31 @@ async fn people_of_every_kind_sign_in_and_are_who_the_records_say() {
         let policy = seen.header("content-security-policy");
         assert!(policy.contains(&format!("form-action 'self' {}", provider.issuer)), "{policy}");
     }
+}
+
+#[tokio::test]
+async fn a_member_of_staff_never_meets_their_own_record_at_the_desk() {
+    let (server, _provider, _folder) = at_provider();
+    let url = |path: &str| format!("{}{path}", server.origin());
+    // The privacy officer, who is a client of the practice too.
+    let mut karin = Visitor::new();
+    signed_in(&mut karin, &server, "oidc|k.lindqvist").await;
+    let form = karin.get(&url("/portal/ask?type=amendment")).await;
+    let (csrf, record) = (form.token("/portal/ask"), form.field("record"));
+    let fields =
+        [("csrf", &*csrf), ("record", &record), ("type", "amendment"), ("statement", "A date.")];
+    let sent = karin.post(&url("/portal/ask"), &fields).await;
+    let own = sent.location().split('?').next().unwrap().to_owned();
+    assert_eq!(karin.get(&url(&own)).await.status, 200, "as a client");
+    let list = karin.get(&url("/staff")).await;
+    assert!(list.status == 200 && list.text.contains("Nothing is open"), "{}", list.text);
+    let id = own.rsplit('/').next().unwrap();
+    assert_eq!(karin.get(&url(&format!("/staff/requests/{id}"))).await.status, 410);
+    // A form of another request is not to be had; one without a token is not taken either.
+    let fields = [("csrf", ""), ("request", id), ("step", "review_started")];
+    assert_eq!(karin.post(&url("/staff/requests"), &fields).await.status, 403);
+    let request = server.app.requests().request(&"hv".parse().unwrap(), id).unwrap().unwrap();
+    assert_eq!(request.version, 1);
 }
 
 #[tokio::test]

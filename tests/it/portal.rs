@@ -73,7 +73,8 @@ async fn ask(visitor: &mut Visitor, server: &Server, matter: &str, words: &str) 
         ("type", matter),
         ("kind", "Encounter"),
         ("format", "html"),
-        ("media", "portal"),
+        // On paper, so that it waits for somebody.
+        ("media", "mail"),
         ("from", "2026-01-01"),
         ("to", ""),
         ("statement", words),

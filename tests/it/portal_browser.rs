@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
+use crate::record_copy::{KARIN, office, with_notes};
 use crate::support::browser::drive;
-use crate::support::people::{ELLIE, LUCIA, demo_practice};
+use crate::support::people::{ELLIE, LUCIA, MARISOL, demo_practice};
 
 #[test]
 fn a_client_looks_at_the_record_and_asks_for_a_copy_without_a_mouse() {
@@ -19,4 +20,19 @@ fn a_client_looks_at_the_record_and_asks_for_a_copy_without_a_mouse() {
     let found = server.app.requests().of_client(&"hv".parse().unwrap(), ELLIE).unwrap();
     assert_eq!(found.len(), 1, "{saw}");
     assert_eq!(found[0].scope.format.as_deref(), Some("pdf"), "what was chosen by keyboard");
+}
+
+#[test]
+fn a_request_goes_from_the_client_over_the_desk_to_the_copy_and_the_log_without_a_mouse() {
+    let server = office();
+    with_notes(&server);
+    let settings = json!({
+        "origin": server.origin(), "ellie": ELLIE, "lucia": LUCIA, "karin": KARIN,
+        "marisol": MARISOL,
+    });
+    let saw = drive("desk.mjs", &settings);
+    assert_eq!(saw["inspected"], 11, "{saw}");
+    assert_eq!(saw["name"], "record.zip");
+    assert_eq!(saw["logged"], true, "the log shows it: {saw}");
+    assert!(saw["title"].as_str().unwrap().starts_with("My record"), "no script ran: {saw}");
 }

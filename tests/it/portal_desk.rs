@@ -29,14 +29,14 @@ async fn signed_in(server: &Server, account: &str) -> Visitor {
     visitor
 }
 
-/// Ellie asks for a copy; answers the request's id.
+/// Ellie asks for a correction; answers the request's id.
 async fn asked(server: &Server, ellie: &mut Visitor) -> String {
-    let form = ellie.get(&url(server, "/portal/ask?type=access")).await;
+    let form = ellie.get(&url(server, "/portal/ask?type=amendment")).await;
     let (csrf, record) = (form.token("/portal/ask"), form.field("record"));
     let fields = [
         ("csrf", csrf.as_str()),
         ("record", &record),
-        ("type", "access"),
+        ("type", "amendment"),
         ("statement", "<b>All</b> of it"),
     ];
     let sent = ellie.post(&url(server, "/portal/ask"), &fields).await;

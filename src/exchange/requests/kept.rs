@@ -26,7 +26,88 @@ pub(super) struct Kept {
     pub(super) statement: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(super) history: Vec<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) review: Option<Review>,
+    /// The job that makes the copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ordered: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fulfilment: Option<Fulfilment>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) letters: Vec<Letter>,
     pub(super) status: String,
+}
+
+/// What was decided on entries, in order; of several on one entry the last counts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Review {
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) decisions: Vec<Decided>,
+}
+
+/// What was decided on one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Decided {
+    pub(super) item_kind: String,
+    pub(super) item_id: String,
+    /// The version that was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<u64>,
+    pub(super) outcome: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ground: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reviewable: Option<bool>,
+    /// How many reviews of a denial had been asked for by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) round: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) spans: Vec<Stretch>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<String>,
+}
+
+/// A stretch of an entry's text as it is given, in Unicode scalars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stretch {
+    /// The first.
+    pub start: usize,
+    /// After the last.
+    pub end: usize,
+}
+
+/// What was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fulfilment {
+    /// The name of the copy.
+    pub package_id: String,
+    /// The hash of its bytes.
+    pub sha256: String,
+    /// When it was there to be taken.
+    pub delivered_at: String,
+    /// How: `portal`, …
+    pub method: String,
+    /// Until when it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// When it was first taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<String>,
+}
+
+/// What was written to the person who asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// What about: `denial`, `extension`, …
+    pub kind: String,
+    /// The language, as BCP 47 names it.
+    pub language: String,
+    /// When.
+    pub at: String,
+    /// The words.
+    pub text: String,
 }
 
 /// Who asks.

@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::kept::{Kept, Requester, Scope};
+use super::kept::{Decided, Fulfilment, Kept, Letter, Requester, Scope, Stretch};
 use super::{LONGEST, OWN};
 use crate::domain::Record;
 use crate::error::{Error, Result};
 use crate::policy::request::{
-    Clock, Event, Extension, Matter, Pause, Regime, Standing, State, Terms,
+    Clock, Event, Extension, Matter, Outcome, Pause, Reason, Regime, Standing, State, Terms,
 };
 
 /// What somebody asks.
@@ -64,12 +64,63 @@ pub struct Request {
     pub state: State,
     /// What was done, in order.
     pub history: Vec<Happened>,
+    /// What was decided on entries, in order; of several on one entry the last counts.
+    pub decisions: Vec<Decision>,
+    /// Whether it is known who asks.
+    pub is_proven: bool,
+    /// The job that makes the copy, where one was ordered.
+    pub ordered: Option<String>,
+    /// What was given.
+    pub fulfilment: Option<Fulfilment>,
+    /// What was written to whoever asked.
+    pub letters: Vec<Letter>,
     /// The last day on which it may be answered, where there is one.
     pub due: Option<Date>,
     /// How it stands with the time; of no concern where it is closed.
     pub standing: Standing,
     /// The days on which somebody is reminded.
     pub reminders: Vec<Date>,
+}
+
+/// What was decided on an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The platform's kind of the entry's record.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// The version that was looked at.
+    pub version: Option<u64>,
+    /// What.
+    pub outcome: Outcome,
+    /// On which ground, where something is withheld.
+    pub reason: Option<Reason>,
+    /// What is left out of the text.
+    pub spans: Vec<Stretch>,
+    /// The `staff` record of who decided.
+    pub by: Option<String>,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// How many reviews of a denial had been asked for by then.
+    pub round: usize,
+}
+
+impl Decision {
+    /// Nothing where it cannot be told what it is.
+    fn read(kept: &Decided) -> Option<Self> {
+        let reason = kept.ground.as_ref().map(|ground| ground.parse().ok());
+        Some(Self {
+            kind: kept.item_kind.clone(),
+            id: kept.item_id.clone(),
+            version: kept.version,
+            outcome: kept.outcome.parse().ok()?,
+            reason: reason.flatten(),
+            spans: kept.spans.clone(),
+            by: kept.by.clone(),
+            at: kept.at.as_ref().and_then(|at| at.parse().ok()),
+            round: kept.round.unwrap_or_default(),
+        })
+    }
 }
 
 /// One step that was taken.
@@ -161,6 +212,16 @@ impl Request {
             statement: kept.statement,
             state: kept.status.parse().ok()?,
             history,
+            decisions: kept
+                .review
+                .iter()
+                .flat_map(|review| &review.decisions)
+                .filter_map(Decision::read)
+                .collect(),
+            is_proven: kept.identity.is_some_and(|proof| proof.result == "passed"),
+            ordered: kept.ordered,
+            fulfilment: kept.fulfilment,
+            letters: kept.letters,
             due: None,
             standing: Standing::Untimed,
             reminders: Vec::new(),
@@ -205,6 +266,46 @@ impl Request {
     fn extension(&self) -> Option<Extension> {
         let told = self.history.iter().find(|step| step.event == Event::Extend)?;
         Some(Extension { told: told.at, until: told.until? })
+    }
+
+    /// Whether it asks for a copy.
+    pub fn is_for_a_copy(&self) -> bool {
+        matches!(self.matter, Matter::Access | Matter::Portability)
+    }
+
+    /// Whether the copy is taken from the portal, and not sent on paper.
+    pub fn is_electronic(&self) -> bool {
+        self.scope.format.as_deref() != Some("paper")
+            && self.scope.media.as_deref().is_none_or(|media| media == "portal")
+    }
+
+    /// The `related_party` record of who asks for the client; nothing where they ask for themself.
+    pub fn party(&self) -> Option<&str> {
+        let requester = self.requester.as_ref().filter(|one| one.kind != "client");
+        requester.and_then(|one| one.id.as_deref())
+    }
+
+    /// Whether somebody else than the client asks.
+    pub fn is_by_another(&self) -> bool {
+        self.requester.as_ref().is_some_and(|one| one.kind != "client")
+    }
+
+    /// Whether somebody has to decide anew who had no part in a denial.
+    pub fn is_appealed(&self) -> bool {
+        self.round() > 0 && !self.state.is_closed()
+    }
+
+    /// Whether the person may ask for a denial to be reviewed: of a whole one, or of one of an entry
+    /// that was given in part.
+    pub fn may_be_reviewed(&self) -> bool {
+        let is_held = |one: &Decision| one.reason.is_some_and(Reason::is_reviewable);
+        self.state.after(Event::ReviewRequested).is_some()
+            && (self.state != State::Fulfilled || self.decisions.iter().any(is_held))
+    }
+
+    /// How often the person has asked for a denial to be reviewed.
+    pub(super) fn round(&self) -> usize {
+        self.history.iter().filter(|step| step.event == Event::ReviewRequested).count()
     }
 
     /// Whether the gateway made it, and so moves it on.

@@ -20,6 +20,8 @@ pub enum By {
     Staff(String),
     /// Whoever sits at the machine itself.
     Operator,
+    /// Nobody: there was nothing to decide.
+    Gateway,
 }
 
 impl fmt::Display for By {
@@ -28,6 +30,7 @@ impl fmt::Display for By {
             Self::Requester => f.write_str("requester"),
             Self::Staff(id) => write!(f, "staff:{id}"),
             Self::Operator => f.write_str("operator"),
+            Self::Gateway => f.write_str("gateway"),
         }
     }
 }
@@ -72,6 +75,10 @@ impl Step {
                 self.event.as_str()
             ),
         })?;
+        if self.event == Event::ReviewRequested && !request.may_be_reviewed() {
+            let hint = "nothing was denied that another professional reviews";
+            return Err(Error::Conflict { hint: hint.to_owned() });
+        }
         let reason = self.reason.as_deref().map(str::trim).unwrap_or_default();
         if reason.chars().count() > LONGEST {
             let hint = format!("write at most {LONGEST} characters");

@@ -31,6 +31,12 @@ macro_rules! texts {
             pub(in crate::http) acts: BTreeMap<String, String>,
             /// What was done with a request.
             pub(in crate::http) steps: BTreeMap<String, String>,
+            /// Why an entry is looked at before it is given.
+            pub(in crate::http) triggers: BTreeMap<String, String>,
+            /// What is decided on an entry.
+            pub(in crate::http) outcomes: BTreeMap<String, String>,
+            /// On which ground something is withheld.
+            pub(in crate::http) grounds: BTreeMap<String, String>,
             /// Forms of a copy.
             pub(in crate::http) formats: BTreeMap<String, String>,
             /// What was done with a record, by the audit's name.
@@ -92,7 +98,7 @@ texts! {
     }
     requests: Requests {
         lede, none, ask, received, sent_title, sent, now, overdue_hint, all, asked, on, by, from,
-        to, format, statement, history, arrived, until, review, review_hint, withdraw,
+        to, format, statement, history, arrived, until, letters, review, review_hint, withdraw,
         withdraw_hint, closed, untimed, paused, running, overdue,
     }
     seen: Seen {
@@ -110,9 +116,25 @@ texts! {
         stays, ended, nothing, closed_title, closed, sign, sign_hint, change, end_link, end_title,
         end_lede, before_title, before, end, given_title, given, over_title, over, not_title, not,
     }
+    link: Link {
+        title, lede, no_script, damaged, elsewhere, gone, wrong, last, failed, busy, opened, recipient,
+        recipient_hint, passcode, passcode_hint, open, record, keep, save_pdf, save_page, save_data,
+        private,
+    }
     desk: Desk {
         nav, title, lede, none, closed, asker, platform, back, wrong_title, wrong, steps, reason,
         reason_hint, until,
+    }
+    review: Review {
+        lede, wrong_title, wrong_ground, wrong_spans, wrong_other, decided, source, source_hint, back,
+        given, sentences, sentences_hint, what, ground, ground_hint, decide, release_all,
+        redact_marked, entries, no_entries, entries_hint, waits, finish, finish_hint, making_title,
+        making, failed_title, failed,
+    }
+    quarantine: Quarantine { title, lede, none, more, unknown }
+    copy: Copying {
+        title, ready, password, password_hint, take, fresh, check, making_title, making, look_again,
+        failed_title, failed, over_title, over, wrong_title,
     }
     dates: Dates { months, day }
 }

@@ -5,13 +5,14 @@
 
 mod ask;
 mod consents;
+mod copy;
 mod entry;
 mod graph;
 mod guest;
 mod plan;
 mod reader;
 mod record;
-mod requests;
+pub(super) mod requests;
 mod seen;
 mod text;
 mod timeline;
@@ -22,6 +23,7 @@ pub(in crate::http) use self::consents::{
     consents, end as consent_end, ending as consent_ending, form as consent_form,
     plan as consent_plan, sign as consent_sign,
 };
+pub(in crate::http) use self::copy::copy;
 pub(in crate::http) use self::entry::{message, note};
 pub(in crate::http) use self::plan::plan;
 pub(in crate::http) use self::record::record;
@@ -36,6 +38,8 @@ pub(in crate::http) const PLAN: &str = "/portal/plan";
 pub(in crate::http) const ASK: &str = "/portal/ask";
 /// What was asked for.
 pub(in crate::http) const REQUESTS: &str = "/portal/requests";
+/// Where a copy is taken from.
+pub(in crate::http) const COPY: &str = "/portal/copy";
 /// Who has seen the record.
 pub(in crate::http) const SEEN: &str = "/portal/seen";
 /// The consents.

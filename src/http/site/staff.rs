@@ -6,9 +6,13 @@
 
 mod case;
 mod member;
+mod quarantine;
+mod review;
 mod worklist;
 
 pub(in crate::http) use self::case::{case, step};
+pub(in crate::http) use self::quarantine::quarantine;
+pub(in crate::http) use self::review::{decide, entry, finish};
 pub(in crate::http) use self::worklist::desk;
 
 use crate::http::html::Texts;
@@ -18,6 +22,13 @@ use crate::policy::Role;
 pub(in crate::http) const DESK: &str = "/staff";
 /// Where steps are sent.
 pub(in crate::http) const STEPS: &str = "/staff/requests";
+
+/// Where decisions on entries are sent.
+pub(in crate::http) const DECISIONS: &str = "/staff/decisions";
+/// Where copies are ordered.
+pub(in crate::http) const COPIES: &str = "/staff/copies";
+/// What could not be taken in.
+pub(in crate::http) const QUARANTINE: &str = "/staff/quarantine";
 
 /// Who works with requests about records.
 const REQUESTS: &[Role] = &[Role::PrivacyOfficer, Role::Therapist, Role::Supervisor];
@@ -33,4 +44,7 @@ struct Tab {
 }
 
 /// The pages of the desk, in the order of its navigation.
-const TABS: &[Tab] = &[Tab { path: DESK, name: |texts| &texts.desk.title, roles: REQUESTS }];
+const TABS: &[Tab] = &[
+    Tab { path: DESK, name: |texts| &texts.desk.title, roles: REQUESTS },
+    Tab { path: QUARANTINE, name: |texts| &texts.quarantine.title, roles: &[Role::PrivacyOfficer] },
+];

@@ -70,7 +70,8 @@ impl State {
             | (IdentityPending, Event::IdentityFailed) => IdentityPending,
             (IdentityPending, Event::IdentityProven)
             | (Received, Event::ReviewStarted)
-            | (PartiallyDenied | Denied, Event::ReviewRequested) => InReview,
+            // What was given may have been given in part.
+            | (PartiallyDenied | Denied | Fulfilled, Event::ReviewRequested) => InReview,
             (Received | InReview, Event::Extend) => Extended,
             (InReview | Extended, Event::Approve) => Approved,
             (InReview | Extended, Event::DenyInPart) => PartiallyDenied,

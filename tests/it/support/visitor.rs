@@ -10,6 +10,7 @@ pub(crate) struct Seen {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    pub(crate) body: Vec<u8>,
     pub(crate) url: String,
 }
 
@@ -95,7 +96,9 @@ impl Visitor {
             self.cookies.insert((origin.clone(), name.to_owned()), value.to_owned());
         }
         let (status, headers) = (response.status(), response.headers().clone());
-        Seen { status, headers, text: response.text().await.unwrap(), url: url.to_owned() }
+        let body = response.bytes().await.unwrap().to_vec();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Seen { status, headers, text, body, url: url.to_owned() }
     }
 
     /// The value of the cookie whose name ends so.

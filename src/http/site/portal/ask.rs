@@ -205,6 +205,13 @@ pub(in crate::http) async fn asked(
     let matter = matter.ok_or_else(|| guest.visit.refused(Why::Expired))?;
     let asked = read(&guest, matter, &form);
     let opened = guest.requests(move |requests, tenant| requests.open(tenant, asked)).await;
+    if let Ok(opened) = &opened {
+        let (copies, tenant) = (&guest.visit.state().copies, &guest.principal.tenant);
+        // What cannot be made at once waits for the practice, as any other request.
+        if let Err(error) = copies.order_if_free(tenant, &opened.id).await {
+            tracing::warn!(cause = %error, "a copy could not be ordered");
+        }
+    }
     let address = match opened {
         Ok(opened) => guest.address(&format!("{REQUESTS}/{}", opened.id), &[("sent", "1")]),
         Err(Error::Invalid { .. }) => guest.address(ASK, &[(TYPE, matter.as_str()), (WRONG, "1")]),

@@ -38,6 +38,8 @@ pub(super) struct Guest {
     party: Option<String>,
     pub(super) principal: Arc<Principal>,
     pub(super) now: Timestamp,
+    /// When they proved who they are.
+    pub(super) proven: Timestamp,
     /// What was shown so far.
     pub(super) shown: RefCell<Disclosure>,
     /// What people are called, by reference.
@@ -61,7 +63,7 @@ impl Guest {
             let place = place.as_ref().map_or(PORTAL, Place::as_str);
             return Ok(Err(go(&visit, &login::address(place, false))));
         };
-        let person = session.person;
+        let (person, proven) = (session.person, session.authenticated);
         let of = person.clone();
         let mut charts =
             ask(&visit, move |sign_in| sign_in.people().charts(&of, "", MOST)).await?.charts;
@@ -95,7 +97,7 @@ impl Guest {
             ..Disclosure::default()
         });
         let names = RefCell::default();
-        Ok(Ok(Self { visit, person, chart, charts, party, principal, now, shown, names }))
+        Ok(Ok(Self { visit, person, chart, charts, party, principal, now, proven, shown, names }))
     }
 
     /// Whether the record is their own.
@@ -132,6 +134,12 @@ impl Guest {
         page.signed_in = Some(&self.person.name);
         page.nav = Some(self.nav(here));
         let mut response = page.answer(&self.visit);
+        response.extensions_mut().insert(self.shown.into_inner());
+        response
+    }
+
+    /// An answer, with what it shows.
+    pub(super) fn showing(self, mut response: HttpResponse) -> HttpResponse {
         response.extensions_mut().insert(self.shown.into_inner());
         response
     }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 
 use super::guest::{Guest, RECORD};
-use super::{ASK, REQUESTS, wording};
+use super::{ASK, REQUESTS, copy, wording};
 use crate::domain::TenantId;
 use crate::error::{Error, Result as Outcome};
 use crate::exchange::requests::{By, Request, Requests, Step};
@@ -42,7 +42,7 @@ impl Guest {
         Ok(found)
     }
 
-    async fn own_request(&self, id: &str) -> Result<Request, Refused> {
+    pub(super) async fn own_request(&self, id: &str) -> Result<Request, Refused> {
         let mut found = self.own_requests().await?;
         found.retain(|request| request.id == id);
         // One that is another's looks like one that is not there.
@@ -112,6 +112,7 @@ pub(in crate::http) async fn request(
         Err(elsewhere) => return Ok(elsewhere),
     };
     let found = guest.own_request(&id).await?;
+    let copy = guest.copy(&found).await?;
     let (visit, texts) = (&guest.visit, &guest.visit.texts().requests);
     let body = html! {
         @if visit.parameter(SENT).is_some() {
@@ -123,6 +124,8 @@ pub(in crate::http) async fn request(
             p { strong { (wording::standing(visit, &found)) } }
             @if found.is_overdue() { p { (texts.overdue_hint) } }
         }
+        (copy::section(&guest, &found, &copy))
+        (letters(visit, &found))
         (asked_for(visit, &found))
         (history(visit, &found))
         (steps(&guest, &found))
@@ -188,6 +191,20 @@ fn history(visit: &Visit, request: &Request) -> Markup {
     }
 }
 
+/// What was written to them about it.
+pub(in crate::http::site) fn letters(visit: &Visit, request: &Request) -> Markup {
+    html! {
+        @if !request.letters.is_empty() {
+            section.stack aria-labelledby="letters" {
+                h2 #letters { (visit.texts().requests.letters) }
+                @for letter in &request.letters {
+                    div.card { p.words dir="auto" lang=(letter.language) { (letter.text) } }
+                }
+            }
+        }
+    }
+}
+
 /// What they can do about it.
 fn steps(guest: &Guest, request: &Request) -> Markup {
     let (visit, texts) = (&guest.visit, &guest.visit.texts().requests);
@@ -205,7 +222,7 @@ fn steps(guest: &Guest, request: &Request) -> Markup {
         }
     };
     html! {
-        @if can(Event::ReviewRequested) {
+        @if request.is_ours() && request.may_be_reviewed() {
             (form(Event::ReviewRequested, &texts.review, &texts.review_hint, ""))
         }
         @if can(Event::Withdraw) {

@@ -5,15 +5,17 @@ use actix_web::{HttpRequest, HttpResponse};
 use maud::{Markup, html};
 
 use super::member::Member;
+use super::review::outcome;
 use super::worklist::badge;
-use super::{DESK, REQUESTS, STEPS};
+use super::{COPIES, DESK, REQUESTS, STEPS};
 use crate::error::Error;
-use crate::exchange::requests::{By, LONGEST, Request, Step};
+use crate::exchange::requests::{By, Entry, LONGEST, Making, Request, Step};
 use crate::http::html::{Form, Tone, Visit, csrf, fill, notice};
+use crate::http::site::portal::requests::letters;
 use crate::http::site::portal::wording;
 use crate::http::site::{Refused, Why};
 use crate::policy::Role;
-use crate::policy::request::Event;
+use crate::policy::request::{Event, State};
 
 /// The parameter of a step that could not be taken.
 const WRONG: &str = "wrong";
@@ -29,6 +31,10 @@ pub(in crate::http) async fn case(
         Err(elsewhere) => return Ok(elsewhere),
     };
     let case = member.case(&id).await?;
+    let waiting = member.entries(&case).await?;
+    let state = member.visit.state().clone();
+    let making_now = state.copies.making(&case.request).await;
+    let making_now = making_now.map_err(|error| member.visit.failed(&error))?;
     let (visit, request) = (&member.visit, &case.request);
     let texts = &visit.texts().desk;
     let asker = request.requester.as_ref().and_then(|one| one.name.as_deref());
@@ -47,16 +53,81 @@ pub(in crate::http) async fn case(
             }
             @if let Some(words) = &request.statement { p.words dir="auto" { (words) } }
         }
+        (entries(visit, &member, request, &waiting))
+        (making(visit, making_now.as_ref()))
         (history(visit, request))
         @if !request.is_ours() {
             p { (texts.platform) }
         } @else if member.is(Role::PrivacyOfficer) {
             (steps(visit, request))
         }
+        (letters(visit, request))
         p { a href=(DESK) { (texts.back) } }
     };
     let title = wording::matter(visit, request.matter).to_owned();
     Ok(member.answer(DESK, &title, body))
+}
+
+/// The entries that somebody has to look at, and the end of the review.
+fn entries(visit: &Visit, member: &Member, request: &Request, entries: &[Entry]) -> Markup {
+    let texts = &visit.texts().review;
+    let is_open = matches!(request.state, State::InReview | State::Extended) && request.is_ours();
+    let is_decided = entries.iter().all(|entry| entry.decision.is_some());
+    html! {
+        @if request.is_for_a_copy() && !request.state.is_closed() {
+            section.stack aria-labelledby="entries" {
+                h2 #entries { (texts.entries) }
+                @if entries.is_empty() { p { (texts.no_entries) } } @else { p { (texts.entries_hint) } }
+                ul.plain.stack.tight {
+                    @for entry in entries {
+                        li.card.stack.tight {
+                            h3 {
+                                a href={ (STEPS) "/" (request.id) "/entries/" (entry.id) } {
+                                    (entry.title)
+                                }
+                            }
+                            p.row {
+                                span.badge {
+                                    @match &entry.decision {
+                                        Some(one) => { (outcome(visit, one.outcome)) }
+                                        None => { (texts.waits) }
+                                    }
+                                }
+                                span.soft {
+                                    (visit.texts().triggers.get(entry.trigger.as_str())
+                                        .map_or("", String::as_str))
+                                }
+                            }
+                        }
+                    }
+                }
+                @if is_open && is_decided && member.is(Role::PrivacyOfficer) {
+                    form method="post" action=(COPIES) class="stack tight" {
+                        (csrf(&visit.csrf(COPIES)))
+                        input type="hidden" name="request" value=(request.id);
+                        p.soft.small { (texts.finish_hint) }
+                        div.actions { button type="submit" { (texts.finish) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How far the copy is.
+fn making(visit: &Visit, making: Option<&Making>) -> Markup {
+    let texts = &visit.texts().review;
+    html! {
+        @match making {
+            Some(Making::Open) => {
+                div role="status" { (notice(Tone::Calm, &texts.making_title, &texts.making)) }
+            }
+            Some(Making::Failed(why)) => {
+                (notice(Tone::Danger, &texts.failed_title, &fill(&texts.failed, &[("why", why)])))
+            }
+            None => {}
+        }
+    }
 }
 
 fn history(visit: &Visit, request: &Request) -> Markup {
@@ -80,8 +151,16 @@ fn history(visit: &Visit, request: &Request) -> Markup {
 /// A form with a button for each step that can be taken now.
 fn steps(visit: &Visit, request: &Request) -> Markup {
     let texts = visit.texts();
-    let can: Vec<Event> =
-        Event::ALL.iter().copied().filter(|event| request.state.after(*event).is_some()).collect();
+    // A copy is granted, and given, by the end of its review.
+    let by_review = |event: &Event| {
+        let is_granting = matches!(event, Event::Approve | Event::DenyInPart | Event::Fulfil);
+        is_granting && request.is_for_a_copy() && request.is_electronic()
+    };
+    let can_review = |event: &Event| *event != Event::ReviewRequested || request.may_be_reviewed();
+    let possible = |event: &Event| {
+        request.state.after(*event).is_some() && !by_review(event) && can_review(event)
+    };
+    let can: Vec<Event> = Event::ALL.iter().copied().filter(possible).collect();
     html! {
         @if !can.is_empty() {
             form.card.stack method="post" action=(STEPS) {

@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use super::{DESK, TABS};
 use crate::domain::{FhirId, TenantId};
 use crate::exchange::people::{Duties, Person};
+use crate::exchange::requests::Request;
 use crate::exchange::sign_in::Place;
 use crate::http::disclosure::Disclosure;
 use crate::http::html::{Page, Visit};
@@ -79,11 +80,14 @@ impl Member {
         self.duties.roles.contains(&role)
     }
 
-    /// Whether a client's record is theirs to work with: it is neither their own nor that of somebody
-    /// they act for, and they answer for all requests, or treat the client.
-    pub(in crate::http::site) fn may_work_on(&self, client: &str) -> bool {
-        let is_theirs = self.is(Role::PrivacyOfficer) || self.treats.contains(client);
-        is_theirs && !self.close.contains(client)
+    /// Whether a request is theirs to work on: it is neither about their own record nor about that of
+    /// somebody they act for, and they answer for all requests, or treat the client, or may judge anew
+    /// what others have denied.
+    pub(in crate::http::site) fn may_work_on(&self, request: &Request) -> bool {
+        let is_theirs = self.is(Role::PrivacyOfficer)
+            || self.treats.contains(&request.client)
+            || (self.duties.is_licensed && request.is_appealed());
+        is_theirs && !self.close.contains(&request.client)
     }
 
     /// Notes that something of a patient's record is shown.

@@ -46,7 +46,7 @@ impl Member {
     }
 
     async fn named(&self, mut requests: Vec<Request>) -> Result<Vec<Case>, Refused> {
-        requests.retain(|request| self.may_work_on(&request.client));
+        requests.retain(|request| self.may_work_on(request));
         let cases = ask(&self.visit, move |sign_in| {
             let named = requests.into_iter().map(|request| {
                 let (name, patient) = sign_in.people().named(&request.client)?;

@@ -1,0 +1,178 @@
+//! Letters to whoever asked, from templates: one file a language, read into one type.
+//!
+//! A denial says its basis, the right to a review where the law gives one, and where to complain (45
+//! CFR 164.524(d)(2), 164.526(d)(1); GDPR Art. 12(4)); an extension its reason and its day (45 CFR
+//! 164.524(b)(2)(iii)). Each also says what no copy has, so that this says nothing about anybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::At;
+use super::kept::Letter;
+use super::step::Step;
+use crate::error::{Error, Result};
+use crate::package::Language;
+use crate::policy::request::{Event, Matter, Outcome, Reason, Regime};
+
+/// The templates of a language.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Templates {
+    dear: String,
+    asked: String,
+    extension: String,
+    granted: String,
+    denied_in_part: String,
+    denied: String,
+    why: String,
+    redacted: String,
+    left_out: String,
+    review: String,
+    no_review: String,
+    disagree: String,
+    complaint_hipaa: String,
+    complaint_gdpr: String,
+    apart: String,
+    closing: String,
+    months: String,
+    day: String,
+    /// What was asked for.
+    matters: BTreeMap<String, String>,
+    /// Grounds.
+    grounds: BTreeMap<String, String>,
+}
+
+impl Templates {
+    fn of(language: Language) -> Result<Self> {
+        let file = match language {
+            Language::English => include_str!("letter/en.toml"),
+            Language::Spanish => include_str!("letter/es.toml"),
+        };
+        toml::from_str(file).map_err(|cause| Error::broken(format_args!("the letters: {cause}")))
+    }
+
+    fn day(&self, day: jiff::civil::Date) -> String {
+        let month = usize::try_from(day.month() - 1).ok();
+        let month = month.and_then(|at| self.months.split(' ').nth(at)).unwrap_or_default();
+        let (number, year) = (day.day().to_string(), day.year().to_string());
+        fill(&self.day, &[("day", &number), ("month", month), ("year", &year)])
+    }
+}
+
+/// What an outcome with a ground means, in a language.
+pub(super) fn statement(language: Language, outcome: Outcome, reason: Reason) -> Result<String> {
+    let templates = Templates::of(language)?;
+    let ground = templates.grounds.get(reason.as_str()).cloned().unwrap_or_default();
+    let frame = match outcome {
+        Outcome::Redact => &templates.redacted,
+        Outcome::Release | Outcome::Deny => &templates.left_out,
+    };
+    Ok(fill(frame, &[("ground", &ground), ("rule", reason.source())]))
+}
+
+/// The letter that goes with a step, if one does.
+pub(super) fn of(at: &At<'_>, step: &Step) -> Result<Option<Letter>> {
+    let kind = match step.event {
+        Event::Extend => "extension",
+        Event::Approve => "granted",
+        Event::DenyInPart | Event::Deny => "denial",
+        _ => return Ok(None),
+    };
+    let templates = Templates::of(at.language)?;
+    let request = &at.request;
+    let matter = request.matter.as_str();
+    let name = request.requester.as_ref().and_then(|one| one.name.clone()).unwrap_or_default();
+    let (received, today) = (templates.day(request.received_on), at.today());
+    let reason = step.reason.as_deref().map(str::trim).unwrap_or_default();
+    let until = step.until.map(|until| templates.day(until)).unwrap_or_default();
+    let values = [
+        ("name", name.as_str()),
+        ("date", &received),
+        ("matter", templates.matters.get(matter).map_or(matter, String::as_str)),
+        ("reason", reason),
+        ("until", &until),
+        ("practice", &at.practice.name),
+        ("today", &templates.day(today)),
+    ];
+    let main = match step.event {
+        Event::Extend => &templates.extension,
+        Event::Approve => &templates.granted,
+        Event::DenyInPart => &templates.denied_in_part,
+        _ => &templates.denied,
+    };
+    let mut parts = vec![&templates.dear, &templates.asked, main];
+    parts.extend((!reason.is_empty() && kind == "denial").then_some(&templates.why));
+    let mut said: Vec<String> = parts.into_iter().map(|part| fill(part, &values)).collect();
+    if kind == "denial" {
+        said.extend(denial(at, &templates)?);
+    }
+    if request.is_for_a_copy() && kind != "extension" {
+        said.push(templates.apart.clone());
+    }
+    said.push(fill(&templates.closing, &values));
+    Ok(Some(Letter {
+        kind: kind.to_owned(),
+        language: at.language.tag().to_owned(),
+        at: at.practice.moment(at.now),
+        text: said.join("\n\n"),
+    }))
+}
+
+/// What is said of a denial: the grounds, what the person may do, and where to complain.
+fn denial(at: &At<'_>, templates: &Templates) -> Result<Vec<String>> {
+    let request = &at.request;
+    let mut said = Vec::new();
+    let grounds: BTreeSet<(Outcome, Reason)> =
+        at.held().into_iter().filter_map(|one| Some((one.outcome, one.reason?))).collect();
+    for (outcome, reason) in &grounds {
+        said.push(statement(at.language, *outcome, *reason)?);
+    }
+    let is_reviewable = grounds.iter().any(|(_, reason)| reason.is_reviewable());
+    if request.matter == Matter::Amendment {
+        said.push(templates.disagree.clone());
+    } else if is_reviewable {
+        said.push(templates.review.clone());
+    } else if !grounds.is_empty() {
+        said.push(templates.no_review.clone());
+    }
+    said.push(match request.regime {
+        Regime::Gdpr => templates.complaint_gdpr.clone(),
+        Regime::Hipaa | Regime::Part2 | Regime::State(_) => templates.complaint_hipaa.clone(),
+    });
+    Ok(said)
+}
+
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let Some((name, tail)) = after.split_once('}') else { break };
+        let value = values.iter().find(|(known, _)| *known == name);
+        out.push_str(value.map_or("", |(_, value)| value));
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_matter_and_every_ground_has_its_words_in_every_language() {
+        for language in [Language::English, Language::Spanish] {
+            let templates = Templates::of(language).unwrap();
+            assert_eq!(templates.months.split(' ').count(), 12);
+            assert!(Matter::ALL.iter().all(|one| templates.matters.contains_key(one.as_str())));
+            assert!(Reason::ALL.iter().all(|one| templates.grounds.contains_key(one.as_str())));
+        }
+    }
+
+    #[test]
+    fn what_somebody_wrote_is_no_template() {
+        assert_eq!(fill("Why: {reason}.", &[("reason", "{name} {")]), "Why: {name} {.");
+    }
+}

@@ -1,0 +1,438 @@
+//! A copy of a record, from the request to the download: what comes to review and what does not, who
+//! decides, and that what was decided to be left out is in no byte of it.
+
+use std::io::{Cursor, Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use throughline::audit::{self, Action, Question};
+use throughline::config::{DemoAccount, LoginSettings, Part};
+use throughline::policy::AuditPermit;
+
+use crate::support::people::{ADA, BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, practice};
+use crate::support::server::Server;
+use crate::support::visitor::{Visitor, absolute};
+
+/// The privacy officer.
+pub(crate) const KARIN: &str = "st_1";
+/// What a note that is withheld says, a sentence about somebody else, and one that goes along.
+const WITHHELD: &str = "ZZENDANGERS the plan that nobody should read";
+const OTHER: &str = "Her partner ZZPARTNER said so";
+const SENTENCE: &str = "ZZSENTENCE was there too.";
+const PLAIN: &str = "Sleeps better since the spring.";
+
+/// A practice whose people work at the desk.
+pub(crate) fn office() -> Server {
+    let accounts = [
+        (Part::Client, ELLIE),
+        (Part::Client, ADA),
+        (Part::Proxy, LUCIA),
+        (Part::Staff, MARISOL),
+        (Part::Staff, JOEL),
+        (Part::Staff, KARIN),
+    ];
+    let account = |(part, record): (Part, &str)| DemoAccount { part, record: record.to_owned() };
+    let accounts = accounts.map(account).into();
+    practice(LoginSettings::of_demo("hv", PRACTICE, accounts), BACK, &[])
+}
+
+/// A signed note with this text.
+fn note(id: &str, version: u64, client: &str, text: &str, more: Value) -> Value {
+    let mut data = json!({
+        "class": "progress", "format": "narrative", "status": "locked", "origin": "human",
+        "sections": [{ "key": "n", "title": "Note", "text": text, "text_format": "text" }],
+        "service_date": "2026-09-15", "author_id": MARISOL,
+        "signed": { "by": MARISOL, "at": "2026-09-16T00:10:00Z" },
+        "locked_at": "2026-09-16T00:11:00Z",
+    });
+    data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let at = "2026-09-16T12:00:00.000Z";
+    json!({
+        "schema": "tp.record/1", "kind": "session_note", "tenant_id": "hv", "id": id,
+        "version": version, "op": "upsert", "recorded_at": at, "updated_at": at,
+        "tz": "America/Denver", "client_ids": [client], "data": data,
+    })
+}
+
+fn take_in(server: &Server, records: &[Value]) {
+    let mut file = tempfile::Builder::new().suffix(".ndjson").tempfile().unwrap();
+    for record in records {
+        writeln!(file, "{record}").unwrap();
+    }
+    server.app.take_in(&[file.path().to_owned()]).unwrap();
+}
+
+/// One note that endangers, and one that is partly about another person.
+pub(crate) fn with_notes(server: &Server) {
+    let withheld = json!({ "visibility": {
+        "client": "withheld", "reason_code": "endangers_life", "proxies": "inherit" } });
+    let spans = json!({ "third_party_spans": [
+        { "section": "n", "start": 0, "end": OTHER.chars().count(), "kind": "partner" }] });
+    take_in(
+        server,
+        &[
+            note("note_x1", 1, ELLIE, WITHHELD, withheld),
+            note("note_x2", 1, ELLIE, &format!("{OTHER}. {SENTENCE} {PLAIN}"), spans),
+        ],
+    );
+}
+
+fn url(server: &Server, path: &str) -> String {
+    format!("{}{path}", server.origin())
+}
+
+async fn signed_in(server: &Server, account: &str) -> Visitor {
+    let mut visitor = Visitor::new();
+    visitor.begin(&url(server, "/auth/apps"), account).await;
+    visitor
+}
+
+/// Asks for a copy; answers the request's id.
+async fn asked(server: &Server, visitor: &mut Visitor) -> String {
+    let form = visitor.get(&url(server, "/portal/ask?type=access")).await;
+    let (csrf, record) = (form.token("/portal/ask"), form.field("record"));
+    let script = "<script>alert(1)</script>";
+    let fields = [("csrf", &*csrf), ("record", &record), ("type", "access"), ("statement", script)];
+    let sent = visitor.post(&url(server, "/portal/ask"), &fields).await;
+    let page = visitor.get(&absolute(&sent.url, sent.location())).await;
+    assert!(page.text.contains("&lt;script&gt;") && !page.text.contains(script), "{}", page.text);
+    let id = sent.location().split("/portal/requests/").nth(1).unwrap();
+    id.split('?').next().unwrap().to_owned()
+}
+
+/// The page of a request, once its copy is there.
+async fn ready(server: &Server, visitor: &mut Visitor, id: &str) -> String {
+    for _ in 0..200 {
+        let page = visitor.get(&url(server, &format!("/portal/requests/{id}"))).await;
+        if page.text.contains("action=\"/portal/copy\"") {
+            return page.text;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    unreachable!("no copy came");
+}
+
+/// Takes the copy; answers its bytes.
+async fn taken(server: &Server, visitor: &mut Visitor, id: &str, password: &str) -> Vec<u8> {
+    let page = visitor.get(&url(server, &format!("/portal/requests/{id}"))).await;
+    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
+    let fields = [("csrf", &*csrf), ("record", &record), ("request", id), ("password", password)];
+    let sent = visitor.post(&url(server, "/portal/copy"), &fields).await;
+    assert_eq!(sent.status, 200, "{}", sent.text);
+    assert_eq!(sent.header("content-type"), "application/zip");
+    assert_eq!(sent.header("cache-control"), "no-store");
+    sent.body
+}
+
+/// The files of an archive; what is base64 in them, too.
+fn files(zip: &[u8]) -> Vec<(String, String)> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+    let mut files = Vec::new();
+    for at in 0..archive.len() {
+        let mut file = archive.by_index(at).unwrap();
+        let name = file.name().unwrap().into_owned();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        let mut text = String::from_utf8_lossy(&bytes).into_owned();
+        let encoded: Vec<String> = text
+            .split("\"data\":\"")
+            .skip(1)
+            .filter_map(|rest| STANDARD.decode(rest.split('"').next()?).ok())
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .collect();
+        text.push_str(&encoded.join("\n"));
+        files.push((name, text));
+    }
+    files
+}
+
+/// Sends a form of the desk.
+async fn sends(
+    server: &Server,
+    member: &mut Visitor,
+    from: &str,
+    to: &str,
+    fields: &[(&str, &str)],
+) -> String {
+    let page = member.get(&url(server, from)).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    let csrf = page.token(to);
+    let fields: Vec<_> = fields.iter().copied().chain([("csrf", &*csrf)]).collect();
+    let sent = member.post(&url(server, to), &fields).await;
+    assert_eq!(sent.status, 303, "{}", sent.text);
+    sent.location().to_owned()
+}
+
+/// Decides on an entry; answers where that leads.
+async fn decides(
+    server: &Server,
+    member: &mut Visitor,
+    (id, entry, version): (&str, &str, &str),
+    more: &[(&str, &str)],
+) -> String {
+    let place = format!("/staff/requests/{id}/entries/{entry}");
+    let fields =
+        [("request", id), ("kind", "session_note"), ("entry", entry), ("version", version)];
+    let fields = [&fields[..], more].concat();
+    sends(server, member, &place, "/staff/decisions", &fields).await
+}
+
+async fn starts(server: &Server, officer: &mut Visitor, id: &str) {
+    let fields = [("request", id), ("step", "review_started")];
+    sends(server, officer, &format!("/staff/requests/{id}"), "/staff/requests", &fields).await;
+}
+
+async fn finishes(server: &Server, officer: &mut Visitor, id: &str) -> String {
+    let place = format!("/staff/requests/{id}");
+    sends(server, officer, &place, "/staff/copies", &[("request", id)]).await
+}
+
+/// The value of the box of a sentence.
+fn span(page: &str, sentence: &str) -> String {
+    // The last time that it is there, it is beside its box.
+    let before = page.rsplit(sentence).nth(1).unwrap();
+    let value = before.rsplit("name=\"span\" value=\"").next().unwrap();
+    value.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_record_in_which_there_is_nothing_to_decide_is_given_at_once() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    let page = ready(&server, &mut ellie, &id).await;
+    assert!(page.contains("Your copy is ready"), "{page}");
+    let zip = taken(&server, &mut ellie, &id, "").await;
+    assert!(
+        page.contains(&hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &zip)))
+    );
+    let found = files(&zip);
+    let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+    for name in ["manifest.json", "bundle.json", "human/index.html", "record.pdf"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    let manifest = &found.iter().find(|(name, _)| name == "manifest.json").unwrap().1;
+    let manifest: Value = serde_json::from_str(manifest).unwrap();
+    assert!(manifest.get("withheld").is_none(), "{manifest}");
+
+    // Under a password nothing of it can be read without it, and all of it with it.
+    let locked = taken(&server, &mut ellie, &id, "correct horse battery").await;
+    let mut archive = zip::ZipArchive::new(Cursor::new(&locked)).unwrap();
+    assert!(archive.by_index(0).is_err());
+    assert!(archive.by_index_decrypt(0, b"correct horse batterx").is_err());
+    let mut first = String::new();
+    let mut file = archive.by_index_decrypt(0, b"correct horse battery").unwrap();
+    file.read_to_string(&mut first).unwrap();
+    assert!(first.contains("throughline-package/1"), "{first}");
+
+    // The log has the making with all that is in it, and the taking.
+    let permit = AuditPermit::operator("hv".parse().unwrap());
+    let question =
+        Question { patient: Some(server.patient(ELLIE)), count: 200, ..Question::default() };
+    let events = audit::search(&**server.app.audit().ledger(), &permit, &question).unwrap().events;
+    let of = |action| events.iter().filter(move |event| event.action == action);
+    assert_eq!((of(Action::Released).count(), of(Action::CopyTaken).count()), (1, 2));
+    let log = ellie.get(&url(&server, "/portal/seen?own=1")).await.text;
+    assert!(log.contains("A copy of the record was downloaded"), "{log}");
+}
+
+#[tokio::test]
+async fn a_password_that_is_too_short_is_none() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    ready(&server, &mut ellie, &id).await;
+    let page = ellie.get(&url(&server, &format!("/portal/requests/{id}"))).await;
+    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
+    let fields = [("csrf", &*csrf), ("record", &record), ("request", &id), ("password", "short")];
+    let sent = ellie.post(&url(&server, "/portal/copy"), &fields).await;
+    assert_eq!(sent.status, 303);
+    let told = ellie.get(&absolute(&sent.url, sent.location())).await.text;
+    assert!(told.contains("Choose another password"), "{told}");
+}
+
+#[tokio::test]
+async fn what_was_denied_and_what_was_left_out_is_in_no_byte_of_the_copy() {
+    let server = office();
+    with_notes(&server);
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    let mut karin = signed_in(&server, KARIN).await;
+    let mut marisol = signed_in(&server, MARISOL).await;
+    let case = format!("/staff/requests/{id}");
+    let listed = karin.get(&url(&server, &case)).await.text;
+    assert!(listed.contains("entries/note_x1") && listed.contains("entries/note_x2"), "{listed}");
+    assert_eq!(listed.matches("/entries/").count(), 2, "nothing else comes to review: {listed}");
+    assert!(!listed.contains("action=\"/staff/copies\""), "{listed}");
+    starts(&server, &mut karin, &id).await;
+
+    // As it was written, and as it would be given.
+    let place = format!("{case}/entries/note_x2");
+    let page = marisol.get(&url(&server, &place)).await.text;
+    assert!(page.contains(&format!("<mark>{OTHER}</mark>")), "{page}");
+    let sentence = span(&page, SENTENCE);
+
+    let x1 = (&*id, "note_x1", "1");
+    let nothing = decides(&server, &mut marisol, x1, &[("outcome", "deny")]).await;
+    assert!(nothing.ends_with("wrong=ground"), "no denial without a ground: {nothing}");
+    let theirs = [("outcome", "deny"), ("ground", "harm_by_representative")];
+    let theirs = decides(&server, &mut marisol, x1, &theirs).await;
+    assert!(theirs.ends_with("wrong=ground"), "not against the client: {theirs}");
+    let old =
+        decides(&server, &mut marisol, (&id, "note_x1", "7"), &[("outcome", "release")]).await;
+    assert!(old.ends_with("wrong=other"), "another version: {old}");
+    let denied = [("outcome", "deny"), ("ground", "endangers_life")];
+    assert_eq!(decides(&server, &mut marisol, x1, &denied).await, case);
+    let redacted =
+        [("outcome", "redact"), ("ground", "harms_another"), ("span", sentence.as_str())];
+    assert_eq!(decides(&server, &mut marisol, (&id, "note_x2", "1"), &redacted).await, case);
+    let seen = marisol.get(&url(&server, &case)).await.text;
+    assert!(!seen.contains("action=\"/staff/copies\""), "the officer ends it: {seen}");
+    assert_eq!(finishes(&server, &mut karin, &id).await, case);
+
+    let page = ready(&server, &mut ellie, &id).await;
+    for said in ["45 CFR 164.524(a)(3)(i)", "Dear Ellie Marsh", "hhs.gov", "Ask for a review"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let found = files(&taken(&server, &mut ellie, &id, "").await);
+    for (name, text) in &found {
+        for secret in ["ZZENDANGERS", "ZZPARTNER", "ZZSENTENCE", "note_x1"] {
+            assert!(!text.contains(secret), "{secret} in {name}");
+        }
+    }
+    let has = |name: &str, said: &str| {
+        let file = found.iter().find(|(known, _)| known == name);
+        assert!(file.is_some_and(|(_, text)| text.contains(said)), "{said} not in {name}");
+    };
+    for name in ["bundle.json", "document.json", "ndjson/Binary.ndjson", "human/index.html"] {
+        has(name, PLAIN);
+    }
+    for name in ["manifest.json", "README.txt", "human/index.html"] {
+        has(name, "likely to endanger");
+    }
+}
+
+#[tokio::test]
+async fn a_denial_is_reviewed_by_somebody_who_had_no_part_in_it() {
+    let server = office();
+    with_notes(&server);
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    let mut karin = signed_in(&server, KARIN).await;
+    let mut marisol = signed_in(&server, MARISOL).await;
+    let mut joel = signed_in(&server, JOEL).await;
+    let case = format!("/staff/requests/{id}");
+    assert_eq!(joel.get(&url(&server, &case)).await.status, 410, "he does not treat her");
+    starts(&server, &mut karin, &id).await;
+    let denied = [("outcome", "deny"), ("ground", "endangers_life")];
+    let (x1, x2) = ((&*id, "note_x1", "1"), (&*id, "note_x2", "1"));
+    decides(&server, &mut marisol, x1, &denied).await;
+    decides(&server, &mut marisol, x2, &[("outcome", "release")]).await;
+    finishes(&server, &mut karin, &id).await;
+    let first = files(&{
+        ready(&server, &mut ellie, &id).await;
+        taken(&server, &mut ellie, &id, "").await
+    });
+    let text = |files: &[(String, String)]| -> String {
+        files.iter().map(|(_, text)| text.as_str()).collect()
+    };
+    assert!(text(&first).contains("ZZPARTNER"), "what does no harm is given in full");
+    assert!(!text(&first).contains("ZZENDANGERS"));
+
+    let page = ellie.get(&url(&server, &format!("/portal/requests/{id}"))).await;
+    let (csrf, record) = (page.token("/portal/requests"), page.field("record"));
+    let fields =
+        [("csrf", &*csrf), ("record", &record), ("request", &id), ("step", "review_requested")];
+    assert_eq!(ellie.post(&url(&server, "/portal/requests"), &fields).await.status, 303);
+    let again = decides(&server, &mut marisol, x1, &[("outcome", "release")]).await;
+    assert!(again.ends_with("wrong=other"), "she had a part in it: {again}");
+    assert_eq!(decides(&server, &mut joel, x1, &[("outcome", "release")]).await, case);
+    finishes(&server, &mut karin, &id).await;
+    // The first copy stays until the second is there.
+    let mut second = Vec::new();
+    for _ in 0..200 {
+        ready(&server, &mut ellie, &id).await;
+        second = files(&taken(&server, &mut ellie, &id, "").await);
+        if text(&second).contains("ZZENDANGERS") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert!(text(&second).contains("ZZENDANGERS"));
+}
+
+#[tokio::test]
+async fn an_entry_that_changes_after_its_review_is_looked_at_again() {
+    let server = office();
+    with_notes(&server);
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    let mut karin = signed_in(&server, KARIN).await;
+    starts(&server, &mut karin, &id).await;
+    for entry in ["note_x1", "note_x2"] {
+        decides(&server, &mut karin, (&id, entry, "1"), &[("outcome", "release")]).await;
+    }
+    let case = url(&server, &format!("/staff/requests/{id}"));
+    let page = karin.get(&case).await;
+    let csrf = page.token("/staff/copies");
+    let withheld =
+        json!({ "visibility": { "client": "withheld", "reason_code": "endangers_life" } });
+    take_in(&server, &[note("note_x1", 2, ELLIE, "ZZLATER", withheld)]);
+    let fields = [("csrf", csrf.as_str()), ("request", id.as_str())];
+    let sent = karin.post(&url(&server, "/staff/copies"), &fields).await;
+    assert!(sent.location().ends_with("wrong=1"), "{}", sent.location());
+    assert!(!karin.get(&case).await.text.contains("action=\"/staff/copies\""));
+}
+
+#[tokio::test]
+async fn a_parents_copy_has_what_a_parent_may_have() {
+    let server = office();
+    let kept = json!({ "visibility": { "client": "full", "proxies": "withheld" } });
+    take_in(&server, &[note("note_x3", 1, MATEO, "ZZCHILDALONE", kept)]);
+    let mut lucia = signed_in(&server, LUCIA).await;
+    let id = asked(&server, &mut lucia).await;
+    let mut karin = signed_in(&server, KARIN).await;
+    starts(&server, &mut karin, &id).await;
+    let denied = [("outcome", "deny"), ("ground", "harm_by_representative")];
+    decides(&server, &mut karin, (&id, "note_x3", "1"), &denied).await;
+    finishes(&server, &mut karin, &id).await;
+    ready(&server, &mut lucia, &id).await;
+    let found = files(&taken(&server, &mut lucia, &id, "").await);
+    assert!(found.iter().all(|(_, text)| !text.contains("ZZCHILDALONE")));
+    let manifest = &found.iter().find(|(name, _)| name == "manifest.json").unwrap().1;
+    assert!(manifest.contains("45 CFR 164.524(a)(3)(iii)"), "{manifest}");
+    // Whom the client let in is the client's to know.
+    let page = &found.iter().find(|(name, _)| name == "human/index.html").unwrap().1;
+    assert!(!page.contains("Who has received parts of this record"), "{page}");
+}
+
+#[tokio::test]
+async fn nobody_takes_the_copy_of_another() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    ready(&server, &mut ellie, &id).await;
+    let mut ada = signed_in(&server, ADA).await;
+    let other = asked(&server, &mut ada).await;
+    ready(&server, &mut ada, &other).await;
+    let page = ada.get(&url(&server, &format!("/portal/requests/{other}"))).await;
+    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
+    let fields = [("csrf", &*csrf), ("record", &record), ("request", &id)];
+    assert_eq!(ada.post(&url(&server, "/portal/copy"), &fields).await.status, 410);
+    let ellies = server.patient(ELLIE).to_string();
+    let fields = [("csrf", &*csrf), ("record", &*ellies), ("request", &id)];
+    assert_eq!(ada.post(&url(&server, "/portal/copy"), &fields).await.status, 410);
+    for csrf in ["", "x"] {
+        let fields = [("csrf", csrf), ("record", &*record), ("request", &*other)];
+        assert_eq!(ada.post(&url(&server, "/portal/copy"), &fields).await.status, 403);
+    }
+    let mut joel = signed_in(&server, JOEL).await;
+    for path in ["/staff/quarantine".to_owned(), format!("/staff/requests/{id}/entries/note_101")] {
+        let status = joel.get(&url(&server, &path)).await.status;
+        assert!(matches!(status.as_u16(), 403 | 410), "{path}: {status}");
+    }
+    let mut karin = signed_in(&server, KARIN).await;
+    let list = karin.get(&url(&server, "/staff/quarantine")).await;
+    assert_eq!(list.status, 200, "{}", list.text);
+}
