@@ -181,14 +181,9 @@ impl App {
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = files::open(config, &keys)?;
-        let mut works = Self::works(config, &blobs, &rules);
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
-        works.push(Arc::new(Copying {
-            requests: Arc::new(Requests::new(kept, used, keys.id_key(), time)),
-            blobs: blobs.clone(),
-            audit: Arc::clone(&audit),
-        }));
-        let works = (&authority, works);
+        let requests = Requests::new(kept, used, keys.id_key(), time);
+        let works = (&authority, Self::works(config, &blobs, (&rules, requests, &audit)));
         let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
@@ -229,9 +224,16 @@ impl App {
     }
 
     /// The kinds of work that are done beside the requests.
-    fn works(config: &Config, blobs: &Blobs, rules: &Arc<ArcSwap<Rules>>) -> Vec<Arc<dyn Work>> {
+    fn works(
+        config: &Config,
+        blobs: &Blobs,
+        (rules, requests, audit): (&Arc<ArcSwap<Rules>>, Requests, &Arc<Audit>),
+    ) -> Vec<Arc<dyn Work>> {
+        let (requests, audit) = (Arc::new(requests), Arc::clone(audit));
+        let copying = Copying { requests, blobs: blobs.clone(), audit };
         let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
-        vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings })]
+        let exporting = Exporting { blobs, rules, elements: Elements::new(), settings };
+        vec![Arc::new(exporting), Arc::new(copying)]
     }
 
     /// What does the jobs.

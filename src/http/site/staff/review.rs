@@ -195,7 +195,8 @@ pub(in crate::http) async fn decide(
         return Ok(member.go(&format!("{again}?{WRONG}=form")));
     };
     let id = case.request.id.clone();
-    let done = member.requests(move |requests, tenant| requests.decide(tenant, &id, verdict)).await;
+    let done =
+        member.requests(move |requests, tenant| requests.decide(tenant, &id, &verdict)).await;
     match done {
         Ok(_) => Ok(member.go(&place)),
         Err(Error::Invalid { expression, .. }) => {
