@@ -26,21 +26,25 @@ use crate::cache::{
 use crate::clock::Clock;
 use crate::config::{
     AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings, ClientSettings, Cors,
-    JobSettings, LimitSettings, LoginSettings, ServerSettings, Settings, Sources, StoreSettings,
-    TlsSettings, TraceSettings,
+    JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ServerSettings, Settings, Sources,
+    StoreSettings, TlsSettings, TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::bulk::Exporting;
 use crate::exchange::ingest::{BASE, Ingest, MAPPED_BY, Report, Rules};
-use crate::exchange::jobs::{Work, Workshop};
+use crate::exchange::jobs::{Mandates, Work, Workshop};
+use crate::exchange::links::{HealthLinks, Opening};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::exchange::requests::{Copying, Requests};
+use crate::exchange::signing::Signing;
+use crate::exchange::transfers::{Sending, Transfers};
 use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
 use crate::limits::{Guesses, Limits};
+use crate::partner::Partner;
 use crate::smart::{Authority, Parts};
 use crate::store::Store;
 use crate::telemetry::Traces;
@@ -48,6 +52,7 @@ use crate::telemetry::Traces;
 use self::mandates::StandingMandates;
 use self::witness::AuditWitness;
 
+pub use self::files::open_blobs;
 pub use self::reload::{Goldens, Reload, Watch};
 pub use self::serve::Listeners;
 pub use self::sources::SourceState;
@@ -82,6 +87,8 @@ pub struct Config {
     pub auth: AuthSettings,
     /// The clients that nobody has to add by a command.
     pub clients: Vec<ClientSettings>,
+    /// To whom records are carried.
+    pub receivers: Vec<ReceiverSettings>,
     /// What happens to an answer whose audit event cannot be written.
     pub audit: AuditMode,
     /// How it serves.
@@ -117,6 +124,7 @@ impl Config {
             audit: settings.audit,
             auth: settings.auth.clone(),
             clients: settings.clients.clone(),
+            receivers: settings.receivers.clone(),
             traces: settings.traces.clone(),
             login: settings.login.clone(),
         }
@@ -143,6 +151,8 @@ pub struct App {
     pushes: Arc<Pushes>,
     pulls: Vec<Pull>,
     blobs: Blobs,
+    links: Opening,
+    transfers: Transfers,
     workshop: Arc<Workshop>,
     bulk: BulkSettings,
     audit: Arc<Audit>,
@@ -180,10 +190,20 @@ impl App {
             guesses: Guesses::new(config.auth.guesses_a_minute, redis.as_ref(), &secret)?,
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
-        let blobs = files::open(config, &keys)?;
+        let blobs = open_blobs(&config.data, &config.blobs, &keys)?;
+        let links = HealthLinks::new(Arc::clone(&store), blobs.clone(), Arc::clone(&clock));
+        let mandates = Self::mandates(&authority, &store);
+        let links = Opening::new(links, mandates);
+        let beside = (&store, &rules, &clock, &audit);
+        let (transfers, sending) = Self::transfers_of(config, &keys, beside)?;
+        let mut works = Self::works(config, &blobs, &rules, sending);
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
-        let requests = Requests::new(kept, used, keys.id_key(), time);
-        let works = (&authority, Self::works(config, &blobs, (&rules, requests, &audit)));
+        works.push(Arc::new(Copying {
+            requests: Arc::new(Requests::new(kept, used, keys.id_key(), time)),
+            blobs: blobs.clone(),
+            audit: Arc::clone(&audit),
+        }));
+        let works = (&authority, works);
         let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
         let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
@@ -208,6 +228,8 @@ impl App {
             pushes: Arc::new(pushes),
             pulls,
             blobs,
+            links,
+            transfers,
             workshop,
             bulk: config.bulk.clone(),
             audit,
@@ -227,13 +249,31 @@ impl App {
     fn works(
         config: &Config,
         blobs: &Blobs,
-        (rules, requests, audit): (&Arc<ArcSwap<Rules>>, Requests, &Arc<Audit>),
+        rules: &Arc<ArcSwap<Rules>>,
+        sending: Arc<dyn Work>,
     ) -> Vec<Arc<dyn Work>> {
-        let (requests, audit) = (Arc::new(requests), Arc::clone(audit));
-        let copying = Copying { requests, blobs: blobs.clone(), audit };
         let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
-        let exporting = Exporting { blobs, rules, elements: Elements::new(), settings };
-        vec![Arc::new(exporting), Arc::new(copying)]
+        vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings }), sending]
+    }
+
+    /// The transfers, and what carries them to their receivers.
+    fn transfers_of(
+        config: &Config,
+        keys: &Keys,
+        (store, rules, clock, audit): (
+            &Arc<dyn Store>,
+            &Arc<ArcSwap<Rules>>,
+            &Arc<dyn Clock>,
+            &Arc<Audit>,
+        ),
+    ) -> Result<(Transfers, Arc<dyn Work>)> {
+        let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
+        let transfers = Transfers::new(kept, used, keys.id_key(), time, &config.receivers);
+        let partners = config.receivers.iter().map(|one| Partner::open(one, clock));
+        let partners = partners.collect::<Result<Vec<_>>>()?;
+        let audit = Arc::clone(audit);
+        let sending = Sending { transfers: transfers.clone(), partners, audit };
+        Ok((transfers, Arc::new(sending)))
     }
 
     /// What does the jobs.
@@ -243,9 +283,14 @@ impl App {
         clock: &Arc<dyn Clock>,
         (authority, works): (&Arc<Authority>, Vec<Arc<dyn Work>>),
     ) -> Arc<Workshop> {
-        let mandates = StandingMandates { authority: authority.clone(), store: store.clone() };
+        let mandates = Self::mandates(authority, store);
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-        Arc::new(Workshop::new(store, clock, Arc::new(mandates), works, config.jobs.clone()))
+        Arc::new(Workshop::new(store, clock, mandates, works, config.jobs.clone()))
+    }
+
+    /// What tells whether a mandate stands.
+    fn mandates(authority: &Arc<Authority>, store: &Arc<dyn Store>) -> Arc<dyn Mandates> {
+        Arc::new(StandingMandates { authority: authority.clone(), store: store.clone() })
     }
 
     /// The audit, which signs with a key of the installation.
@@ -293,6 +338,17 @@ impl App {
         Requests::new(store, rules, self.ids.clone(), Arc::clone(&self.clock))
     }
 
+    /// The consents that people sign.
+    pub fn signing(&self) -> Signing {
+        let (store, rules) = (Arc::clone(&self.store), Arc::clone(&self.rules));
+        Signing::new(store, rules, self.ids.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The transfers of care.
+    pub fn transfers(&self) -> &Transfers {
+        &self.transfers
+    }
+
     /// The Patient that a client of a tenant is.
     pub fn patient(&self, tenant: &TenantId, client: &str) -> FhirId {
         self.ids.tenant(tenant).id(Kind::Client, client)
@@ -321,6 +377,12 @@ impl App {
     /// Where files are kept that are too long for the store.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
+    }
+
+    /// Makes links to encrypted copies, and takes them back.
+    pub fn links(&self) -> HealthLinks {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        HealthLinks::new(store, self.blobs.clone(), clock)
     }
 
     /// Where it is written down what was done.

@@ -8,6 +8,7 @@
 mod action;
 mod actor;
 pub mod disclosures;
+pub mod emergencies;
 mod event;
 pub mod fhir;
 mod meter;

@@ -8,16 +8,19 @@ pub mod explain;
 pub mod ingest;
 pub mod jobs;
 pub mod keys;
+pub mod link;
 pub mod map;
 pub mod migrate;
 pub mod package;
 pub mod quarantine;
+pub mod received;
 pub mod release_note;
 pub mod requests;
 pub mod serve;
 pub mod sources;
 pub mod synth;
 pub mod token;
+pub mod transfer;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -53,14 +56,17 @@ enum Command {
     Explain(explain::Explain),
     Ingest(ingest::Ingest),
     Jobs(jobs::Jobs),
+    Link(link::Link),
     Quarantine(quarantine::Quarantine),
     Map(map::Map),
+    Received(received::Received),
     ReleaseNote(release_note::ReleaseNote),
     Migrate(migrate::Migrate),
     Requests(requests::Requests),
     Package(package::Package),
     Sources(sources::Sources),
     Synth(synth::Synth),
+    Transfer(transfer::Transfers),
 }
 
 /// What a subcommand is given.
@@ -134,7 +140,9 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Explain(explain) => explain.run(&mut context),
         Command::Ingest(ingest) => ingest.run(&mut context),
         Command::Jobs(jobs) => jobs.run(&mut context),
+        Command::Link(link) => link.run(&mut context),
         Command::Quarantine(quarantine) => quarantine.run(&mut context),
+        Command::Received(received) => received.run(&mut context),
         Command::ReleaseNote(release) => release.run(&mut context),
         Command::Map(map) => map.run(&mut context),
         Command::Migrate(migrate) => migrate.run(&mut context),
@@ -142,6 +150,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Package(package) => package.run(&mut context),
         Command::Sources(sources) => sources.run(&mut context),
         Command::Synth(synth) => synth.run(&mut context),
+        Command::Transfer(transfers) => transfers.run(&mut context),
     }?;
     context.out.flush()?;
     Ok(outcome)

@@ -1,4 +1,5 @@
-//! Delivery: the `RESTful` API of FHIR over HTTP (<https://hl7.org/fhir/R4/http.html>), read only.
+//! Delivery: the `RESTful` API of FHIR over HTTP (<https://hl7.org/fhir/R4/http.html>): read only, but
+//! for the consents that people sign.
 //!
 //! A request passes the gate (limits, token, format), finds its route in the table, and a handler
 //! asks for a permit, reads, and renders. What is refused is an `OperationOutcome`, always.
@@ -15,6 +16,7 @@ mod bulk;
 mod call;
 mod compress;
 mod conditions;
+mod consent;
 mod content;
 mod cors;
 mod cursor;
@@ -23,6 +25,7 @@ mod disclosure;
 mod discovery;
 mod docref;
 mod door;
+mod emergency;
 mod everything;
 mod explain;
 mod gate;
@@ -31,6 +34,7 @@ mod health;
 mod history;
 mod html;
 mod limit;
+mod links;
 mod metadata;
 mod meter;
 mod negotiate;
@@ -42,6 +46,7 @@ mod path;
 mod prefer;
 mod push;
 mod read;
+mod received;
 pub mod refusal;
 mod resource;
 pub mod routes;
@@ -74,9 +79,12 @@ use crate::domain::IdKey;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::exchange::jobs::Workshop;
+use crate::exchange::links::Opening;
 use crate::exchange::push::Pushes;
+use crate::exchange::receiving::Receiving;
 use crate::exchange::requests::{Copies, Requests};
 use crate::exchange::sign_in::SignIn;
+use crate::exchange::signing::Signing;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
@@ -106,6 +114,8 @@ pub struct State {
     pushes: Arc<Pushes>,
     workshop: Arc<Workshop>,
     blobs: Blobs,
+    links: Opening,
+    receiving: Receiving,
     bulk: BulkSettings,
     audit: Arc<Audit>,
     clock: Arc<dyn Clock>,
@@ -119,6 +129,7 @@ pub struct State {
     sign_in: Option<Arc<SignIn>>,
     requests: Arc<Requests>,
     copies: Copies,
+    signing: Arc<Signing>,
     practice: Option<String>,
     languages: Languages,
     summaries: Arc<Summarizer>,
@@ -152,12 +163,16 @@ pub struct Ports {
     pub workshop: Arc<Workshop>,
     /// Where long files are.
     pub blobs: Blobs,
+    /// Links to encrypted copies.
+    pub links: Opening,
     /// How bulk exports are made.
     pub bulk: BulkSettings,
     /// Who people are, where anybody can sign in.
     pub sign_in: Option<Arc<SignIn>>,
     /// What people ask about their records.
     pub requests: Arc<Requests>,
+    /// The consents that they sign.
+    pub signing: Arc<Signing>,
     /// What the pages call the practice.
     pub practice: Option<String>,
     /// Where it is written down what was done.
@@ -190,12 +205,14 @@ impl State {
             system: &system,
             instance: &instance,
             searched: &searched,
+            consents: &routes::interactions(routes::Level::Consent),
             operations: &routes::operations(),
             cors: !ports.cors.origins.is_empty(),
             oauth: &oauth,
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         let openapi = Bytes::from(openapi::document(&base).to_string());
+        let receiving = Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock));
         let copies = Copies {
             requests: Arc::clone(&ports.requests),
             workshop: Arc::clone(&ports.workshop),
@@ -211,6 +228,8 @@ impl State {
             pushes: ports.pushes,
             workshop: ports.workshop,
             blobs: ports.blobs,
+            links: ports.links,
+            receiving,
             bulk: ports.bulk,
             audit: ports.audit,
             clock: ports.clock,
@@ -218,6 +237,7 @@ impl State {
             sign_in: ports.sign_in,
             copies,
             requests: ports.requests,
+            signing: ports.signing,
             practice: ports.practice,
             languages: Languages::load()?,
             summaries: Arc::new(Summarizer::new(Language::English)?),

@@ -20,6 +20,7 @@ pub mod http;
 pub mod limits;
 pub mod mapping;
 pub mod package;
+pub mod partner;
 pub mod platform;
 pub mod policy;
 pub mod smart;

@@ -29,7 +29,7 @@ pub use coverage::Gap;
 pub use diagnostic::{Diagnostic, Severity};
 pub use export::Exported;
 pub use golden::{Case, Report, Versions, pretty};
-pub use model::{Checked, Field, FieldType, Model, ObjectType, Violation};
+pub use model::{Codes, Fault, Field, FieldType, Model, ObjectType};
 pub use plan::Row;
 pub use run::Trace;
 

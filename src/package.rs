@@ -7,6 +7,7 @@
 
 mod archive;
 mod attachments;
+mod carry;
 mod collection;
 mod document;
 mod file;
@@ -34,8 +35,10 @@ use self::record::{Marks, Record};
 use self::texts::Texts;
 
 pub use self::archive::{Package, locked};
+pub use self::carry::{Carried, Form, IDENTIFIERS, carry};
 pub use self::file::File;
 pub use self::manifest::FORM;
+pub use self::page::style_hash;
 pub use self::record::Piece;
 pub use self::summary::{
     DOCUMENT_TYPE as SUMMARY_TYPE, Summarizer, Summary, TYPES as SUMMARY_TYPES,
@@ -116,6 +119,17 @@ pub struct Held {
     pub statement: String,
 }
 
+/// What stands in a copy beside the resources.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// Who else has received something, in a person's own copy.
+    pub log: Option<&'a [Log]>,
+    /// Records of others, as they came.
+    pub outside: &'a [File],
+    /// What was decided to be withheld, which the copy says.
+    pub held: &'a [Held],
+}
+
 /// Makes the copy of a record: everything but the signature.
 ///
 /// # Errors
@@ -124,28 +138,13 @@ pub struct Held {
 pub fn build(
     patient: &FhirId,
     pieces: Vec<Piece>,
-    log: Option<&[Log]>,
+    beside: &Beside<'_>,
     options: &Options,
-) -> Result<Package> {
-    build_without(patient, pieces, log, options, &[])
-}
-
-/// Makes the copy of a record from which something was decided to be withheld, and says so.
-///
-/// # Errors
-///
-/// `NotFound` where the patient is not among the resources.
-pub fn build_without(
-    patient: &FhirId,
-    pieces: Vec<Piece>,
-    log: Option<&[Log]>,
-    options: &Options,
-    held: &[Held],
 ) -> Result<Package> {
     let record = Record::new(patient, pieces)?;
     let texts = Texts::of(options.language)?;
     let marks = record.labels();
-    archive::of(&Copy { record: &record, texts: &texts, options, marks, log, held })
+    archive::of(&Copy { record: &record, texts: &texts, options, marks, beside: *beside })
 }
 
 /// A copy in the making.
@@ -154,8 +153,7 @@ struct Copy<'a> {
     texts: &'a Texts,
     options: &'a Options,
     marks: Marks,
-    log: Option<&'a [Log]>,
-    held: &'a [Held],
+    beside: Beside<'a>,
 }
 
 impl Copy<'_> {
@@ -205,7 +203,12 @@ fn uuid(what: &str, record: &Record, at: &str) -> String {
         names.push('\u{1f}');
         names.push_str(&resource.piece.version);
     }
-    let hash = digest(&SHA256, names.as_bytes());
+    named(&names)
+}
+
+/// The UUID (RFC 9562, version 8) of a name.
+fn named(name: &str) -> String {
+    let hash = digest(&SHA256, name.as_bytes());
     let mut digits: Vec<char> = hex::encode(hash).chars().take(32).collect();
     for (place, digit) in [(12, '8'), (16, 'a')] {
         if let Some(known) = digits.get_mut(place) {

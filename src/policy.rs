@@ -30,9 +30,11 @@ mod purpose;
 pub mod request;
 pub mod rule;
 mod scope;
+mod signing;
 mod staff;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 mod words;
 
 pub use accounting::Basis;
@@ -48,7 +50,7 @@ pub use directive::{
     Defect, Directive, Extent, Form, LabelSet, Matching, Matter, Party, PartyKind, Revocation,
     Signer, State,
 };
-pub use emergency::Emergency;
+pub use emergency::{Emergency, Glass};
 pub use grantee::{Grantee, Under};
 pub use high_water::HighWater;
 pub use item::{Ground, Item, NoteClass, Status, Withheld};
@@ -61,3 +63,4 @@ pub use principal::{FhirUser, Principal, UserType};
 pub use purpose::Purpose;
 pub use rule::Rule;
 pub use scope::{Form as ScopeForm, Level, Plain, ResourceScope, Rights, Scope, Scopes};
+pub use signing::{Act, Hand, signs_alone, signs_for};

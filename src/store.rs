@@ -12,8 +12,10 @@ mod grants;
 mod handles;
 mod jobs;
 pub mod ledger;
+mod links;
 mod postgres;
 mod quarantined;
+mod received;
 mod record;
 mod sql;
 mod sqlite;
@@ -39,7 +41,9 @@ pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenN
 pub use self::handles::{Handle, Handles, Taken};
 pub use self::jobs::{Job, JobEnd, JobFilter, JobPart, JobState, JobStep, Jobs, NewJob};
 pub use self::ledger::Ledger;
+pub use self::links::{Link, LinkState, Links};
 pub use self::postgres::{PostgresLedger, PostgresStore};
+pub use self::received::{Decision, Inbox, NewReceived, Received, ReceivedState};
 pub use self::sqlite::{Durability, SqliteLedger, SqliteStore};
 pub use self::upgrade::{Upgrade, Upgraded};
 
@@ -185,7 +189,9 @@ pub struct Everything {
 }
 
 /// What HTTP asks of a store.
-pub trait Store: Directory + Exports + Feeds + Grants + Handles + Jobs + Send + Sync {
+pub trait Store:
+    Directory + Exports + Feeds + Grants + Handles + Inbox + Jobs + Links + Send + Sync
+{
     /// Whether a read takes microseconds and waits for nothing, so that it may run where others
     /// wait for it. A store across a network has to be asked from a thread that may block.
     fn is_embedded(&self) -> bool;

@@ -27,7 +27,7 @@ const LEAST: f64 = 0.6;
 /// Measures and reports.
 pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
     // Not in memory, where a temporary folder may be: the disk is what is measured.
-    let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR"))?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let path = format!("/fhir/Encounter/{}", practice::id(7));
     let open = |audit, name| {
         let config = Config {

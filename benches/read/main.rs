@@ -1,6 +1,5 @@
 //! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- audit`, `-- token`,
-//! `-- points`, `-- permit`,
-//! `-- push` and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten
+//! `-- points`, `-- permit`, `-- export`, `-- push` and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten
 //! minutes.
 //!
 //! Ratios are against a baseline measured in the same run; times are of this machine.
@@ -12,6 +11,7 @@
 )]
 
 mod audit;
+mod export;
 mod growth;
 mod http;
 mod load;
@@ -51,6 +51,9 @@ fn main() -> io::Result<()> {
     }
     if is_wanted("permit") {
         permit::run(out)?;
+    }
+    if is_wanted("export") {
+        export::run(out)?;
     }
     if is_wanted("push") {
         push::run(out)?;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use throughline::domain::Kind;
 use throughline::fhir::search::param::search_type;
 use throughline::fhir::search::{Condition, Operand, Query, Test};
-use throughline::policy::{Action, Grantee, Permit, Principal, Purpose, Under};
+use throughline::policy::{Action, Grantee, Obligations, Permit, Principal, Purpose, Under};
 use throughline::store::{Allowed, SqliteStore, Store};
 
 use crate::practice::{self, EACH};
@@ -19,7 +19,7 @@ use crate::usage;
 /// Patients in the store.
 const PATIENTS: usize = 100_000;
 /// Those to whom each of them released something.
-const RECIPIENTS: [&str; 3] = ["ehr-one", "ehr-two", "ehr-three"];
+pub(crate) const RECIPIENTS: [&str; 3] = ["ehr-one", "ehr-two", "ehr-three"];
 /// What they released.
 const CLASSES: [&str; 3] = ["client", "session", "diagnosis"];
 /// What a read may cost more, in microseconds of CPU.
@@ -106,6 +106,7 @@ fn own(action: Action) -> Permit {
 fn theirs(action: Action) -> Permit {
     let under = Under {
         at: Some(Timestamp::from_second(1_790_000_000).unwrap()),
+        able: Obligations::OF_FHIR,
         ..Under::of_client(RECIPIENTS[1], Some(Purpose::Treatment))
     };
     let principal = Principal {
@@ -117,7 +118,7 @@ fn theirs(action: Action) -> Permit {
 
 fn fill(store: &dyn Store) {
     let tenant = practice::tenant();
-    practice::fill_one(store, 0, 1);
+    practice::fill_staff(store);
     for first in (0..PATIENTS).step_by(500) {
         let mut write = store.write().unwrap();
         for sample in first..first + 500 {
@@ -135,7 +136,8 @@ fn fill(store: &dyn Store) {
     }
 }
 
-fn allowed() -> Vec<Allowed> {
+/// What a patient released.
+pub(crate) fn allowed() -> Vec<Allowed> {
     let pairs = RECIPIENTS.iter().flat_map(|who| CLASSES.iter().map(move |class| (who, class)));
     pairs
         .map(|(who, class)| Allowed {

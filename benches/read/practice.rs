@@ -7,10 +7,12 @@ use serde_json::json;
 use throughline::domain::{FhirId, Kind, TenantId};
 use throughline::fhir::search::{IndexRow, index};
 use throughline::policy::{Action, Permit, Principal};
-use throughline::store::{Guard, NewResource, Store, StoredResource};
+use throughline::store::{Guard, NewResource, Store, StoredResource, Write};
 
 /// Encounters of each patient.
 pub(crate) const EACH: usize = 50;
+/// Those who treat them.
+pub(crate) const STAFF: usize = 40;
 /// From this number on, a million numbers are those of one patient.
 pub(crate) const APART: usize = 50_000_000;
 
@@ -42,7 +44,7 @@ pub(crate) fn spread(sample: usize, size: usize) -> usize {
 /// Who treats the patient of the numbered Encounter, and where.
 fn elsewhere(number: usize) -> [(&'static str, FhirId); 2] {
     let staff = if number < APART { number / EACH } else { number / 1_000_000 };
-    [("Practitioner", id(20_000_000 + staff % 40)), ("Organization", id(30_000_000))]
+    [("Practitioner", id(20_000_000 + staff % STAFF)), ("Organization", id(30_000_000))]
 }
 
 /// A resource of which there is little to say.
@@ -144,10 +146,30 @@ pub(crate) fn fill_one(store: &dyn Store, first: usize, encounters: usize) {
     let mut write = store.write().unwrap();
     let made = [("Patient", patient(first))].into_iter().chain(elsewhere(first));
     for (kind, id) in made {
-        let made = vec![plain(kind, &id)];
-        write.put_projection(&tenant(), Kind::Client, &format!("{kind} {id}"), made).unwrap();
+        put(&mut *write, kind, &id);
     }
     write.commit().unwrap();
+}
+
+/// Puts everybody who treats somebody, and where, into the store.
+pub(crate) fn fill_staff(store: &dyn Store) {
+    let mut write = store.write().unwrap();
+    for number in 0..STAFF {
+        for (kind, id) in elsewhere(number * EACH) {
+            put(&mut *write, kind, &id);
+        }
+    }
+    write.commit().unwrap();
+}
+
+fn put(write: &mut dyn Write, name: &str, id: &FhirId) {
+    let kind = match name {
+        "Organization" => Kind::Organization,
+        "Practitioner" => Kind::Staff,
+        _ => Kind::Client,
+    };
+    let made = vec![plain(name, id)];
+    write.put_projection(&tenant(), kind, &format!("{name} {id}"), made).unwrap();
 }
 
 /// Puts Encounters into the store, 500 to a transaction.

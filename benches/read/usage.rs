@@ -49,10 +49,15 @@ fn process(id: &str) -> Option<Process> {
     Some(Process { name, parent, cpu: Duration::from_millis(ticks * 10) })
 }
 
-/// The most memory that this process has ever held, in MB.
+/// The most memory that this process has held since it began, or was told to forget, in MB.
 pub(crate) fn peak_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let kibi: u64 = line.trim().trim_end_matches("kB").trim().parse().unwrap();
     kibi * 1_024 / 1_000_000
+}
+
+/// Has [`peak_memory`] count from now on.
+pub(crate) fn forget_peak() {
+    fs::write("/proc/self/clear_refs", "5").unwrap();
 }

@@ -1,22 +1,27 @@
 //! Kept files: where they lie, and those whose time is over, taken away.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Config;
 use crate::auth::Keys;
 use crate::blobs::{BlobKey, Blobs, Place};
 use crate::clock::Clock;
+use crate::config::BlobSettings;
 use crate::error::Result;
 
 /// How often it is looked.
 const EVERY: Duration = Duration::from_mins(5);
 
 /// Keeps files where the settings say.
-pub(super) fn open(config: &Config, keys: &Keys) -> Result<Blobs> {
-    let place = Place::of(&config.blobs, &config.data);
+///
+/// # Errors
+///
+/// `Setup`, with what to put right.
+pub fn open_blobs(data: &Path, settings: &BlobSettings, keys: &Keys) -> Result<Blobs> {
+    let place = Place::of(settings, data);
     Blobs::open(place, BlobKey::new(keys.blob_key()))
 }
 

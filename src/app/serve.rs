@@ -156,6 +156,7 @@ impl App {
         let ports = Ports {
             sign_in: self.sign_in(&base)?,
             requests: Arc::new(self.requests()),
+            signing: Arc::new(self.signing()),
             practice: self.login.as_ref().and_then(|login| login.practice.clone()),
             store: Arc::clone(&self.store),
             cache: self.cache(),
@@ -166,6 +167,7 @@ impl App {
             pushes: Arc::clone(&self.pushes),
             workshop: Arc::clone(&self.workshop),
             blobs: self.blobs.clone(),
+            links: self.links.clone(),
             bulk: self.bulk.clone(),
             door: Door::new(settings, is_exposed),
             meter: self.requests.clone(),

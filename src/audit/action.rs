@@ -88,12 +88,23 @@ actions! {
     Summary = "summary", RESTFUL, (REST, "operation", "operation"), "E";
     /// References to a patient's documents were read.
     Docref = "docref", RESTFUL, (REST, "operation", "operation"), "E";
+    /// Somebody gave a consent.
+    Create = "create", RESTFUL, (REST, "create", "create"), "C";
+    /// Somebody changed a consent, or took it back.
+    Update = "update", RESTFUL, (REST, "update", "update"), "U";
     /// Several questions were asked at once.
     Batch = "batch", RESTFUL, (REST, "batch", "batch"), "E";
     /// An operation was called that has no row of its own, or a route that is not there.
     Other = "other", RESTFUL, (REST, "operation", "operation"), "E";
     /// A platform pushed records.
     Push = "push", (DCM, "110107", "Import"), (REST, "create", "create"), "C";
+    /// Another provider sent a Bundle.
+    Receive = "receive", (DCM, "110107", "Import"), (REST, "create", "create"), "C";
+    /// What another provider sent was looked at, or handed to the platform.
+    ReceivedRead = "received-read", (DCM, "110106", "Export"), (REST, "read", "read"), "R";
+    /// It was said whose it is what another provider sent.
+    ReceivedDecided = "received-decided", (DCM, "110100", "Application Activity"),
+        (OWN, "received-decided", "Outside record matched or refused"), "U";
     /// Somebody without a good token or signature was refused.
     Stranger = "stranger", AUTHENTICATION, (DCM, "110122", "Login"), "E";
     /// A token was issued.
@@ -120,6 +131,15 @@ actions! {
     Released = "released", EXPORT, (LIFE, "disclose", "Disclose Record Lifecycle Event"), "R";
     /// A file of an export was handed over.
     Exported = "exported", EXPORT, (LIFE, "disclose", "Disclose Record Lifecycle Event"), "R";
+    /// A link to an encrypted copy was made.
+    LinkMade = "link-made", (DCM, "110100", "Application Activity"),
+        (OWN, "link-made", "Link to a copy made"), "C";
+    /// A link was opened: what it holds was handed over, or was not.
+    LinkOpened = "link-opened", EXPORT, (LIFE, "disclose", "Disclose Record Lifecycle Event"), "R";
+    /// A file of a link that was opened was fetched.
+    LinkFile = "link-file", EXPORT, (REST, "read", "read"), "R";
+    /// A link was taken back.
+    LinkRevoked = "link-revoked", ALERT, (OWN, "link-revoked", "Link taken back"), "D";
     /// An export was asked for.
     ExportBegun = "export", EXPORT, (REST, "operation", "operation"), "E";
     /// It was asked how an export stands.
@@ -128,6 +148,9 @@ actions! {
     ExportCancelled = "export-cancelled", EXPORT, (REST, "delete", "delete"), "D";
     /// Somebody looked into a record in an emergency.
     BreakGlass = "break-glass", ALERT, (DCM, "110127", "Emergency Override Started"), "E";
+    /// Somebody reviewed such a look.
+    BreakGlassReviewed = "break-glass-reviewed", ALERT,
+        (OWN, "break-glass-reviewed", "Emergency access reviewed"), "U";
     /// A page of the portal showed something of a record.
     Portal = "portal", (DCM, "110110", "Patient Record"),
         (OWN, "portal", "Record shown in the portal"), "R";
@@ -142,6 +165,15 @@ actions! {
     /// A step was taken with such a request.
     RequestChanged = "request-changed", (DCM, "110100", "Application Activity"),
         (OWN, "request-changed", "Request about a record moved on"), "U";
+    /// Somebody gave a consent at the portal, changed one, or took one back.
+    ConsentSigned = "consent-signed", (DCM, "110100", "Application Activity"),
+        (OWN, "consent-signed", "Consent given, changed or taken back"), "U";
+    /// A transfer of care was prepared.
+    TransferMade = "transfer-made", (DCM, "110100", "Application Activity"),
+        (OWN, "transfer-made", "Transfer of care prepared"), "C";
+    /// A transfer of care moved on.
+    TransferChanged = "transfer-changed", (DCM, "110100", "Application Activity"),
+        (OWN, "transfer-changed", "Transfer of care moved on"), "U";
     /// What was kept long enough was taken away.
     Purged = "purged", (LIFE, "destroy", "Destroy/Delete Record Lifecycle Event"),
         (OWN, "purged", "Purged"), "D";

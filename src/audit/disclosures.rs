@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Action, Event, Question, search};
+use super::{Action, Event, Question, Shown, search};
 use crate::domain::FhirId;
 use crate::error::Result;
-use crate::policy::{AuditPermit, Basis};
+use crate::policy::{AuditPermit, Basis, NoteClass};
 use crate::store::Ledger;
 
 /// How many events are looked at together.
 const BATCH: usize = 1_000;
+/// What a note that is kept apart is called here; it is no resource.
+const APART: &str = "note kept apart";
 
 /// What one recipient has received for one purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +56,9 @@ pub struct Period {
 /// has to be shown.
 fn basis(event: &Event, patient: &FhirId) -> Basis {
     let own = format!("Patient/{patient}");
-    if event.who.user.as_deref() == Some(own.as_str()) {
+    let user = event.who.user.as_deref();
+    // Who acts for the patient is treated as the patient (45 CFR 164.502(g)), and sees nobody else's.
+    if user.is_some_and(|user| user == own || user.starts_with("RelatedPerson/")) {
         return Basis::PatientAccess;
     }
     if let Some(basis) = event.noted("basis").and_then(|basis| basis.parse().ok()) {
@@ -68,25 +72,35 @@ fn basis(event: &Event, patient: &FhirId) -> Basis {
     }
 }
 
-/// The events by which parts of a record were handed over, oldest first.
+/// The events by which parts of a record were handed over, oldest first. Releases of notes that are
+/// kept apart are among them where the permit reaches those.
 pub fn events(ledger: &dyn Ledger, permit: &AuditPermit, period: &Period) -> Result<Vec<Event>> {
-    let mut question = Question {
-        patient: Some(period.patient.clone()),
-        outcome: Some(0),
-        since: period.since,
-        until: period.until,
-        count: BATCH,
-        ..Question::default()
-    };
     let mut found = Vec::new();
-    loop {
-        let page = search(ledger, permit, &question)?;
-        found.extend(page.events.into_iter().filter(|event| hands_over(event, &period.patient)));
-        let Some(next) = page.next else { break };
-        question.before = Some(next);
+    for apart in [false, true] {
+        let mut question = Question {
+            patient: Some(period.patient.clone()),
+            outcome: Some(0),
+            since: period.since,
+            until: period.until,
+            count: BATCH,
+            apart,
+            ..Question::default()
+        };
+        loop {
+            let page = search(ledger, permit, &question)?;
+            let handed = |event: &Event| is_release(event) || hands_over(event, &period.patient);
+            found.extend(page.events.into_iter().filter(handed));
+            let Some(next) = page.next else { break };
+            question.before = Some(next);
+        }
     }
-    found.reverse();
+    found.sort_by_key(|event| event.at);
     Ok(found)
+}
+
+/// Whether an event is the release of a note that is kept apart, which is no resource.
+fn is_release(event: &Event) -> bool {
+    event.action == Action::Released && event.noted("note").is_some()
 }
 
 fn hands_over(event: &Event, patient: &FhirId) -> bool {
@@ -95,34 +109,68 @@ fn hands_over(event: &Event, patient: &FhirId) -> bool {
     event.action != Action::AuditRead && event.shown.iter().any(is_about)
 }
 
+/// What was handed over together, and on what it rests.
+struct Part<'a> {
+    basis: Basis,
+    is_accountable: bool,
+    /// Each with its type, or what else it is.
+    what: Vec<(&'a str, &'a str)>,
+}
+
+/// The parts of an event: the Part 2 records were disclosed by consent and are accounted for, and what
+/// was shown beside them rests on what it would rest on alone.
+fn parts<'a>(event: &'a Event, patient: &FhirId) -> Vec<Part<'a>> {
+    if let Some(note) = event.noted("note").filter(|_| is_release(event)) {
+        // Of one whose class was not written down nobody can show that it need not be told.
+        let part2 = event.noted("class") != Some(NoteClass::Psychotherapy.as_str());
+        let is_accountable = Basis::Consent.is_accountable(part2);
+        return vec![Part { basis: Basis::Consent, is_accountable, what: vec![(APART, note)] }];
+    }
+    let place = event.patients.iter().position(|known| known == patient.as_str());
+    let part = |part2: bool| {
+        let of = |shown: &&Shown| shown.patient == place && event.is_part2(shown) == part2;
+        let what = event.shown.iter().filter(of);
+        let what: Vec<_> =
+            what.map(|shown| (shown.resource_type.as_str(), shown.id.as_str())).collect();
+        let basis = match basis(event, patient) {
+            Basis::Tpo | Basis::Other if part2 => Basis::Consent,
+            basis => basis,
+        };
+        let is_accountable = basis.is_accountable(part2);
+        (!what.is_empty()).then_some(Part { basis, is_accountable, what })
+    };
+    [part(false), part(true)].into_iter().flatten().collect()
+}
+
 /// Sums events up by recipient and purpose, in the order of the first.
 pub fn sum_up(events: &[Event], patient: &FhirId) -> Vec<Disclosure> {
     let mut sums: BTreeMap<_, (Disclosure, BTreeSet<(&str, &str)>)> = BTreeMap::new();
     for event in events {
+        let to = event.noted("to").filter(|_| is_release(event));
         let recipient = event.who.client.as_ref().unwrap_or(&event.who.subject);
-        let (purpose, basis) = (&event.who.purpose, basis(event, patient));
-        let is_accountable = basis.is_accountable(event.noted("part2") == Some("true"));
-        let place = event.patients.iter().position(|known| known == patient.as_str());
-        let (sum, seen) =
-            sums.entry((recipient, purpose, basis, is_accountable)).or_insert_with(|| {
-                let sum = Disclosure {
-                    recipient: recipient.clone(),
-                    purpose: purpose.clone(),
-                    basis,
-                    is_accountable,
-                    first: event.at,
-                    last: event.at,
-                    times: 0,
-                    what: BTreeMap::new(),
-                };
-                (sum, BTreeSet::new())
-            });
-        sum.first = sum.first.min(event.at);
-        sum.last = sum.last.max(event.at);
-        sum.times += 1;
-        for shown in event.shown.iter().filter(|shown| shown.patient == place) {
-            if seen.insert((&shown.resource_type, &shown.id)) {
-                *sum.what.entry(shown.resource_type.clone()).or_default() += 1;
+        let (recipient, purpose) = (to.unwrap_or(recipient), &event.who.purpose);
+        for Part { basis, is_accountable, what } in parts(event, patient) {
+            let (sum, seen) =
+                sums.entry((recipient, purpose, basis, is_accountable)).or_insert_with(|| {
+                    let sum = Disclosure {
+                        recipient: recipient.to_owned(),
+                        purpose: purpose.clone(),
+                        basis,
+                        is_accountable,
+                        first: event.at,
+                        last: event.at,
+                        times: 0,
+                        what: BTreeMap::new(),
+                    };
+                    (sum, BTreeSet::new())
+                });
+            sum.first = sum.first.min(event.at);
+            sum.last = sum.last.max(event.at);
+            sum.times += 1;
+            for one in what {
+                if seen.insert(one) {
+                    *sum.what.entry(one.0.to_owned()).or_default() += 1;
+                }
             }
         }
     }
@@ -170,6 +218,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("CareTeam", "care team", "care teams"),
     ("RelatedPerson", "related person", "related persons"),
     ("Provenance", "note of origin", "notes of origin"),
+    (APART, APART, "notes kept apart"),
 ];
 
 fn words(resource_type: &str, count: usize) -> &str {
@@ -244,5 +293,56 @@ mod tests {
         assert_eq!(accounted(None, None, &consent), (Basis::Consent, false));
         let part2 = [("basis", "consent"), ("part2", "true")];
         assert_eq!(accounted(None, None, &part2), (Basis::Consent, true));
+        let proxy = Some("RelatedPerson/r1");
+        assert_eq!(accounted(None, proxy, &[]), (Basis::PatientAccess, false));
+    }
+
+    #[test]
+    fn of_a_page_with_one_part_2_record_that_record_is_accounted_for() {
+        let who = Actor { purpose: Some("TREAT".into()), ..Actor::default() };
+        let mut page = event(0, &who, "plain", "p1");
+        page.show("Encounter", &"sealed".parse().unwrap(), "1", Some(&"p1".parse().unwrap()));
+        page.show("Encounter", &"theirs".parse().unwrap(), "1", Some(&"p2".parse().unwrap()));
+        page.note("part2", "true");
+        let told = |page: &Event, patient: &str| -> Vec<_> {
+            let sums = sum_up(std::slice::from_ref(page), &patient.parse().unwrap());
+            sums.iter().map(|sum| (sum.basis, sum.is_accountable, sum.what())).collect()
+        };
+        let all = (Basis::Consent, true, "2 sessions".to_owned());
+        assert_eq!(told(&page, "p1"), [all], "before they were marked");
+        page.mark_part2(&["Encounter/sealed".to_owned()].into());
+        let one = || "1 session".to_owned();
+        let own = [(Basis::Tpo, false, one()), (Basis::Consent, true, one())];
+        let mut found = told(&page, "p1");
+        found.sort_by_key(|(_, is_accountable, _)| *is_accountable);
+        assert_eq!(found, own);
+        assert_eq!(told(&page, "p2"), [(Basis::Tpo, false, one())]);
+        let seen = page.about_only(&"p1".parse().unwrap());
+        assert!(told(&seen, "p1").contains(&own[1]), "and so it is as the patient sees it");
+    }
+
+    #[test]
+    fn the_release_of_a_note_that_is_kept_apart_is_told_by_its_class() {
+        for (class, is_accountable) in
+            [("sud_counseling", true), ("psychotherapy", false), ("", true)]
+        {
+            let mut event =
+                Event::new(Action::Released, Timestamp::UNIX_EPOCH, None, Actor::operator());
+            event.about(&"p1".parse().unwrap());
+            for (name, value) in [("note", "n1"), ("class", class), ("to", "client:clinic")] {
+                event.note(name, value);
+            }
+            let sums = sum_up(&[event], &"p1".parse().unwrap());
+            let [sum] = sums.as_slice() else { panic!("{sums:?}") };
+            assert_eq!(
+                (sum.recipient.as_str(), sum.what()),
+                ("client:clinic", "1 note kept apart".into())
+            );
+            assert_eq!(
+                (sum.basis, sum.is_accountable),
+                (Basis::Consent, is_accountable),
+                "{class}"
+            );
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! One event, as it is written down.
 
+use std::collections::{BTreeSet, HashMap};
+
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,6 +85,9 @@ pub struct Shown {
     /// Whose record it belongs to, by the place among the event's patients.
     #[serde(rename = "p", skip_serializing_if = "Option::is_none", default)]
     pub patient: Option<usize>,
+    /// Whether it is a Part 2 record that was shown by a consent.
+    #[serde(rename = "s", skip_serializing_if = "std::ops::Not::not", default)]
+    pub part2: bool,
 }
 
 impl Event {
@@ -146,7 +151,45 @@ impl Event {
             id: id.as_str().to_owned(),
             version: version.to_owned(),
             patient,
+            part2: false,
         });
+    }
+
+    /// Adds resources that were shown, of which there may be very many, as [`Event::show`] does.
+    pub fn show_all<'s>(
+        &mut self,
+        shown: impl Iterator<Item = (&'s str, &'s FhirId, &'s str, Option<&'s FhirId>)>,
+    ) {
+        let mut places: HashMap<String, usize> = self.patients.iter().cloned().zip(0..).collect();
+        for (resource_type, id, version, patient) in shown {
+            let place = |patient: &FhirId| {
+                *places.entry(patient.to_string()).or_insert_with(|| {
+                    self.patients.push(patient.to_string());
+                    self.patients.len() - 1
+                })
+            };
+            self.shown.push(Shown {
+                patient: patient.map(place),
+                resource_type: resource_type.to_owned(),
+                id: id.as_str().to_owned(),
+                version: version.to_owned(),
+                part2: false,
+            });
+        }
+    }
+
+    /// Marks the Part 2 records among what was shown, by `Type/id`.
+    pub fn mark_part2(&mut self, keys: &BTreeSet<String>) {
+        for shown in self.shown.iter_mut().filter(|_| !keys.is_empty()) {
+            shown.part2 = keys.contains(&format!("{}/{}", shown.resource_type, shown.id));
+        }
+    }
+
+    /// Whether something that was shown counts as a Part 2 record. An event that says so of itself and
+    /// marks none was written before they were marked: then each counts.
+    pub fn is_part2(&self, shown: &Shown) -> bool {
+        let unmarked = || !self.shown.iter().any(|one| one.part2);
+        shown.part2 || (self.noted("part2") == Some("true") && unmarked())
     }
 
     /// How it went, as FHIR counts it (<https://hl7.org/fhir/R4/valueset-audit-event-outcome.html>).
@@ -223,6 +266,24 @@ mod tests {
         assert_eq!(Event::of(&entry.body).unwrap(), event);
         assert_eq!(entry.patients, [patient]);
         assert!(entry.body.len() < 400, "{}", String::from_utf8_lossy(&entry.body));
+    }
+
+    #[test]
+    fn many_are_shown_as_one_after_another_is() {
+        let id = |text: String| -> FhirId { text.parse().unwrap() };
+        let all: Vec<(FhirId, Option<FhirId>)> = (0..200)
+            .map(|i| (id(format!("e{i}")), (i % 3 > 0).then(|| id(format!("p{}", i % 7)))))
+            .collect();
+        let (mut one, mut many) = (event(), event());
+        many.id.clone_from(&one.id);
+        for event in [&mut one, &mut many] {
+            event.about(&id("p5".into()));
+        }
+        let shown = all.iter().map(|(id, whose)| ("Goal", id, "1", whose.as_ref()));
+        shown.clone().for_each(|(of, id, version, whose)| one.show(of, id, version, whose));
+        many.show_all(shown);
+        assert_eq!(many, one);
+        assert_eq!((many.shown.len(), many.patients.len()), (200, 7));
     }
 
     #[test]

@@ -113,6 +113,10 @@ impl Event {
     #[must_use]
     pub fn about_only(mut self, own: &FhirId) -> Self {
         let place = self.patients.iter().position(|patient| patient == own.as_str());
+        let part2: Vec<bool> = self.shown.iter().map(|shown| self.is_part2(shown)).collect();
+        for (shown, part2) in self.shown.iter_mut().zip(part2) {
+            shown.part2 = part2;
+        }
         self.shown.retain(|shown| shown.patient.is_some() && shown.patient == place);
         for shown in &mut self.shown {
             shown.patient = Some(0);
@@ -124,7 +128,8 @@ impl Event {
             let is_own = asked.resource_type == "Patient" && id == Some(own.as_str());
             is_own || shown.iter().any(|one| id == Some(one.id.as_str()))
         });
-        self.notes.clear();
+        // On what it rests is the same for all of it; other notes count or name what is others'.
+        self.notes.retain(|(name, _)| name == "basis");
         self
     }
 }

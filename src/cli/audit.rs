@@ -1,6 +1,7 @@
 //! `throughline audit`: checks the chains, and tells what was done.
 
 mod disclosures;
+mod emergencies;
 mod export;
 mod search;
 mod verify;
@@ -32,6 +33,8 @@ enum Command {
     Export(export::Export),
     Search(search::Search),
     Disclosures(disclosures::Disclosures),
+    Emergencies(emergencies::Emergencies),
+    Review(emergencies::Reviewed),
 }
 
 impl Auditing {
@@ -42,6 +45,8 @@ impl Auditing {
             Command::Export(export) => export.run(context),
             Command::Search(search) => search.run(context),
             Command::Disclosures(disclosures) => disclosures.run(context),
+            Command::Emergencies(emergencies) => emergencies.run(context),
+            Command::Review(review) => review.run(context),
         }
     }
 }

@@ -62,6 +62,7 @@ impl Explain {
             actor: self.actor,
             purpose: self.purpose,
             plan: self.plan.as_deref().map(plan).transpose()?,
+            without: None,
             audience: Audience::Practice(None),
         };
         let clock = &*context.clock;

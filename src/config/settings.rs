@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::problems::Problems;
 use super::{
     AdminSettings, AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings,
-    ClientSettings, Cors, JobSettings, LimitSettings, LogSettings, LoginSettings, ServerSettings,
-    Sources, StoreSettings, TlsSettings, TraceSettings, secret_file,
+    ClientSettings, Cors, JobSettings, LimitSettings, LogSettings, LoginSettings, ReceiverSettings,
+    ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings, secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -47,6 +47,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// Apps and systems that may ask for tokens, besides those added by a command
     pub clients: Vec<ClientSettings>,
+    /// To whom records are carried
+    pub receivers: Vec<ReceiverSettings>,
     /// The log
     pub log: LogSettings,
     /// Where traces go
@@ -77,6 +79,7 @@ impl Default for Settings {
             auth: AuthSettings::default(),
             login: None,
             clients: Vec::new(),
+            receivers: Vec::new(),
             log: LogSettings::default(),
             traces: TraceSettings::default(),
             sources: Sources::default(),
@@ -130,6 +133,7 @@ impl Settings {
         self.jobs.check(&mut problems);
         self.blobs.check(&mut problems);
         self.bulk.check(&mut problems);
+        ReceiverSettings::check(&self.receivers, &mut problems);
         for (key, checked) in [("store", self.store.check()), ("cors.origins", self.cors.check())] {
             if let Err(Error::Setup(hint)) = checked {
                 problems.add(key, hint);

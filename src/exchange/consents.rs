@@ -53,14 +53,24 @@ const STATES: &[(&str, &str)] = &[
 /// Finds the platform's id of a session or plan, by the reference to its resource.
 pub type Resolve<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The data of the `consent` records that a Consent stands for: the first is its root, the others
-/// are exceptions to it. The data of a record as a platform sends it are taken as they are.
+/// What a Consent stands for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Read {
+    /// The data of `consent` records: the first is its root, the others are exceptions to it.
+    pub rules: Vec<Value>,
+    /// What is kept in another way than it was said: the element, and how.
+    pub notes: Vec<(&'static str, &'static str)>,
+}
+
+/// Reads a Consent. The data of a record as a platform sends it are taken as they are.
 ///
 /// # Errors
 ///
 /// `Invalid` for what is no Consent; `NotSupported` for a yes that no record can say, with the element.
-pub fn read(consent: &Value, resolve: Resolve<'_>) -> Result<Vec<Value>> {
-    let Some(name) = text(consent, "resourceType") else { return Ok(vec![consent.clone()]) };
+pub fn read(consent: &Value, resolve: Resolve<'_>) -> Result<Read> {
+    let Some(name) = text(consent, "resourceType") else {
+        return Ok(Read { rules: vec![consent.clone()], notes: Vec::new() });
+    };
     if name != "Consent" {
         return Err(Error::invalid("consent", "send a Consent resource"));
     }
@@ -76,15 +86,32 @@ pub fn read(consent: &Value, resolve: Resolve<'_>) -> Result<Vec<Value>> {
     let (opens, closes): (Vec<_>, Vec<_>) =
         nested.iter().partition(|one| text(one, "type") == Some("permit"));
     let mut exceptions = Vec::new();
+    let mut notes = Vec::new();
     if permits {
         for one in opens {
-            rule.widen(one);
+            if !rule.widen(one) {
+                notes.push(("Consent.provision.provision", NOT_OPENED));
+            }
         }
         exceptions.extend(closes.into_iter().map(|one| rule.except(one, resolve)));
+    } else if !opens.is_empty() {
+        notes.push(("Consent.provision.provision", NOT_OPENED));
+    }
+    if rule.has_other_purposes && permits {
+        notes.push(("Consent.provision.purpose", NOT_A_PURPOSE));
     }
     let all = std::iter::once(&rule).chain(&exceptions);
-    Ok(all.map(|rule| rule.record(consent)).collect())
+    notes.extend(all.clone().filter(|one| !one.permits).filter_map(|one| {
+        let element = one.strange.first()?;
+        Some((*element, WIDER))
+    }));
+    Ok(Read { rules: all.map(|rule| rule.record(consent)).collect(), notes })
 }
+
+const NOT_OPENED: &str =
+    "an exception that would open more is left out: say it in a consent of its own";
+const NOT_A_PURPOSE: &str = "a purpose that there is no word for here is left out";
+const WIDER: &str = "there is no word for this limit here: the no is kept as one to everything";
 
 /// Whether it permits, and the provision that says what.
 fn base(consent: &Value) -> Result<(bool, &Value)> {
@@ -133,6 +160,8 @@ struct Rule {
     dates: Map<String, Value>,
     sessions: Vec<String>,
     plans: Vec<String>,
+    /// Whether it names a purpose for which there is no word.
+    has_other_purposes: bool,
     /// Elements for which there are no words.
     strange: Vec<&'static str>,
 }
@@ -163,8 +192,13 @@ impl Rule {
                 None => rule.strange.push("Consent.provision.class"),
             }
         }
-        let labels = list(provision, "securityLabel").iter();
-        rule.labels = labels.filter_map(|label| text(label, "code").map(str::to_owned)).collect();
+        for label in list(provision, "securityLabel") {
+            match text(label, "code") {
+                Some(code) => rule.labels.push(code.to_owned()),
+                // Left out it would not limit.
+                None => rule.strange.push("Consent.provision.securityLabel"),
+            }
+        }
         for data in list(provision, "data") {
             rule.data(data, resolve);
         }
@@ -214,7 +248,7 @@ impl Rule {
         for purpose in list(provision, "purpose") {
             match known(PURPOSES, text(purpose, "code")) {
                 Some(word) => self.purposes.push(word),
-                None if self.permits => {}
+                None if self.permits => self.has_other_purposes = true,
                 None => self.purposes.push("other"),
             }
         }
@@ -234,8 +268,8 @@ impl Rule {
         }
     }
 
-    /// Adds what a nested yes opens beside, where that is labels and nothing else.
-    fn widen(&mut self, nested: &Value) {
+    /// Adds what a nested yes opens beside, where that is labels and nothing else; says whether it is.
+    fn widen(&mut self, nested: &Value) -> bool {
         let only = nested.as_object().is_some_and(|members| {
             members.keys().all(|name| matches!(name.as_str(), "type" | "securityLabel"))
         });
@@ -243,6 +277,7 @@ impl Rule {
             let labels = list(nested, "securityLabel").iter();
             self.labels.extend(labels.filter_map(|label| text(label, "code").map(str::to_owned)));
         }
+        only
     }
 
     /// The rule of a nested no: to whom and what for as its parent's, unless it says so itself.

@@ -78,6 +78,8 @@ pub struct Asked {
     pub purpose: Option<Purpose>,
     /// A consent as it would be signed: the data of a `consent` record, or a FHIR Consent.
     pub plan: Option<Value>,
+    /// A consent that would be there no more: the one that the plan replaces, or that is taken back.
+    pub without: Option<FhirId>,
     /// To whom it is explained.
     pub audience: Audience,
 }
@@ -163,8 +165,21 @@ impl Explainer<'_> {
             now: at,
         };
         let now = Case::of(&record, &around);
-        let signed = |plan| sign(plan, &record, &placed, &around);
-        let then = asked.plan.as_ref().map(signed).transpose()?;
+        let gone = asked.without.as_ref().and_then(|id| {
+            let found = placed.iter().find(|one| one.is("Consent", id));
+            found.map(|one| one.origin_id.as_str())
+        });
+        let then = match (&asked.plan, gone) {
+            (None, None) => None,
+            (plan, gone) => {
+                let before = Case::of(&record, &around);
+                let before = gone.map_or(before, |id| Case::of(&record, &around).without(id));
+                Some(match plan {
+                    Some(plan) => sign(before, plan, &record, &placed, &around)?,
+                    None => before,
+                })
+            }
+        };
         neighbours.failure()?;
         let items: Vec<_> = placed.iter().filter_map(|one| Some((one, item(one)?))).collect();
         let mut shown = items;
@@ -201,6 +216,7 @@ impl Explainer<'_> {
 
 /// The case as it would be if the plan were signed.
 fn sign<'a>(
+    mut case: Case<'a>,
     plan: &Value,
     record: &Record,
     placed: &[Placed],
@@ -211,8 +227,7 @@ fn sign<'a>(
         let is_it = |one: &&Placed| one.resource_type == name && one.id.as_str() == id;
         placed.iter().find(is_it).map(|one| one.origin_id.clone())
     };
-    let mut case = Case::of(record, around);
-    for data in consents::read(plan, &session)? {
+    for data in consents::read(plan, &session)?.rules {
         let signed = case.signing(&planned(record, &data, around.now), around);
         case = signed.ok_or_else(|| Error::invalid("consent", "send a whole consent"))?;
     }
@@ -256,7 +271,7 @@ fn may_hear(asked: &Asked, now: &Case<'_>, one: &Placed, item: &Item, at: Timest
 }
 
 /// What the rules turn on of a resource.
-fn item(one: &Placed) -> Option<Item> {
+pub(super) fn item(one: &Placed) -> Option<Item> {
     let mut item = Item::of_class(&one.guard.class)?;
     item.related.clone_from(&one.guard.related);
     let dated = one.guard.dated;

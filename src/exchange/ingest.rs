@@ -26,6 +26,7 @@ mod report;
 mod rules;
 mod schema;
 mod source;
+mod spans;
 mod term;
 mod text;
 mod time;
@@ -36,16 +37,18 @@ pub(super) use self::allow::acts_for;
 pub(in crate::exchange) use self::allow::zone;
 pub(crate) use self::allow::{Case, OUTSIDE};
 pub(crate) use self::derive::note_text;
+pub(super) use self::json::read as read_json;
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told};
 pub(super) use self::neighbours::practice_of;
 pub(crate) use self::neighbours::{Around, Memory};
 use self::projection::Projector;
+pub(super) use self::reject::Reject;
 pub use self::report::{Finding, Outcomes, Report, Verdict};
 pub use self::rules::Rules;
 pub(super) use self::term::{clock, term};
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Store, Write};
 
 /// Records in one transaction.
@@ -142,4 +145,16 @@ impl Ingest<'_> {
             }
         }
     }
+}
+
+/// JSON as strictly as records are read: UTF-8, no name twice, bounded depth.
+///
+/// # Errors
+///
+/// `Invalid`, with where it is.
+pub(crate) fn strict(body: &[u8]) -> Result<serde_json::Value> {
+    let read = json::read(body).map(|document| document.value);
+    read.map_err(|reject| {
+        Error::invalid("body", format!("the body is no good JSON: {}", reject.reason))
+    })
 }

@@ -268,6 +268,10 @@ impl Workshop {
             Err(Trouble::Stopped) => {
                 self.aside(move |store| store.free_job(&id, &holder)).await?;
             }
+            Err(Trouble::Later(pause, why)) => {
+                let due = later(now, pause);
+                self.aside(move |store| store.retry_job(&id, &holder, due, why)).await?;
+            }
             Err(Trouble::Passing(error)) => {
                 let trouble = name(&error);
                 tracing::warn!(job = id, kind, cause = %Told(&error), "a job will be tried again");

@@ -67,7 +67,7 @@ impl Release<'_> {
         let note = note.filter(|note| note.op == Op::Upsert).ok_or(Error::NotFound)?;
         let [client] = note.client_ids.as_slice() else { return Err(Error::NotFound) };
         let (decision, item) = self.decide(wanted, &note, client)?;
-        self.testify(wanted, &decision, client)?;
+        self.testify(wanted, &decision, client, &item)?;
         if !decision.permits {
             return Ok(Outcome::Refused(decision.rule));
         }
@@ -97,13 +97,20 @@ impl Release<'_> {
     }
 
     /// Writes down what was decided, on the stream of what is kept apart.
-    fn testify(&self, wanted: &Wanted, decision: &Decision, client: &str) -> Result<()> {
+    fn testify(
+        &self,
+        wanted: &Wanted,
+        decision: &Decision,
+        client: &str,
+        item: &Item,
+    ) -> Result<()> {
         let who = Actor { purpose: Some(wanted.purpose.as_str().to_owned()), ..Actor::operator() };
         let mut event = Event::new(Action::Released, self.clock.now(), Some(&wanted.tenant), who);
         event.tenant = Event::apart(&wanted.tenant);
         event.status = if decision.permits { 200 } else { 403 };
         event.about(&self.ids.tenant(&wanted.tenant).id(Kind::Client, client));
         event.note("note", &*wanted.note);
+        event.note("class", item.note.map_or("", NoteClass::as_str));
         event.note("to", wanted.to.to_string());
         event.note("rule", decision.rule.code);
         for consent in &decision.basis {

@@ -44,7 +44,11 @@ pub fn encode(issues: Vec<Issue>) -> Result<Vec<u8>> {
 }
 
 fn typed(issue: Issue) -> Result<Option<OperationOutcomeIssue>> {
-    let severity = if issue.refused { IssueSeverity::Error } else { IssueSeverity::Warning };
+    let severity = match issue.code {
+        _ if issue.refused => IssueSeverity::Error,
+        IssueType::Informational => IssueSeverity::Information,
+        _ => IssueSeverity::Warning,
+    };
     let details = CodeableConcept::builder().text(issue.text).build().map_err(Error::internal)?;
     OperationOutcomeIssue::builder()
         .severity(severity)

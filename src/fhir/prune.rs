@@ -4,11 +4,10 @@
 //! What is left is copied in its order, so that nobody can tell it from a resource that never had
 //! the rest; and its version is named by what is left, so that a change of the rest makes no other.
 
-use std::collections::BTreeSet;
-
 use aws_lc_rs::digest::{SHA256, digest};
+use memchr::memmem;
 
-use super::raw::{Items, Members};
+use super::raw::{Items, Members, string};
 
 /// Says that a resource is not whole
 /// (<http://terminology.hl7.org/CodeSystem/v3-ObservationValue>).
@@ -32,27 +31,26 @@ const POINTS: [&[u8]; 11] = [
     b"who",
 ];
 
-/// The references in a resource, and the links of its attachments to files of this server, as `Type/id` without a version.
-pub fn references(body: &[u8]) -> BTreeSet<&str> {
-    let mut found = BTreeSet::new();
-    collect(body, &mut found);
-    found
+/// The references in a resource, and the links of its attachments to files of this server, as `Type/id`
+/// without a version; each as often as it is named.
+///
+/// The text is looked through from its start to its end, since a resource is asked each time that it
+/// is shown. What is no member of that name is told apart where something is taken out.
+pub fn references(body: &[u8]) -> impl Iterator<Item = &str> {
+    let all = |name: &'static [u8], quoted: &'static [u8]| {
+        let value = move |at: usize| {
+            let rest = body.get(at + quoted.len()..)?.trim_ascii_start();
+            let rest = rest.strip_prefix(b":")?.trim_ascii_start();
+            named(name, rest.get(..string(rest)?)?)
+        };
+        memmem::find_iter(body, quoted).filter_map(value)
+    };
+    all(b"reference", br#""reference""#).chain(all(b"url", br#""url""#))
 }
 
 /// Whether a resource names versions of others.
 pub fn names_versions(body: &[u8]) -> bool {
-    body.windows(HISTORY.len()).any(|window| window == HISTORY.as_bytes())
-}
-
-fn collect<'a>(value: &'a [u8], found: &mut BTreeSet<&'a str>) {
-    if value.starts_with(b"{") {
-        for member in Members::of(value) {
-            found.extend(named(member.name, member.value));
-            collect(member.value, found);
-        }
-    } else if value.starts_with(b"[") {
-        Items::of(value).for_each(|item| collect(item, found));
-    }
+    memmem::find(body, HISTORY.as_bytes()).is_some()
 }
 
 /// What a member names, if it is a reference or the link of an attachment.
@@ -244,7 +242,13 @@ impl Pruning<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    fn named_in(body: &str) -> BTreeSet<&str> {
+        references(body.as_bytes()).collect()
+    }
 
     const BODY: &str = concat!(
         r#"{"resourceType":"Encounter","id":"e","meta":{"versionId":"3-0a1b2c3d","lastUpdated":"2026-11-01T17:00:00.000Z","#,
@@ -259,8 +263,7 @@ mod tests {
 
     #[test]
     fn what_is_withheld_goes_with_what_held_it_and_nothing_else() {
-        let named = references(BODY.as_bytes());
-        assert_eq!(named, ["Condition/x", "Condition/y", "Patient/a"].into());
+        assert_eq!(named_in(BODY), ["Condition/x", "Condition/y", "Patient/a"].into());
         let pruned = prune(BODY.as_bytes(), "3-0a1b2c3d", &|known| known != "Condition/x", None);
         let version = &pruned.version_id;
         let expected = format!(
@@ -283,13 +286,28 @@ mod tests {
             r#""payload":[{"contentString":"see there"},{"contentAttachment":{"url":"Binary/x","title":"diary.pdf","size":9}}],"#,
             r#""note":[{"authorReference":{"reference":"Patient/x"},"text":"kept"}]}"#
         );
-        assert_eq!(references(body.as_bytes()), ["Binary/x", "Patient/x"].into());
+        assert_eq!(named_in(body), ["Binary/x", "Patient/x"].into());
         let pruned = prune(body.as_bytes(), "3-0a1b2c3d", &|_| false, None);
         let expected = concat!(
             r#"{"resourceType":"Patient","agent":[{"type":{"text":"assembler"},"who":{"display":"us"}}],"#,
             r#""payload":[{"contentString":"see there"}],"note":[{"text":"kept"}]}"#
         );
         assert_eq!(text(&pruned), expected);
+    }
+
+    #[test]
+    fn a_reference_is_found_however_it_is_written() {
+        for (body, expected) in [
+            (r#"{"a":[{"b":{"reference" :\n "Patient/x" }}]}"#, Some("Patient/x")),
+            (r#"{"reference":"Patient/x/_history/2-1"}"#, Some("Patient/x")),
+            (r#"{"text":"\"reference\":\"Patient/x\"","reference":"Goal/y"}"#, Some("Goal/y")),
+            (r#"{"code":"reference","url":"Binary/x"}"#, Some("Binary/x")),
+            (r#"{"url":"http://h/Binary/x"}"#, None),
+            (r#"{"reference":"Patient/x"#, None),
+            (r#"{"reference"#, None),
+        ] {
+            assert_eq!(references(body.as_bytes()).next(), expected, "{body}");
+        }
     }
 
     #[test]

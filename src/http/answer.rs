@@ -47,8 +47,8 @@ impl Answer {
     /// The answer, with what goes along.
     pub(super) fn under(mut self, terms: Terms) -> Self {
         if !terms.consents.is_empty() {
-            self.disclosure.notes.push(("basis", "consent".to_owned()));
             self.disclosure.notes.push(("part2", "true".to_owned()));
+            self.disclosure.part2.extend(terms.part2.iter().cloned());
         }
         Self { terms, ..self }
     }

@@ -71,7 +71,7 @@ macro_rules! kick_off {
             payload: Payload,
         ) -> Result<HttpResponse, Refusal> {
             let body = body::resource(&request, payload, MAX_PARAMETERS).await?;
-            begin(&state, &request, $level, Some(asked::pairs(&body)?)).await
+            begin(&state, &request, $level, Some(parameters::of_resource(&body)?)).await
         }
     };
 }

@@ -9,12 +9,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{FHIR, State};
 use crate::config::Cors;
+use crate::exchange::links::{PATH, VIEWER};
 use crate::smart;
 
 /// What pages may send, besides what they always may.
-const METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
-const HEADERS: &str =
-    "Accept, Authorization, Content-Type, If-Modified-Since, If-None-Match, Prefer";
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+const HEADERS: &str = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, \
+     Prefer";
 /// What pages may see, besides what they always may.
 const EXPOSED: &str = "Allow, Content-Location, ETag, Location, RateLimit, RateLimit-Policy, \
                        Retry-After, WWW-Authenticate, X-Part2-Consent, X-Part2-Notice, \
@@ -58,7 +59,8 @@ const OPEN: &[&str] = &[smart::TOKEN, smart::REVOKE, smart::INTROSPECT, smart::J
 /// authorization server (SMART App Launch 2.2, "browser-based apps").
 fn settings(request: &HttpRequest) -> Option<&Cors> {
     let state = request.app_data::<web::Data<State>>()?;
-    if OPEN.contains(&request.path()) || request.path().contains("/.well-known/") {
+    let is_link = request.path().starts_with(&format!("{PATH}/")) && request.path() != VIEWER;
+    if is_link || OPEN.contains(&request.path()) || request.path().contains("/.well-known/") {
         return Some(&state.open);
     }
     let is_ours = request

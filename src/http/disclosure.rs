@@ -1,5 +1,7 @@
 //! What an answer shows, for the event that the gate writes before the answer leaves.
 
+use std::collections::BTreeSet;
+
 use super::State;
 use super::parameters::Pairs;
 use super::sheet::Sheet;
@@ -17,6 +19,10 @@ pub(super) struct Disclosure {
     pub(super) patients: Vec<FhirId>,
     /// The names of the parameters that were understood.
     pub(super) parameters: Vec<String>,
+    /// What for, where the token does not say.
+    pub(super) purpose: Option<String>,
+    /// Which of the resources are Part 2 records, as `Type/id`.
+    pub(super) part2: BTreeSet<String>,
     /// Codes and numbers.
     pub(super) notes: Vec<(&'static str, String)>,
 }
@@ -60,6 +66,7 @@ impl Disclosure {
     pub(super) fn join(&mut self, other: Self) {
         self.seen.extend(other.seen);
         self.patients.extend(other.patients);
+        self.part2.extend(other.part2);
         for name in other.parameters {
             if !self.parameters.contains(&name) {
                 self.parameters.push(name);

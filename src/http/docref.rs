@@ -11,7 +11,7 @@ use super::call::Call;
 use super::parameters::Pairs;
 use super::path::Everywhere;
 use super::terms::Terms;
-use super::{Refusal, State, body, everything};
+use super::{Refusal, State, body, everything, parameters};
 use crate::domain::FhirId;
 use crate::error::Error;
 use crate::fhir::bundle::{Kind, Mode, Resource, Writer};
@@ -91,7 +91,7 @@ pub(super) async fn docref_by_parameters(
     payload: Payload,
 ) -> Result<Answer, Refusal> {
     let body = body::resource(&request, payload, everything::MAX_PARAMETERS).await?;
-    call.parameters.extend(everything::parameters(&body)?);
+    call.parameters.extend(parameters::of_resource(&body)?);
     docref(state, path, call).await
 }
 

@@ -10,8 +10,6 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{self, Bytes, Payload};
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::answer::Answer;
 use super::asking::Size;
@@ -23,7 +21,7 @@ use super::path::IdPath;
 use super::searchset::Searchset;
 use super::sheet::Sheet;
 use super::terms::Terms;
-use super::{Refusal, State, body};
+use super::{Refusal, State, body, parameters};
 use crate::cache::CacheKey;
 use crate::error::Error;
 use crate::fhir::search::param;
@@ -126,7 +124,7 @@ pub(super) async fn everything_by_parameters(
     payload: Payload,
 ) -> Result<Answer, Refusal> {
     let body = body::resource(&request, payload, MAX_PARAMETERS).await?;
-    call.parameters.extend(parameters(&body)?);
+    call.parameters.extend(parameters::of_resource(&body)?);
     everything(state, path, call).await
 }
 
@@ -188,49 +186,4 @@ fn types(text: &str) -> Result<Vec<&'static str>, Error> {
             })
         })
         .collect()
-}
-
-#[derive(Deserialize)]
-struct Parameters {
-    #[serde(rename = "resourceType")]
-    resource_type: String,
-    #[serde(default)]
-    parameter: Vec<Parameter>,
-}
-
-#[derive(Deserialize)]
-struct Parameter {
-    name: String,
-    #[serde(flatten)]
-    members: Map<String, Value>,
-}
-
-/// A code or the first code of a concept, as a URL has it.
-fn token(value: &Value) -> Option<String> {
-    let coding = value.pointer("/coding/0").unwrap_or(value);
-    let part = |name: &str| coding.get(name).and_then(Value::as_str);
-    let code = part("code")?;
-    Some(part("system").map_or_else(|| code.to_owned(), |system| format!("{system}|{code}")))
-}
-
-/// The parameters of a `Parameters` resource as those of a URL.
-pub(super) fn parameters(body: &[u8]) -> Result<Pairs, Error> {
-    let hint = "send a Parameters resource with a name and a value in each parameter";
-    let parsed: Parameters =
-        serde_json::from_slice(body).map_err(|_json| Error::invalid("body", hint))?;
-    if parsed.resource_type != "Parameters" {
-        return Err(Error::invalid("body", hint));
-    }
-    let pair = |parameter: Parameter| {
-        let mut values =
-            parameter.members.into_iter().filter(|(name, _)| name.starts_with("value"));
-        let value = match values.next() {
-            Some((_, Value::String(text))) => text,
-            Some((_, value @ (Value::Number(_) | Value::Bool(_)))) => value.to_string(),
-            Some((_, value)) => token(&value).ok_or_else(|| Error::invalid("body", hint))?,
-            None => return Err(Error::invalid("body", hint)),
-        };
-        Ok((parameter.name, value))
-    };
-    parsed.parameter.into_iter().map(pair).collect()
 }

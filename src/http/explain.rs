@@ -83,6 +83,7 @@ async fn answer(
         actor: None,
         purpose: None,
         plan,
+        without: None,
         audience,
     };
     for (name, text) in &call.parameters {

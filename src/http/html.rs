@@ -12,14 +12,13 @@ mod policy;
 mod style;
 mod texts;
 mod visit;
-mod wording;
 
 pub(super) use self::cookies::Cookies;
 pub(super) use self::language::Language;
-pub(super) use self::page::Page;
+pub(super) use self::page::{Page, Script};
 pub(super) use self::part::{Choice, Tone, csrf, notice};
 pub(super) use self::policy::target;
 pub(super) use self::style::{STYLE, style};
 pub(super) use self::texts::{Languages, Texts};
 pub(super) use self::visit::{Form, Visit};
-pub(super) use self::wording::fill;
+pub(super) use crate::domain::fill;

@@ -39,6 +39,7 @@ pub struct RequestMeter {
     durations: Family<Asked, Histogram, fn() -> Histogram>,
     open: Gauge<i64, AtomicI64>,
     connections: Gauge<i64, AtomicI64>,
+    glasses: Counter,
 }
 
 /// Something that is open until it is dropped.
@@ -66,6 +67,7 @@ impl Default for RequestMeter {
             durations: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
             open: Gauge::default(),
             connections: Gauge::default(),
+            glasses: Counter::default(),
         }
     }
 }
@@ -86,6 +88,13 @@ impl RequestMeter {
         );
         registry.register("http_requests_open", "Requests being answered", self.open.clone());
         registry.register("http_connections_open", "Connections", self.connections.clone());
+        let help = "Uses of emergency access, each of which is to be reviewed";
+        registry.register("break_glass", help, self.glasses.clone());
+    }
+
+    /// Counts a use of emergency access.
+    pub(super) fn glass_broken(&self) {
+        self.glasses.inc();
     }
 
     /// Counts a connection until the result is dropped.

@@ -36,7 +36,8 @@ pub(super) fn document(base: &str) -> Value {
         "info": {
             "title": "throughline",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Records of a therapy platform, served as FHIR R4 (US Core). Read only. \
+            "description": "Records of a therapy platform, served as FHIR R4 (US Core). Read only, but \
+                for the consents that people sign. \
                 Whatever is refused is an OperationOutcome.",
         },
         "servers": [{ "url": base.strip_suffix(FHIR).unwrap_or(base) }],
@@ -79,7 +80,7 @@ fn operation(endpoint: &Endpoint, path: &str, kind: Option<&'static SearchType>)
         "responses": responses(endpoint),
     });
     let of_query = endpoint.method == "GET";
-    let has_body = endpoint.method == "POST";
+    let has_body = matches!(endpoint.method, "POST" | "PUT");
     let mut all = parameters::of_path(path);
     if of_query {
         all.extend(parameters::of_query(endpoint.interaction, kind));
@@ -99,8 +100,12 @@ fn request(endpoint: &Endpoint, kind: Option<&'static SearchType>) -> Value {
     let schema = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let (media, schema) = match (kind, endpoint.interaction) {
         (Some(kind), _) => ("application/x-www-form-urlencoded", parameters::form(kind)),
-        (None, "batch") => (MEDIA, schema("Bundle")),
-        (None, "everything" | "explain" | "docref" | "export") => (MEDIA, schema("Parameters")),
+        (None, "batch" | "receive") => (MEDIA, schema("Bundle")),
+        (None, "create" | "update") => (MEDIA, schema("Resource")),
+        (None, "everything" | "explain" | "break-glass" | "docref" | "export") => {
+            (MEDIA, schema("Parameters"))
+        }
+        (None, "link-opened") => ("application/json", json!({ "type": "object" })),
         (None, "push") => ("application/x-ndjson", json!({ "type": "string" })),
         (None, _) => ("application/x-www-form-urlencoded", json!({ "type": "object" })),
     };
@@ -110,11 +115,13 @@ fn request(endpoint: &Endpoint, kind: Option<&'static SearchType>) -> Value {
 fn responses(endpoint: &Endpoint) -> Value {
     let content = |media: &str, name: &str| json!({ media: { "schema": { "$ref": format!("#/components/schemas/{name}") } } });
     let (what, content) = match endpoint.interaction {
+        "create" | "update" => ("What became of it", content(MEDIA, "OperationOutcome")),
         "read" | "vread" => ("The resource", content(MEDIA, "Resource")),
         "search-type" => ("A page of the matches", content(MEDIA, "Bundle")),
         "history-instance" => ("A page of the versions", content(MEDIA, "Bundle")),
         "everything" => ("A page of the record", content(MEDIA, "Bundle")),
         "explain" => ("Who would see what, and by which rule", content(MEDIA, "Parameters")),
+        "break-glass" => ("What is seen in an emergency", content(MEDIA, "Bundle")),
         "summary" => ("A document of the patient", content(MEDIA, "Bundle")),
         "docref" => ("References to the patient's documents", content(MEDIA, "Bundle")),
         "batch" => ("An answer for each entry, in order", content(MEDIA, "Bundle")),

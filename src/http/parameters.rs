@@ -1,4 +1,8 @@
-//! Parameters of a URL or form, decoded strictly: what is not UTF-8 is refused, not replaced.
+//! Parameters of a URL or form, decoded strictly: what is not UTF-8 is refused, not replaced; and
+//! those of a `Parameters` resource.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::Refusal;
 use crate::error::Error;
@@ -36,6 +40,54 @@ pub(super) fn decode(text: &str, plus_is_space: bool) -> Result<String, Refusal>
         });
     }
     String::from_utf8(bytes).map_err(|_bytes| broken().into())
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    #[serde(rename = "resourceType")]
+    resource_type: String,
+    #[serde(default)]
+    parameter: Vec<Parameter>,
+}
+
+#[derive(Deserialize)]
+struct Parameter {
+    name: String,
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
+
+/// A reference, or a code or the first code of a concept, as a URL has it.
+fn in_url(value: &Value) -> Option<String> {
+    if let Some(reference) = value.get("reference").and_then(Value::as_str) {
+        return Some(reference.to_owned());
+    }
+    let coding = value.pointer("/coding/0").unwrap_or(value);
+    let part = |name: &str| coding.get(name).and_then(Value::as_str);
+    let code = part("code")?;
+    Some(part("system").map_or_else(|| code.to_owned(), |system| format!("{system}|{code}")))
+}
+
+/// The parameters of a `Parameters` resource as those of a URL.
+pub(super) fn of_resource(body: &[u8]) -> Result<Pairs, Error> {
+    let hint = "send a Parameters resource with a name and a value in each parameter";
+    let parsed: Parameters =
+        serde_json::from_slice(body).map_err(|_json| Error::invalid("body", hint))?;
+    if parsed.resource_type != "Parameters" {
+        return Err(Error::invalid("body", hint));
+    }
+    let pair = |parameter: Parameter| {
+        let mut values =
+            parameter.members.into_iter().filter(|(name, _)| name.starts_with("value"));
+        let value = match values.next() {
+            Some((_, Value::String(text))) => text,
+            Some((_, value @ (Value::Number(_) | Value::Bool(_)))) => value.to_string(),
+            Some((_, value)) => in_url(&value).ok_or_else(|| Error::invalid("body", hint))?,
+            None => return Err(Error::invalid("body", hint)),
+        };
+        Ok((parameter.name, value))
+    };
+    parsed.parameter.into_iter().map(pair).collect()
 }
 
 #[cfg(test)]

@@ -62,6 +62,12 @@ pub enum Refusal {
         /// How many.
         limit: u32,
     },
+    /// They have to prove again who they are (RFC 9470).
+    ProveAgain,
+    /// What is to be changed was changed meanwhile.
+    Stale,
+    /// There are several of what is to be there once at most.
+    Several,
     /// A file holds what the caller may not see any more.
     Gone,
     /// A job has failed.
@@ -99,6 +105,9 @@ impl Refusal {
             Self::Unsigned => (401, IssueType::Login),
             Self::Bypassed => (403, IssueType::Forbidden),
             Self::ManyRecords { .. } => (413, IssueType::TooLong),
+            Self::ProveAgain => (401, IssueType::Login),
+            Self::Stale => (412, IssueType::Conflict),
+            Self::Several => (412, IssueType::MultipleMatches),
             Self::Gone => (410, IssueType::Deleted),
             Self::Failed => (500, IssueType::Exception),
             Self::Slow => (408, IssueType::Timeout),
@@ -162,6 +171,15 @@ impl fmt::Display for Refusal {
                 f,
                 "you have {limit} exports open: wait for one to end, or delete it, and ask again"
             ),
+            Self::ProveAgain => {
+                f.write_str("sign in again, and ask with the new token within 15 minutes")
+            }
+            Self::Stale => {
+                f.write_str("this is not the current version: read it again, and change that")
+            }
+            Self::Several => f.write_str(
+                "several match what is to be there once at most: ask for less with If-None-Exist",
+            ),
             Self::Gone => f.write_str(
                 "what this file holds has changed since it was made: start a new export",
             ),
@@ -207,6 +225,12 @@ impl ResponseError for Refusal {
                 response.insert_header((
                     header::WWW_AUTHENTICATE,
                     r#"Bearer realm="throughline", error="insufficient_scope""#,
+                ));
+            }
+            Self::ProveAgain => {
+                response.insert_header((
+                    header::WWW_AUTHENTICATE,
+                    r#"Bearer realm="throughline", error="insufficient_user_authentication", max_age=900"#,
                 ));
             }
             Self::TooMany { seconds } => {

@@ -7,9 +7,11 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::path::{IdPath, Matched, Named};
 use super::site::{portal, staff};
 use super::{
-    Refusal, audit, authorize, batch, binary, bulk, deadline, discovery, docref, everything,
-    explain, group, history, html, metadata, oauth, openapi, push, read, search, site, summary,
+    Refusal, audit, authorize, batch, binary, bulk, consent, deadline, discovery, docref,
+    emergency, everything, explain, group, history, html, links, metadata, oauth, openapi, push,
+    read, received, search, site, summary,
 };
+use crate::exchange::links::VIEWER;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub enum Level {
     Type,
     /// One resource.
     Instance,
+    /// What people write: a consent of theirs.
+    Consent,
     /// An operation, which is no interaction.
     Operation,
 }
@@ -42,7 +46,7 @@ pub enum Level {
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Endpoint {
-    /// `GET`, `POST` or `DELETE`; where there is `GET`, there is `HEAD`.
+    /// `GET`, `POST`, `PUT` or `DELETE`; where there is `GET`, there is `HEAD`.
     pub method: &'static str,
     /// The path, with its variable segments in braces.
     pub pattern: &'static str,
@@ -82,28 +86,13 @@ macro_rules! question {
     };
 }
 
-/// A row of a page for people.
-macro_rules! page {
-    ($method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
+/// A row that no entry of a batch may ask.
+macro_rules! row {
+    ($access:ident, $level:ident, $method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
         Endpoint {
             method: $method,
             pattern: $pattern,
-            access: Access::Page,
-            level: Level::Platform,
-            interaction: $interaction,
-            handler: || web::to($handler),
-            entry: None,
-        }
-    };
-}
-
-/// A row that no entry of a batch may ask: its parameters are in the body, or it takes its time.
-macro_rules! alone {
-    ($method:literal, $pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
-        Endpoint {
-            method: $method,
-            pattern: $pattern,
-            access: Access::Bearer,
+            access: Access::$access,
             level: Level::$level,
             interaction: $interaction,
             handler: || web::to($handler),
@@ -112,23 +101,33 @@ macro_rules! alone {
     };
 }
 
+/// A row of a page for people.
+macro_rules! page {
+    ($method:literal, $pattern:expr, $interaction:literal, $handler:path) => {
+        row!(Page, Platform, $method, $pattern, $interaction, $handler)
+    };
+}
+
+/// A row behind a token whose parameters are in the body, or that takes its time.
+macro_rules! alone {
+    ($method:literal, $pattern:literal, $level:ident, $interaction:literal, $handler:path) => {
+        row!(Bearer, $level, $method, $pattern, $interaction, $handler)
+    };
+}
+
 /// Where the authorization server is.
 const AUTH: &str = "/auth/";
 /// Where the portal and the practice's desk are.
 const PAGES: [&str; 2] = ["/portal/", "/staff/"];
+/// Where the platform fetches what others sent.
+const RECEIVED: &str = "/platform/received/";
+/// Where links are opened.
+const LINKS: &str = "/links/";
 
 /// A row of the authorization server, which anybody may call.
 macro_rules! open {
     ($method:literal, $pattern:literal, $interaction:literal, $handler:path) => {
-        Endpoint {
-            method: $method,
-            pattern: $pattern,
-            access: Access::Public,
-            level: Level::Platform,
-            interaction: $interaction,
-            handler: || web::to($handler),
-            entry: None,
-        }
+        row!(Public, Platform, $method, $pattern, $interaction, $handler)
     };
 }
 
@@ -165,6 +164,7 @@ pub const ROUTES: &[Endpoint] = &[
     alone!("GET", "/fhir/bulk/{id}", Platform, "export-status", bulk::status),
     alone!("DELETE", "/fhir/bulk/{id}", Platform, "export-cancelled", bulk::cancel),
     alone!("GET", "/fhir/bulk/{id}/{number}", Platform, "exported", bulk::file),
+    alone!("POST", "/fhir/Bundle", Platform, "receive", received::receive),
     question!("/fhir/Group/{id}", Instance, "read", group::group),
     alone!("POST", "/fhir/AuditEvent/_search", Type, "search-type", audit::search_by_form),
     question!("/fhir/AuditEvent/{id}", Instance, "read", audit::read),
@@ -187,6 +187,13 @@ pub const ROUTES: &[Endpoint] = &[
         Operation,
         "explain",
         explain::explain_by_parameters
+    ),
+    alone!(
+        "POST",
+        "/fhir/Patient/{id}/$break-glass",
+        Operation,
+        "break-glass",
+        emergency::break_glass
     ),
     question!("/fhir/Patient/{id}/$summary", Operation, "summary", summary::summary),
     question!("/fhir/DocumentReference/$docref", Operation, "docref", docref::docref),
@@ -217,6 +224,10 @@ pub const ROUTES: &[Endpoint] = &[
             Box::pin(async move { read::read(state, path?, call).await })
         }),
     },
+    question!("/fhir/Consent/{id}", Instance, "read", consent::read),
+    alone!("PUT", "/fhir/Consent/{id}", Consent, "update", consent::update),
+    question!("/fhir/Consent", Type, "search-type", consent::search),
+    alone!("POST", "/fhir/Consent", Consent, "create", consent::create),
     question!("/fhir/{type}/{id}", Instance, "read", read::read),
     question!("/fhir/{type}", Type, "search-type", search::search),
     page!("GET", html::STYLE, "style", html::style),
@@ -247,6 +258,11 @@ pub const ROUTES: &[Endpoint] = &[
     page!("GET", portal::SEEN, "portal", portal::seen),
     page!("POST", portal::COPY, "copy-taken", portal::copy),
     page!("GET", portal::CONSENTS, "portal", portal::consents),
+    page!("GET", portal::CONSENT_FORM, "portal", portal::consent_form),
+    page!("POST", portal::CONSENT_PLAN, "portal", portal::consent_plan),
+    page!("POST", portal::CONSENT_SIGN, "consent-signed", portal::consent_sign),
+    page!("GET", portal::CONSENT_END, "portal", portal::consent_ending),
+    page!("POST", portal::CONSENT_END, "consent-signed", portal::consent_end),
     page!("GET", "/portal/messages/{id}", "portal", portal::message),
     page!("GET", "/portal/notes/{id}", "portal", portal::note),
     page!("GET", staff::DESK, "desk", staff::desk),
@@ -258,6 +274,11 @@ pub const ROUTES: &[Endpoint] = &[
     page!("GET", staff::QUARANTINE, "desk", staff::quarantine),
     page!("GET", site::LOGOUT, "sign-out", site::signed_out),
     page!("POST", site::LOGOUT, "sign-out", site::logout),
+    page!("GET", VIEWER, "link-viewer", site::viewer),
+    page!("GET", site::SCRIPT, "link-viewer", site::script),
+    open!("GET", "/links/files/{ticket}", "link-file", links::file),
+    open!("GET", "/links/{secret}", "link-opened", links::direct),
+    open!("POST", "/links/{secret}", "link-opened", links::manifest),
     Endpoint {
         method: "POST",
         pattern: "/platform/records",
@@ -265,6 +286,24 @@ pub const ROUTES: &[Endpoint] = &[
         level: Level::Platform,
         interaction: "push",
         handler: || web::to(push::push),
+        entry: None,
+    },
+    Endpoint {
+        method: "GET",
+        pattern: "/platform/received/bundle/{name}",
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "received-read",
+        handler: || web::to(received::fetch),
+        entry: None,
+    },
+    Endpoint {
+        method: "GET",
+        pattern: "/platform/received/{after}",
+        access: Access::Signed,
+        level: Level::Platform,
+        interaction: "received-read",
+        handler: || web::to(received::list),
         entry: None,
     },
     open!("GET", "/auth/authorize", "authorize", authorize::authorize),
@@ -310,12 +349,13 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
 }
 
 /// Who may call this path. Whatever is in no row, or has variable segments, is behind a token; but
-/// for the authorization server, which gives them out, and the portal; both look at their callers by
-/// themselves.
+/// for the authorization server, which gives them out, the portal, and links, whose address is a
+/// secret; they look at their callers by themselves.
 pub(super) fn access(path: &str) -> Access {
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
     let other = match path {
-        _ if path.starts_with(AUTH) => Access::Public,
+        _ if path.starts_with(RECEIVED) => Access::Signed,
+        _ if path.starts_with(AUTH) || path.starts_with(LINKS) => Access::Public,
         _ if PAGES.iter().any(|pages| path.starts_with(pages)) => Access::Page,
         _ => Access::Bearer,
     };
@@ -349,6 +389,7 @@ pub(super) fn register(service: &mut web::ServiceConfig) {
             resource.route(match row.method {
                 "GET" => (row.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
                 "DELETE" => (row.handler)().guard(guard::Delete()),
+                "PUT" => (row.handler)().guard(guard::Put()),
                 _ => (row.handler)().guard(guard::Post()),
             })
         });
@@ -365,6 +406,7 @@ async fn other_method(request: HttpRequest) -> HttpResponse {
     let methods = rows.flat_map(|endpoint| match endpoint.method {
         "GET" => ["GET", "HEAD"].iter(),
         "DELETE" => ["DELETE"].iter(),
+        "PUT" => ["PUT"].iter(),
         _ => ["POST"].iter(),
     });
     let allow = methods.chain(&["OPTIONS"]).copied().collect::<Vec<_>>().join(", ");

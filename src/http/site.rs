@@ -15,6 +15,7 @@ mod pick;
 pub(in crate::http) mod portal;
 mod refused;
 pub(in crate::http) mod staff;
+mod viewer;
 mod witness;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(super) use self::login::{arrive, choose, login};
 pub(super) use self::logout::{logout, signed_out};
 pub(super) use self::pick::pick;
 pub(super) use self::refused::{Refused, Why};
+pub(super) use self::viewer::{SCRIPT, script, viewer};
 
 pub(super) use super::authorize::CONSENT;
 

@@ -34,12 +34,15 @@ pub(super) struct Terms {
     pub(super) labels: HighWater,
     /// The consents by which Part 2 records are shown.
     pub(super) consents: Vec<StoredResource>,
+    /// Those records, as `Type/id`.
+    pub(super) part2: BTreeSet<String>,
 }
 
 impl Terms {
     /// Adds what goes along with another answer.
     pub(super) fn join(&mut self, other: &Self) {
         self.labels.join(other.labels.clone());
+        self.part2.extend(other.part2.iter().cloned());
         for consent in &other.consents {
             if !self.consents.iter().any(|known| known.id == consent.id) {
                 self.consents.push(consent.clone());
@@ -148,7 +151,10 @@ impl State {
         for list in lists.iter_mut() {
             list.retain(|one| one.shown.basis.iter().all(is_there));
         }
-        let mut terms = Terms { labels: HighWater::default(), consents };
+        let by_consent = lists.iter().flat_map(|list| list.iter());
+        let by_consent = by_consent.filter(|one| !one.shown.basis.is_empty());
+        let part2 = by_consent.map(|one| format!("{}/{}", one.resource_type, one.id)).collect();
+        let mut terms = Terms { labels: HighWater::default(), consents, part2 };
         for one in lists.iter().flat_map(|list| list.iter()).chain(&terms.consents) {
             terms.labels.join(HighWater::of(&one.body));
         }

@@ -117,9 +117,13 @@ fn disclose(event: &mut Event, disclosure: Disclosure) {
     for patient in &disclosure.patients {
         event.about(patient);
     }
-    for seen in &disclosure.seen {
-        event.show(&seen.resource_type, &seen.id, &seen.version, seen.patient.as_ref());
+    event.show_all(disclosure.seen.iter().map(|seen| {
+        (seen.resource_type.as_str(), &seen.id, seen.version.as_str(), seen.patient.as_ref())
+    }));
+    if disclosure.purpose.is_some() {
+        event.who.purpose = disclosure.purpose;
     }
+    event.mark_part2(&disclosure.part2);
     event.parameters = disclosure.parameters;
     for (name, value) in disclosure.notes {
         event.note(name, value);

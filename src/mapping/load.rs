@@ -218,19 +218,18 @@ impl Loader<'_> {
 
     fn models(&mut self) -> Vec<Model> {
         let mut models: Vec<Model> = Vec::new();
-        for (name, value) in self.json("models") {
-            match Model::read(value) {
+        for (path, text) in self.read("models", "json") {
+            let source = Arc::new(SourceText { path, text });
+            match Model::read(&source.text) {
                 Ok(model) if models.iter().any(|known| known.url == model.url) => {
-                    self.diagnostics.file(
-                        "MAP005",
-                        &name,
-                        format!("a second model `{}`", model.url),
-                    );
+                    let message = format!("a second model `{}`", model.url);
+                    self.diagnostics.file("MAP005", &source.path, message);
                 }
                 Ok(model) => models.push(model),
                 Err(wrong) => {
-                    for message in wrong {
-                        self.diagnostics.file("MAP211", &name, message);
+                    for fault in wrong {
+                        let place = Place { source: Arc::clone(&source), span: fault.span };
+                        self.diagnostics.error("MAP211", &place, fault.message);
                     }
                 }
             }

@@ -1,15 +1,17 @@
 //! Logical models: what a source record looks like, read from R4 `StructureDefinition`s.
 //!
-//! The same model is the schema of ingest and the source type of the maps.
+//! The same model is the schema of ingest (`exchange/ingest/schema`) and the source type of the
+//! maps, and is read here for both.
 
-mod check;
+mod written;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use check::{Checked, Violation};
+use self::written::{Element, Written};
 
 use crate::fhir::r4::Primitive;
 
@@ -33,8 +35,29 @@ pub struct Field {
     pub list: bool,
     /// What it, or each of its items, holds.
     pub content: FieldType,
-    /// The only codes allowed.
-    pub codes: Option<Arc<[Box<str>]>>,
+    /// The codes that it lists.
+    pub codes: Option<Codes>,
+    /// No other code is meant to come: the binding is `required`, not `extensible`.
+    pub closed: bool,
+}
+
+/// Codes that a field may have.
+pub type Codes = Arc<[Box<str>]>;
+
+impl Field {
+    /// The only codes that are meant to come, where the model says so.
+    pub fn only_codes(&self) -> Option<&Codes> {
+        self.codes.as_ref().filter(|_| self.closed)
+    }
+}
+
+/// What is wrong with the text of a model, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The bytes meant.
+    pub span: Range<usize>,
+    /// What is wrong, and what is expected.
+    pub message: String,
 }
 
 /// An object of the model.
@@ -67,23 +90,29 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a `StructureDefinition` of kind `logical`; answers what is wrong with it.
-    pub fn read(definition: Value) -> Result<Self, Vec<String>> {
-        let text = |key: &str| definition.get(key).and_then(Value::as_str).map(str::to_owned);
-        let mut wrong = Vec::new();
-        let url = text("url").unwrap_or_default();
-        let name = text("type").map(|t| t.rsplit('/').next().unwrap_or_default().to_owned());
-        let name = name.or_else(|| text("name")).unwrap_or_default();
-        if url.is_empty() || name.is_empty() {
-            wrong.push("a logical model needs `url`, `name` and `type`".to_owned());
-        }
-        let mut reader = Reader { value_sets: value_sets(&definition), types: Vec::new(), wrong };
-        reader.types.push(ObjectType::default());
-        for element in elements(&definition) {
+    /// Reads the text of a `StructureDefinition` of kind `logical`; answers all that is wrong with it.
+    pub fn read(text: &str) -> Result<Self, Vec<Fault>> {
+        let whole = |message: String| vec![Fault { span: 0..1, message }];
+        let definition: Value =
+            serde_json::from_str(text).map_err(|error| vec![written::fault(text, &error)])?;
+        let written = Written::read(text).map_err(|fault| vec![fault])?;
+        let name = written.kind.as_deref().and_then(|t| t.rsplit('/').next());
+        let (Some(url), Some(name)) = (written.url, name.or(written.name.as_deref())) else {
+            return Err(whole("a logical model needs `url`, `name` and `type`".to_owned()));
+        };
+        let name = name.to_owned();
+        let value_sets = written.contained.iter().filter_map(|set| Some((set.url()?, set.codes())));
+        let mut reader = Reader {
+            text,
+            value_sets: value_sets.collect(),
+            types: vec![ObjectType::default()],
+            wrong: Vec::new(),
+        };
+        for element in written.snapshot.or(written.differential).iter().flat_map(|v| &v.element) {
             reader.element(element);
         }
         if reader.wrong.is_empty() && reader.types.iter().all(|t| t.fields.is_empty()) {
-            reader.wrong.push("no elements in `differential` or `snapshot`".to_owned());
+            return Err(whole("no elements in `differential` or `snapshot`".to_owned()));
         }
         if !reader.wrong.is_empty() {
             return Err(reader.wrong);
@@ -104,77 +133,210 @@ impl Model {
             _ => self.name.clone(),
         }
     }
+
+    /// The object at a path, `data`.
+    pub fn object(&self, path: &str) -> Option<&ObjectType> {
+        self.types.iter().find(|t| t.path == path)
+    }
 }
 
-fn elements(definition: &Value) -> impl Iterator<Item = &Value> {
-    let of = |view: &str| definition.get(view)?.get("element")?.as_array();
-    of("snapshot").or_else(|| of("differential")).into_iter().flatten()
-}
-
-/// The codes of each contained value set, by `#id`.
-fn value_sets(definition: &Value) -> HashMap<String, Arc<[Box<str>]>> {
-    let contained = definition.get("contained").and_then(Value::as_array).into_iter().flatten();
-    contained
-        .filter_map(|set| Some((format!("#{}", set.get("id")?.as_str()?), codes(set))))
-        .collect()
-}
-
-fn codes(set: &Value) -> Arc<[Box<str>]> {
-    let includes = set.get("compose").and_then(|c| c.get("include")).and_then(Value::as_array);
-    let concepts = includes.into_iter().flatten().filter_map(|i| i.get("concept")?.as_array());
-    concepts.flatten().filter_map(|c| c.get("code")?.as_str()).map(Box::from).collect()
-}
-
-struct Reader {
-    value_sets: HashMap<String, Arc<[Box<str>]>>,
+struct Reader<'a> {
+    text: &'a str,
+    value_sets: HashMap<String, Codes>,
     types: Vec<ObjectType>,
-    wrong: Vec<String>,
+    wrong: Vec<Fault>,
 }
 
-impl Reader {
-    fn element(&mut self, element: &Value) {
-        let text = |key: &str| element.get(key).and_then(Value::as_str).unwrap_or_default();
-        let path = text("path");
+impl Reader<'_> {
+    fn wrong(&mut self, part: &str, message: String) {
+        self.wrong.push(Fault { span: written::span(self.text, part), message });
+    }
+
+    fn element(&mut self, element: &Element<'_>) {
+        let (place, path) = (element.path.get(), element.path());
         // the first segment is the model's own name
         let Some((_, path)) = path.split_once('.') else { return };
         let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
         let Some(owner) = self.types.iter().position(|t| t.path == parent) else {
-            return self.wrong.push(format!("`{path}` comes before its parent, or has none"));
+            let message = match parent {
+                "" => format!("`{path}` comes before its parent, or has none"),
+                _ => format!("`{path}` has no object `{parent}` before it that could hold it"),
+            };
+            return self.wrong(place, message);
         };
-        let code = element.get("type").and_then(|t| t.get(0)?.get("code")?.as_str());
-        let code = code.unwrap_or_default();
-        let content = if matches!(code, "BackboneElement" | "Element") {
-            self.types.push(ObjectType { path: path.to_owned(), ..ObjectType::default() });
-            FieldType::Object(self.types.len() - 1)
-        } else if let Some(primitive) = Primitive::from_name(code) {
-            FieldType::Primitive(primitive)
-        } else {
-            return self.wrong.push(format!("`{path}` has the unknown type `{code}`"));
-        };
+        let Some(content) = self.content(element, path) else { return };
+        let list = self.is_list(element, path);
+        let (codes, closed) = self.binding(element, path, content).unzip();
+        let required = element.min > 0;
         let field = Field {
             name: name.into(),
-            required: element.get("min").and_then(Value::as_u64).unwrap_or(0) > 0,
-            list: !matches!(text("max"), "" | "0" | "1"),
+            required,
+            list,
             content,
-            codes: self.binding(path, element),
+            codes,
+            closed: closed == Some(true),
         };
         let Some(owner) = self.types.get_mut(owner) else { return };
         if owner.field(name).is_some() {
-            self.wrong.push(format!("`{path}` is defined twice"));
+            return self.wrong(place, format!("`{path}` is defined twice"));
         }
         owner.fields.push(field);
     }
 
-    fn binding(&mut self, path: &str, element: &Value) -> Option<Arc<[Box<str>]>> {
-        let binding = element.get("binding")?;
-        let set = binding.get("valueSet").and_then(Value::as_str)?;
-        if binding.get("strength").and_then(Value::as_str) != Some("required") {
+    fn content(&mut self, element: &Element<'_>, path: &str) -> Option<FieldType> {
+        let [kind] = element.kinds.as_slice() else {
+            let message =
+                format!("`{path}` needs one type; a field that may be of several is not read");
+            self.wrong(element.path.get(), message);
+            return None;
+        };
+        let code = kind.code();
+        if matches!(&*code, "BackboneElement" | "Element") {
+            self.types.push(ObjectType { path: path.to_owned(), ..ObjectType::default() });
+            return Some(FieldType::Object(self.types.len() - 1));
+        }
+        let primitive = Primitive::from_name(&code);
+        if primitive.is_none() {
+            self.wrong(kind.code.get(), format!("`{path}` has the unknown type `{code}`"));
+        }
+        primitive.map(FieldType::Primitive)
+    }
+
+    /// Whether there may be more than one. R4 eld-2 and eld-3: `max` is a number, not under `min`, or `*`.
+    fn is_list(&mut self, element: &Element<'_>, path: &str) -> bool {
+        let Some(written) = element.max else { return false };
+        let max = element.max();
+        let most = if max == "*" { Some(u64::MAX) } else { max.parse().ok() };
+        match most {
+            Some(most) if most >= element.min => {}
+            Some(_) => self.wrong(written.get(), format!("`{path}` has more `min` than `max`")),
+            None => self
+                .wrong(written.get(), format!("`max` of `{path}` is a number in quotes, or `*`")),
+        }
+        !matches!(&*max, "0" | "1")
+    }
+
+    /// The codes that a binding lists, and whether they are all. R4 eld-11: a binding is of what may
+    /// be a code; eld-12: it names its value set, which for us lies in the same file.
+    fn binding(
+        &mut self,
+        element: &Element<'_>,
+        path: &str,
+        content: FieldType,
+    ) -> Option<(Codes, bool)> {
+        let written = element.binding?;
+        let place = written.get();
+        let coded = [Primitive::Code, Primitive::String, Primitive::Uri].map(FieldType::Primitive);
+        if !coded.contains(&content) {
+            self.wrong(
+                place,
+                format!("`{path}` has a binding, but is no `code`, `string` or `uri`"),
+            );
             return None;
         }
-        let codes = self.value_sets.get(set).filter(|codes| !codes.is_empty()).cloned();
+        let Some(binding) = element.binding() else {
+            self.wrong(place, format!("the binding of `{path}` needs `strength` and `valueSet`"));
+            return None;
+        };
+        let closed = match &*binding.strength {
+            "required" => true,
+            "extensible" => false,
+            other => {
+                let help = "`required` and `extensible` are read here";
+                self.wrong(place, format!("`{path}` is bound with the strength `{other}`; {help}"));
+                return None;
+            }
+        };
+        let codes = self.value_sets.get(&binding.value_set).filter(|codes| !codes.is_empty());
+        let codes = codes.cloned();
         if codes.is_none() {
-            self.wrong.push(format!("`{path}` is bound to `{set}`, which is not contained here"));
+            let set = &binding.value_set;
+            self.wrong(place, format!("`{path}` is bound to `{set}`, which is not contained here"));
         }
-        codes
+        codes.map(|codes| (codes, closed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a model of these elements: the part of the text meant, and the message.
+    fn faults(elements: &str) -> Vec<(String, String)> {
+        let text = format!(
+            r##"{{"url": "u", "name": "N", "type": "N", "contained": [
+                {{"resourceType": "ValueSet", "id": "s", "compose": {{"include": [{{"concept": [{{"code": "a"}}]}}]}}}}],
+                "differential": {{"element": [{elements}]}}}}"##
+        );
+        let faults = Model::read(&text).err().unwrap_or_default();
+        faults.into_iter().map(|f| (text[f.span].to_owned(), f.message)).collect()
+    }
+
+    #[test]
+    fn a_broken_model_says_everything_that_is_wrong_and_where() {
+        let wrong = [
+            (r#"{"path": "N.a.b", "type": [{"code": "string"}]}"#, r#""N.a.b""#, "no object `a`"),
+            (r#"{"path": "N.c", "type": [{"code": "strin"}]}"#, r#""strin""#, "unknown type"),
+            (r#"{"path": "N.d"}"#, r#""N.d""#, "one type"),
+            (
+                r#"{"path": "N.e", "type": [{"code": "string"}, {"code": "integer"}]}"#,
+                r#""N.e""#,
+                "one type",
+            ),
+            (
+                r#"{"path": "N.f", "min": 2, "max": "1", "type": [{"code": "string"}]}"#,
+                r#""1""#,
+                "min",
+            ),
+            (r#"{"path": "N.g", "max": "many", "type": [{"code": "string"}]}"#, r#""many""#, "max"),
+            (
+                r##"{"path": "N.h", "type": [{"code": "code"}], "binding": {"strength": "required"}}"##,
+                r##"{"strength": "required"}"##,
+                "needs `strength` and `valueSet`",
+            ),
+            (
+                r##"{"path": "N.i", "type": [{"code": "date"}], "binding": {"strength": "required", "valueSet": "#s"}}"##,
+                r##"{"strength": "required", "valueSet": "#s"}"##,
+                "has a binding",
+            ),
+            (
+                r##"{"path": "N.j", "type": [{"code": "code"}], "binding": {"strength": "example", "valueSet": "#s"}}"##,
+                r##"{"strength": "example", "valueSet": "#s"}"##,
+                "strength `example`",
+            ),
+            (
+                r##"{"path": "N.k", "type": [{"code": "code"}], "binding": {"strength": "required", "valueSet": "#t"}}"##,
+                r##"{"strength": "required", "valueSet": "#t"}"##,
+                "not contained",
+            ),
+        ];
+        let elements: Vec<_> = wrong.iter().map(|(element, ..)| *element).collect();
+        let found = faults(&elements.join(","));
+        assert_eq!(found.len(), wrong.len(), "{found:?}");
+        for ((_, part, message), found) in wrong.iter().zip(&found) {
+            assert_eq!(found.0, *part);
+            assert!(found.1.contains(message), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_twice_or_an_element_of_another_shape_is_told() {
+        let twice = r#"{"path": "N.a", "type": [{"code": "string"}]}"#;
+        assert_eq!(faults(&[twice, twice].join(","))[0].1, "`a` is defined twice");
+        let shape = faults(r#"{"path": "N.a", "type": "string"}"#);
+        assert!(shape[0].1.contains("expected a sequence"), "{shape:?}");
+        assert_eq!(faults("")[0].1, "no elements in `differential` or `snapshot`");
+    }
+
+    #[test]
+    fn an_extensible_list_of_codes_is_not_the_only_one() {
+        let text = r##"{"url": "u", "name": "N", "contained": [{"id": "s", "compose":
+            {"include": [{"concept": [{"code": "a"}]}]}}], "differential": {"element": [
+            {"path": "N.open", "type": [{"code": "code"}], "binding": {"strength": "extensible", "valueSet": "#s"}},
+            {"path": "N.shut", "type": [{"code": "code"}], "binding": {"strength": "required", "valueSet": "#s"}}]}}"##;
+        let model = Model::read(text).unwrap();
+        let [open, shut] = model.types[0].fields.as_slice() else { panic!("two fields") };
+        assert!(open.codes.is_some() && open.only_codes().is_none());
+        assert!(shut.only_codes().is_some_and(|codes| *codes[0] == *"a"));
     }
 }

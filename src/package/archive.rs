@@ -34,6 +34,7 @@ pub(super) fn of(copy: &Copy<'_>) -> Result<Package> {
     ];
     files.extend(collection::lines(&entries));
     files.extend(attachments::files(copy.record));
+    files.extend(copy.beside.outside.iter().cloned());
     files.push(File::new(
         "README.txt",
         "text/plain; charset=utf-8",
@@ -62,7 +63,7 @@ fn readme(copy: &Copy<'_>, readable: &Readable, files: &[File]) -> Vec<u8> {
     paths.extend(["README.txt", manifest::FILE]);
     paths.sort_unstable();
     text.push(format!("{}:\n{}", words.files, paths.join("\n")));
-    let section = sections::left_out(copy.texts, copy.held);
+    let section = sections::left_out(copy.texts, copy.beside.held);
     text.push(format!("{}:", section.title));
     for block in &section.blocks {
         match block {

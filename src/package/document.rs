@@ -41,19 +41,23 @@ pub(super) struct Frame<'a> {
 
 /// The document as a Bundle.
 pub(super) fn bundle_of(copy: &Copy<'_>) -> Result<Vec<u8>> {
+    bundle_as(copy, &uuid("document", copy.record, &copy.instant()))
+}
+
+/// The document as a Bundle that is known by this UUID.
+pub(super) fn bundle_as(copy: &Copy<'_>, uuid: &str) -> Result<Vec<u8>> {
     let (record, texts, at) = (copy.record, copy.texts, copy.instant());
     let parts = sections::clinical(record, texts, copy.options.reason.as_deref());
     let mut section: Vec<Section> = parts.iter().map(|part| section_of(part, texts)).collect();
     if copy.marks.part2 {
         section.push(part2(texts));
     }
-    let uuid = uuid("document", record, &at);
     let title = fill(&texts.frame.footer, &[("title", copy.title()), ("name", &copy.name())]);
     let frame = Frame {
         record,
         texts,
         language: copy.options.language.tag(),
-        uuid: &uuid,
+        uuid,
         at: &at,
         profile: None,
         code: "18761-7",
@@ -62,7 +66,7 @@ pub(super) fn bundle_of(copy: &Copy<'_>) -> Result<Vec<u8>> {
     };
     let composition = frame.composition();
     let labels = labels(&copy.marks);
-    let about = About { uuid: &uuid, profile: &[], labels: &labels, timestamp: &at };
+    let about = About { uuid, profile: &[], labels: &labels, timestamp: &at };
     let entries = closed(record, NOT_IN_A_DOCUMENT);
     put_together(&about, &composition, &copy.options.base, &entries)
 }

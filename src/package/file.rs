@@ -18,6 +18,11 @@ impl File {
         Self { path: path.into(), media: media.to_owned(), bytes, resources: None }
     }
 
+    /// The record of somebody else, as it came.
+    pub fn outside(number: usize, bytes: Vec<u8>) -> Self {
+        Self::new(format!("outside/{number:03}.json"), "application/fhir+json", bytes)
+    }
+
     pub(super) fn of_resources(self, resources: usize) -> Self {
         Self { resources: Some(resources), ..self }
     }

@@ -94,7 +94,7 @@ pub(super) fn manifest(copy: &Copy<'_>, files: &[File]) -> Result<Vec<u8>> {
             statement: &copy.texts.left_out.lede,
             reasons: sections::left_out_list(copy.texts),
         },
-        withheld: copy.held,
+        withheld: copy.beside.held,
     };
     let mut out = serde_json::to_vec_pretty(&manifest).map_err(Error::internal)?;
     out.push(b'\n');

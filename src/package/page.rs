@@ -1,6 +1,9 @@
 //! The record as a page that opens from the disk: one file without scripts, that asks for nothing
 //! over the network.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use paper::{Block, Table};
 
@@ -12,6 +15,11 @@ const STYLE: &str = include_str!("page/style.css");
 /// Nothing but the style within may be used.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/// The page's style as a source of a Content Security Policy: its hash.
+pub fn style_hash() -> String {
+    format!("'sha256-{}'", STANDARD.encode(digest(&SHA256, STYLE.as_bytes())))
+}
 
 /// The page of what is readable.
 pub(super) fn html(copy: &Copy<'_>, readable: &Readable) -> Vec<u8> {

@@ -33,8 +33,8 @@ impl Readable {
         ];
         let mut all = vec![sections::person(record, texts)];
         all.extend(sections::clinical(record, texts, copy.options.reason.as_deref()));
-        all.extend(copy.log.map(|log| sections::log(log, texts)));
-        all.push(sections::left_out(texts, copy.held));
+        all.extend(copy.beside.log.map(|log| sections::log(log, texts)));
+        all.push(sections::left_out(texts, copy.beside.held));
         let notice = copy.marks.part2.then(|| (frame.part2.clone(), notice::STATEMENT));
         Self { title: copy.title().to_owned(), lede, notice, sections: all }
     }

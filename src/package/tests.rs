@@ -49,7 +49,13 @@ fn options() -> Options {
 }
 
 fn copy(pieces: Vec<Piece>) -> Package {
-    build(&"p".parse().unwrap(), pieces, Some(&[]), &options()).unwrap()
+    build(
+        &"p".parse().unwrap(),
+        pieces,
+        &Beside { log: Some(&[]), ..Beside::default() },
+        &options(),
+    )
+    .unwrap()
 }
 
 proptest! {
@@ -77,7 +83,7 @@ proptest! {
 
 #[test]
 fn a_patient_who_is_not_there_has_no_copy() {
-    let nobody = build(&"q".parse().unwrap(), pieces("a", "b", ""), None, &options());
+    let nobody = build(&"q".parse().unwrap(), pieces("a", "b", ""), &Beside::default(), &options());
     assert!(matches!(nobody, Err(crate::error::Error::NotFound)));
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+pub(super) use crate::domain::fill;
 use crate::error::{Error, Result};
 
 /// A language that a record is made readable in.
@@ -150,28 +151,6 @@ impl Texts {
             (start, end, ..) => format!("{} – {}", self.date(start), self.date(end)),
         }
     }
-}
-
-/// The text with each `{name}` replaced by its value; what comes in is not looked at again.
-pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let named = after.split_once('}').and_then(|(name, tail)| {
-            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
-            Some((*value, tail))
-        });
-        if let Some((value, tail)) = named {
-            filled.push_str(value);
-            rest = tail;
-        } else {
-            filled.push('{');
-            rest = after;
-        }
-    }
-    filled.push_str(rest);
-    filled
 }
 
 #[cfg(test)]

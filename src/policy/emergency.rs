@@ -1,13 +1,22 @@
 //! Breaking the glass.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::actor::{Actor, Role, Standing};
+use super::clause::{Clause, Reach};
 use super::decide::{Means, Question};
 use super::decision::{Decision, Obligations};
 use super::item::Item;
+use super::permit::{Action, Permit};
+use super::principal::{Principal, UserType};
+use super::purpose::Purpose;
 use super::rule;
-use crate::domain::Kind;
+use super::scope::{Level, Rights};
+use crate::domain::{FhirId, Kind, TenantId};
+use crate::error::{Error, Result};
+use crate::fhir::search::Condition;
 
 /// A glass that somebody broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,5 +75,61 @@ fn is_needed(item: &Item) -> bool {
         Kind::Client | Kind::RelatedParty | Kind::TreatmentPlan => true,
         Kind::Diagnosis | Kind::SessionLog => item.for_emergencies,
         _ => false,
+    }
+}
+
+/// A glass that a clinician may break, as far as their token says.
+#[derive(Debug, Clone)]
+pub struct Glass {
+    principal: Arc<Principal>,
+    /// Who.
+    pub user: FhirId,
+    /// Whose record.
+    pub patient: FhirId,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+impl Glass {
+    /// How long ago they may have signed in.
+    pub const PROVEN_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+
+    /// Decides whether a caller may break a glass at all.
+    ///
+    /// # Errors
+    ///
+    /// `Denied` to whoever is nobody of the practice's staff, or whose token reads no records of
+    /// patients.
+    pub fn decide(principal: &Arc<Principal>, patient: &FhirId, purpose: Purpose) -> Result<Self> {
+        let user = principal.fhir_user.as_ref().ok_or(Error::Denied)?;
+        let reads = principal.scopes.resources().any(|scope| {
+            scope.level == Level::User
+                && scope.is_about("Patient")
+                && scope.rights.contain(Rights::READ)
+        });
+        let is_staff = user.kind == UserType::Practitioner && principal.under.is_none();
+        if !is_staff || !reads || !purpose.is_emergency() {
+            return Err(Error::Denied);
+        }
+        let (user, patient) = (user.id.clone(), patient.clone());
+        Ok(Self { principal: Arc::clone(principal), user, patient, purpose })
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> &TenantId {
+        &self.principal.tenant
+    }
+
+    /// The permit to see one resource that the rules opened, if the token reads such ones.
+    pub fn permit(&self, resource_type: &'static str, id: &FhirId) -> Option<Permit> {
+        let reads = self.principal.scopes.resources().any(|scope| {
+            scope.level == Level::User
+                && scope.is_about(resource_type)
+                && scope.rights.contain(Rights::READ)
+                && scope.conditions().next().is_none()
+        });
+        let conditions = vec![Condition::Id(vec![id.as_str().to_owned()])];
+        let clause = Clause { reach: Reach::Patient(self.patient.clone()), conditions };
+        reads.then(|| Permit::of_clause(&self.principal, Action::Read, resource_type, clause))
     }
 }

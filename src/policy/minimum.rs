@@ -14,6 +14,13 @@ struct Row {
     operations: &'static [&'static str],
 }
 
+impl Row {
+    /// A type of which both need the same.
+    const fn alike(resource_type: &'static str, elements: &'static [&'static str]) -> Self {
+        Self { resource_type, payment: elements, operations: elements }
+    }
+}
+
 const ROWS: &[Row] = &[
     Row {
         resource_type: "Patient",
@@ -61,11 +68,10 @@ const ROWS: &[Row] = &[
         ],
         operations: &["clinicalStatus", "verificationStatus", "category", "code", "subject"],
     },
-    Row {
-        resource_type: "Appointment",
-        payment: &["identifier", "status", "serviceType", "start", "end", "participant"],
-        operations: &["identifier", "status", "serviceType", "start", "end", "participant"],
-    },
+    Row::alike(
+        "Appointment",
+        &["identifier", "status", "serviceType", "start", "end", "participant"],
+    ),
     Row {
         resource_type: "Observation",
         payment: &["status", "category", "code", "subject", "effectiveDateTime"],
@@ -80,21 +86,12 @@ const ROWS: &[Row] = &[
             "dataAbsentReason",
         ],
     },
-    Row {
-        resource_type: "QuestionnaireResponse",
-        payment: &["questionnaire", "status", "subject", "authored"],
-        operations: &["questionnaire", "status", "subject", "authored"],
-    },
-    Row {
-        resource_type: "EpisodeOfCare",
-        payment: &["identifier", "status", "patient", "managingOrganization", "period"],
-        operations: &["identifier", "status", "patient", "managingOrganization", "period"],
-    },
-    Row {
-        resource_type: "CareTeam",
-        payment: &["status", "subject", "participant", "managingOrganization"],
-        operations: &["status", "subject", "participant", "managingOrganization"],
-    },
+    Row::alike("QuestionnaireResponse", &["questionnaire", "status", "subject", "authored"]),
+    Row::alike(
+        "EpisodeOfCare",
+        &["identifier", "status", "patient", "managingOrganization", "period"],
+    ),
+    Row::alike("CareTeam", &["status", "subject", "participant", "managingOrganization"]),
     Row {
         resource_type: "CarePlan",
         payment: &["status", "intent", "category", "subject", "period"],
@@ -105,21 +102,9 @@ const ROWS: &[Row] = &[
         payment: &["lifecycleStatus", "description", "subject"],
         operations: &["lifecycleStatus", "achievementStatus", "description", "subject"],
     },
-    Row {
-        resource_type: "Communication",
-        payment: &["status", "category", "subject", "sent"],
-        operations: &["status", "category", "subject", "sent"],
-    },
-    Row {
-        resource_type: "RelatedPerson",
-        payment: &["active", "patient", "relationship"],
-        operations: &["active", "patient", "relationship"],
-    },
-    Row {
-        resource_type: "Provenance",
-        payment: &["target", "recorded", "agent"],
-        operations: &["target", "recorded", "agent"],
-    },
+    Row::alike("Communication", &["status", "category", "subject", "sent"]),
+    Row::alike("RelatedPerson", &["active", "patient", "relationship"]),
+    Row::alike("Provenance", &["target", "recorded", "agent"]),
 ];
 
 /// Types that are nobody's record, a consent, or go only where a consent lists them by name, so that

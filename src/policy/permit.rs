@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::clause::{Clause, OUTSIDE, Reach, Version};
+use super::scope::BUNDLE;
 use super::{AUDIT_EVENT, Level, Plain, Principal, ResourceScope, Rights, Under, UserType};
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
@@ -52,6 +53,17 @@ impl Permit {
         let resource_type = resource_type.into();
         let clauses = principal.clauses(action, &resource_type).ok_or(Error::Denied)?;
         Ok(Self { principal: Arc::clone(principal), action, resource_type, clauses })
+    }
+
+    /// The permit for what one clause lets through.
+    pub(super) fn of_clause(
+        principal: &Arc<Principal>,
+        action: Action,
+        resource_type: &'static str,
+        clause: Clause,
+    ) -> Self {
+        let (principal, resource_type) = (Arc::clone(principal), resource_type.into());
+        Self { principal, action, resource_type, clauses: Some(Arc::from([clause])) }
     }
 
     /// The permit for the same action with resources of another type that the matches lead to, by
@@ -119,6 +131,15 @@ impl Permit {
 }
 
 impl Principal {
+    /// Whether it may send Bundles of others' records: a system, by a scope that names them.
+    pub fn may_bring(&self) -> bool {
+        self.scopes.resources().any(|scope| {
+            scope.level == Level::System
+                && scope.resource_type == Some(BUNDLE)
+                && scope.rights.contain(Rights::CREATE)
+        })
+    }
+
     /// Whether a scope of this level that names the audit covers the action.
     pub(super) fn is_auditor(&self, level: Level, action: Action) -> bool {
         self.scopes.resources().any(|scope| {

@@ -15,6 +15,8 @@ pub use self::rights::{Form, Rights};
 
 /// The longest list of scopes that is read, in bytes.
 const LONGEST: usize = 8 * 1024;
+/// The one type that is sent here, by systems.
+pub(super) const BUNDLE: &str = "Bundle";
 
 /// One scope.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,12 +124,12 @@ impl Scopes {
         self.0.iter().flat_map(cut).collect()
     }
 
-    /// The same without rights that this server offers to nobody: it is read only.
+    /// The same without rights that this server offers to nobody.
     #[must_use]
     pub fn offered(&self) -> Self {
         let offer = |scope: &Scope| match scope {
             Scope::Plain(_) => Some(scope.clone()),
-            Scope::Resource(scope) => scope.with(Rights::OFFERED).map(Scope::Resource),
+            Scope::Resource(scope) => scope.offered().map(Scope::Resource),
         };
         self.0.iter().filter_map(offer).collect()
     }

@@ -83,7 +83,10 @@ fn scopes() -> Vec<String> {
     let wild = ["patient/*.rs", "user/*.rs", "system/*.rs"].map(str::to_owned);
     let types = param::served().flat_map(|name| {
         let rights = if param::search_type(name).is_some() { "rs" } else { "r" };
-        ["patient", "user"].map(|level| format!("{level}/{name}.{rights}"))
+        ["patient", "user"].map(|level| match (level, name) {
+            ("patient", "Consent") => "patient/Consent.crus".to_owned(),
+            _ => format!("{level}/{name}.{rights}"),
+        })
     });
     plain.into_iter().chain(wild).chain(types).collect()
 }

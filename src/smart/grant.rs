@@ -97,6 +97,12 @@ impl Authority {
         })
     }
 
+    /// When the person behind a grant that stands signed in.
+    pub fn signed_in(&self, grant: &str) -> Result<Option<Timestamp>> {
+        let Some(row) = self.store().grant(grant)? else { return Ok(None) };
+        Ok(Timestamp::from_second(Given::of(&row)?.authenticated).ok())
+    }
+
     /// Takes a grant back, with all tokens made from it, on every replica within a second; answers
     /// whether there was one to be.
     pub fn revoke_grant(&self, tenant: &TenantId, id: &str) -> Result<bool> {

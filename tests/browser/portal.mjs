@@ -32,8 +32,33 @@ async function english(browser) {
   await look(page, 'portal-consents-en');
   await page.goto(`${origin}/portal/requests`);
   await look(page, 'portal-requests-none-en');
+  const consent = await giveAndTakeBack(page);
   await context.close();
-  return { points, printed };
+  return { points, printed, consent };
+}
+
+/** Gives a consent, sees it, and takes it back; the page has no script that could help. */
+async function giveAndTakeBack(page) {
+  await page.goto(`${origin}/portal/consents/give`);
+  await look(page, 'portal-consent-give-en');
+  await tabTo(page, 'input[name=kind]');
+  await page.keyboard.press('Tab');
+  await page.check('input[name=kind][value=Observation]');
+  await tabTo(page, 'main button[type=submit]');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('main table');
+  await look(page, 'portal-consent-plan-en');
+  const opened = await page.textContent('main tbody tr:has(th:has-text("Diagnoses")) td >> nth=0');
+  await tabTo(page, 'main button[type=submit]');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[role=status]');
+  await look(page, 'portal-consent-given-en');
+  await page.click('main a:has-text("Take back") >> nth=0');
+  await page.waitForSelector('main form');
+  await look(page, 'portal-consent-end-en');
+  await page.click('main button[type=submit]');
+  await page.waitForSelector('[role=status]');
+  return { opened };
 }
 
 /** Asks for a copy with the keys alone. */
@@ -69,7 +94,7 @@ async function spanish(browser) {
   await context.close();
   const second = await person(browser, { locale: 'es-ES' });
   await signIn(second.page, ellie, '/portal');
-  for (const [path, name] of [['plan', 'plan'], ['requests', 'requests'], ['seen', 'seen'], ['consents', 'consents']]) {
+  for (const [path, name] of [['plan', 'plan'], ['requests', 'requests'], ['seen', 'seen'], ['consents', 'consents'], ['consents/give', 'consent-give']]) {
     await second.page.goto(`${origin}/portal/${path}`);
     await look(second.page, `portal-${name}-es`);
   }

@@ -49,7 +49,7 @@ async fn at_midnight_of_the_eighteenth_birthday_a_guardians_next_page_is_empty()
     });
     records.push(about("cl_5", record("related_party", "rp_5", 1, mother)));
     take_in(&server, &records);
-    let own = server.found(&server.of_practice()).await;
+    let own = server.all_of(&server.of_practice()).await;
     let named = |name: &str, family: &str| {
         let is_it = |(key, resource): &(&String, &serde_json::Value)| {
             key.starts_with(name) && resource["name"][0]["family"] == family

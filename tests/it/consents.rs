@@ -7,17 +7,13 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use throughline::config::Sources;
-use throughline::fhir::search::param;
 use throughline::http::routes::{Access, Level, ROUTES};
 use throughline::policy::{FhirUser, Grantee, Principal, Purpose, Under};
 
+use crate::support::charts;
+pub(crate) use crate::support::charts::{EHR, client, diagnosis, form, note, take_in};
 use crate::support::desk::{about, practice, record};
 use crate::support::server::{Answer, Server, spawn_with};
-
-/// The app of the practice that consents name.
-pub(crate) const EHR: &str = "ehr-frfm";
-/// The SHA-256 of the signed form.
-pub(crate) const FORM: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
 /// A server that has taken in these records.
 pub(crate) fn spawn(records: &[Value]) -> Server {
@@ -26,100 +22,11 @@ pub(crate) fn spawn(records: &[Value]) -> Server {
     server
 }
 
-pub(crate) fn take_in(server: &Server, records: &[Value]) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("records.ndjson");
-    let lines: Vec<String> = records.iter().map(Value::to_string).collect();
-    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
-    let report = server.app.take_in(&[path]).unwrap();
-    assert!(report.quarantined.is_empty(), "{:?}", report.quarantined);
-}
-
-pub(crate) fn client(id: &str, family: &str) -> Value {
-    about(
-        id,
-        record(
-            "client",
-            id,
-            1,
-            json!({
-                "names": [{"use": "official", "family": family, "given": ["Ada"]}],
-                "birth_date": "1980-03-08", "administrative_gender": "female", "status": "active"
-            }),
-        ),
-    )
-}
-
-pub(crate) fn diagnosis(client: &str, id: &str, code: &str) -> Value {
-    about(
-        client,
-        record(
-            "diagnosis",
-            id,
-            1,
-            json!({
-                "client_id": client, "status": "confirmed", "recorded_on": "2026-06-01",
-                "recorded_by": "st_2", "code": {"system": "icd10cm", "code": code, "text": code}
-            }),
-        ),
-    )
-}
-
-pub(crate) fn note(client: &str, id: &str, class: &str, status: &str) -> Value {
-    about(
-        client,
-        record(
-            "session_note",
-            id,
-            1,
-            json!({
-                "class": class, "format": "narrative", "service_date": "2026-06-01", "author_id": "st_2",
-                "status": status, "signed": {"by": "st_2", "at": "2026-06-01T18:00:00Z"},
-                "separated": class == "psychotherapy",
-                "sections": [{"key": "n", "title": "Note", "text": "What was said"}]
-            }),
-        ),
-    )
-}
-
-pub(crate) fn form(client: &str, consent: &str) -> Value {
-    let id = format!("att_{consent}");
-    about(
-        client,
-        record(
-            "attachment",
-            &id,
-            1,
-            json!({
-                "owner": {"kind": "consent", "id": consent}, "filename": "form.pdf",
-                "media_type": "application/pdf", "size_bytes": 51000, "sha256": FORM,
-                "storage_ref": format!("blob://hv/{id}"), "av_scan": "clean", "contains_third_party": false
-            }),
-        ),
-    )
-}
-
-/// A release of these kinds to the practice.
+/// A version of a release of these kinds to the practice.
 pub(crate) fn release(client: &str, id: &str, version: u64, kinds: &[&str]) -> Value {
-    about(
-        client,
-        record(
-            "consent",
-            id,
-            version,
-            json!({
-                "type": "roi", "decision": "permit", "status": "active",
-                "signed_at": "2026-02-01T09:00:00-07:00", "signer": {"kind": "client", "id": client},
-                "method": "e_sign",
-                "evidence": {"attachment_id": format!("att_{id}"), "sha256": FORM, "form_id": "ROI-CO"},
-                "effective": {"from": "2026-02-01"}, "expires": {"date": "2099-01-01"},
-                "recipients": [{
-                    "kind": "org", "name": "Front Range Family Medicine", "fhir_client_ids": [EHR]
-                }],
-                "purposes": ["treat"], "scope": {"kinds": kinds, "description": "What it lists"}
-            }),
-        ),
-    )
+    let mut release = charts::release(client, id, kinds);
+    release["version"] = json!(version);
+    release
 }
 
 /// A practice with four clients: one who released diagnoses, one who said nothing, one who took
@@ -178,20 +85,6 @@ impl Server {
     pub(crate) async fn asked(&self, token: &str, path: &str) -> Answer {
         self.send(self.request(Method::GET, path).bearer_auth(token)).await
     }
-
-    /// Every resource that a token finds by searching, as `Type/id`, with its bytes.
-    pub(crate) async fn found(&self, token: &str) -> BTreeMap<String, Value> {
-        let mut all = BTreeMap::new();
-        for name in param::served().filter(|name| param::search_type(name).is_some()) {
-            let answer = self.asked(token, &format!("{name}?_count=1000")).await;
-            for entry in answer.json()["entry"].as_array().into_iter().flatten() {
-                let resource = &entry["resource"];
-                let id = resource["id"].as_str().unwrap();
-                all.insert(format!("{name}/{id}"), resource.clone());
-            }
-        }
-        all
-    }
 }
 
 fn types(found: &BTreeMap<String, Value>) -> BTreeSet<&str> {
@@ -201,8 +94,8 @@ fn types(found: &BTreeMap<String, Value>) -> BTreeSet<&str> {
 #[tokio::test]
 async fn a_recipient_finds_what_the_consent_names_and_whose_it_is() {
     let server = spawn(&people());
-    let own = server.found(&server.of_practice()).await;
-    let theirs = server.found(&server.of_ehr()).await;
+    let own = server.all_of(&server.of_practice()).await;
+    let theirs = server.all_of(&server.of_ehr()).await;
     let names = types(&theirs);
     for name in ["Condition", "Patient", "Consent", "Practitioner", "Organization"] {
         assert!(names.contains(name), "{name} of {names:?}");
@@ -224,7 +117,7 @@ async fn a_recipient_finds_what_the_consent_names_and_whose_it_is() {
 async fn a_revocation_holds_for_the_next_request() {
     let server = spawn(&people());
     let token = server.of_ehr();
-    let found = server.found(&token).await;
+    let found = server.all_of(&token).await;
     let condition = found.keys().find(|key| key.starts_with("Condition/")).unwrap().clone();
     assert_eq!(server.asked(&token, &condition).await.status, 200);
     let mut revoked = release("cl_1", "con_1", 2, &["diagnosis"]);
@@ -232,7 +125,7 @@ async fn a_revocation_holds_for_the_next_request() {
     revoked["data"]["revocations"] = json!([{"at": "2026-03-01T00:00:00Z", "scope": "all"}]);
     take_in(&server, &[revoked]);
     assert_eq!(server.asked(&token, &condition).await.status, 404);
-    let left = server.found(&token).await;
+    let left = server.all_of(&token).await;
     for name in ["Patient", "Condition", "Consent", "DocumentReference"] {
         assert!(!types(&left).contains(name), "{name}");
     }
@@ -246,9 +139,9 @@ async fn a_consent_given_and_a_record_that_comes_later_are_there_at_once() {
     let count = |found: &BTreeMap<String, Value>| {
         found.keys().filter(|key| key.starts_with("Condition/")).count()
     };
-    assert_eq!(count(&server.found(&token).await), 2);
+    assert_eq!(count(&server.all_of(&token).await), 2);
     take_in(&server, &[diagnosis("cl_2", "dx_later", "F10.20")]);
-    assert_eq!(count(&server.found(&token).await), 3);
+    assert_eq!(count(&server.all_of(&token).await), 3);
 }
 
 #[tokio::test]
@@ -260,7 +153,7 @@ async fn another_client_or_purpose_finds_nobodys_records() {
         Under::of_client(EHR, None),
     ] {
         let token = server.under(under, "system/*.rs", None);
-        let found = server.found(&token).await;
+        let found = server.all_of(&token).await;
         assert!(!types(&found).contains("Patient"), "{:?}", types(&found));
         assert!(!types(&found).contains("Condition"));
     }
@@ -293,7 +186,7 @@ async fn a_patient_finds_their_record_and_a_guardian_what_the_law_says() {
     records.push(parent("Mother", json!([])));
     records.push(parent("Father", json!([{"kind": "no_records", "from": "2025-01-01"}])));
     let server = spawn(&records);
-    let own = server.found(&server.of_practice()).await;
+    let own = server.all_of(&server.of_practice()).await;
     let named = |name: &str, family: &str| {
         let is_it = |(key, resource): &(&String, &Value)| {
             key.starts_with(name) && resource["name"][0]["family"] == family
@@ -311,16 +204,16 @@ async fn a_patient_finds_their_record_and_a_guardian_what_the_law_says() {
         server.app.tokens().issue(&principal, Duration::from_mins(5), None).unwrap().0
     };
     let patient = named("Patient/", "Silent");
-    let mine = server.found(&person(&patient, &patient)).await;
+    let mine = server.all_of(&person(&patient, &patient)).await;
     assert!(types(&mine).contains("Condition") && types(&mine).contains("DocumentReference"));
     let drafts = mine.values().filter(|one| one["docStatus"] == "preliminary").count();
     assert_eq!(drafts, 0);
     let child = named("Patient/", "Child");
-    let mother = server.found(&person(&named("RelatedPerson/", "Mother"), &child)).await;
+    let mother = server.all_of(&person(&named("RelatedPerson/", "Mother"), &child)).await;
     assert!(types(&mother).contains("Condition"));
-    let father = server.found(&person(&named("RelatedPerson/", "Father"), &child)).await;
+    let father = server.all_of(&person(&named("RelatedPerson/", "Father"), &child)).await;
     assert!(!types(&father).contains("Condition") && !types(&father).contains("Patient"));
-    let stranger = server.found(&person(&named("RelatedPerson/", "Mother"), &patient)).await;
+    let stranger = server.all_of(&person(&named("RelatedPerson/", "Mother"), &patient)).await;
     assert!(!types(&stranger).contains("Condition") && !types(&stranger).contains("Patient"));
 }
 
@@ -383,8 +276,8 @@ const NOBODY: &str = "00000000000000000000000000000000";
 async fn what_is_withheld_answers_as_what_never_was_by_every_way() {
     let server = spawn(&people());
     let token = server.of_ehr();
-    let own = server.found(&server.of_practice()).await;
-    let theirs = server.found(&token).await;
+    let own = server.all_of(&server.of_practice()).await;
+    let theirs = server.all_of(&token).await;
     let withheld: Vec<_> = own.keys().filter(|key| !theirs.contains_key(*key)).collect();
     let kinds: BTreeSet<_> = withheld.iter().map(|key| key.split('/').next().unwrap()).collect();
     assert!(kinds.len() >= 5, "{kinds:?}");
@@ -433,7 +326,7 @@ async fn what_is_withheld_is_counted_nowhere() {
 async fn no_earlier_version_is_shown_to_a_recipient() {
     let server = spawn(&people());
     let token = server.of_ehr();
-    let found = server.found(&token).await;
+    let found = server.all_of(&token).await;
     let key = found.keys().find(|key| key.starts_with("Condition/")).unwrap();
     let first = found[key]["meta"]["versionId"].as_str().unwrap().to_owned();
     let mut changed = diagnosis("cl_1", "dx_cl_1", "F41.0");

@@ -300,7 +300,7 @@ async fn the_examples_of_ihe_pcf_give_what_they_say() {
     other["scope"]["coding"][0]["code"] = json!("research");
     assert_eq!(signed(&server, &path, &other).await, Err(400));
     assert!(
-        server.found(&server.of_ehr()).await.keys().all(|key| *key != path),
+        server.all_of(&server.of_ehr()).await.keys().all(|key| *key != path),
         "nothing is signed"
     );
 }

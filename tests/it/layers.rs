@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("smart", 6),
     ("audit", 5),
     ("limits", 5),
+    ("partner", 5),
     ("store", 4),
     ("cache", 4),
     ("blobs", 4),

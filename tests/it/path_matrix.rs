@@ -1,5 +1,7 @@
 //! Every way into the API, from the table of routes and that of search parameters, asked about
 //! something that is withheld for every reason there is: each has to answer as for what never was.
+//! Asked by an app that a consent names, by a client, by a mother who may act for her child, and by a
+//! father who may not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +29,13 @@ const ABOUT_NONE: &[&str] = &[
     // Questions over a type, which are asked by every search parameter below.
     "GET /fhir/{type}",
     "POST /fhir/{type}/_search",
+    "GET /fhir/Consent",
+    // What is sent is about whoever sends it (`tests/it/consent_write.rs`).
+    "POST /fhir/Consent",
     // Questions of another kind, which are asked as entries below.
     "POST /fhir",
+    // What others send about whoever they like, which has one answer (`tests/it/receiving.rs`).
+    "POST /fhir/Bundle",
     // What searches find, in files (`tests/it/bulk.rs`).
     "GET /fhir/$export",
     "POST /fhir/$export",
@@ -44,6 +51,19 @@ const ABOUT_NONE: &[&str] = &[
 struct Withheld {
     why: &'static str,
     key: String,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// An app that a consent names.
+    Recipient,
+    /// A client, about herself.
+    Client,
+    /// A guardian of a child.
+    Mother,
+    /// A guardian who is barred from the child's record.
+    Father,
 }
 
 struct Matrix {
@@ -68,8 +88,9 @@ fn bare(answer: &Answer, id: &str) -> Bare {
 }
 
 impl Matrix {
-    /// A practice with one client who released diagnoses, and others about whom nothing is open.
-    async fn new() -> Self {
+    /// A practice with one client who released diagnoses, one who is a child, and others about whom
+    /// nothing is open.
+    async fn new(asker: Asker) -> Self {
         let server = spawn_with(|_| Sources::default());
         take_in(&server, &records());
         let own = server.all_of(&server.token).await;
@@ -77,24 +98,60 @@ impl Matrix {
         let keys = Keys::open(server.data()).unwrap();
         let ids = keys.id_key().tenant(&"hv".parse().unwrap());
         let note = |id: &str| format!("DocumentReference/{}", ids.id(Kind::SessionNote, id));
-        for (id, is_there) in [("note_1", true), ("note_2", false), ("psy_1", false)] {
+        for (id, is_there) in
+            [("note_1", true), ("note_2", false), ("psy_1", false), ("note_6", true)]
+        {
             assert_eq!(own.contains_key(&note(id)), is_there, "to the practice, {id}");
         }
-        let withheld = [
-            ("a psychotherapy note", note("psy_1")),
+        let released = [
             ("a note that was not released", note("note_1")),
-            ("a draft", note("note_2")),
             ("a session", at("Encounter", "ses_1")),
             ("a message", at("Communication", "See the diary")),
             ("somebody else", at("RelatedPerson", "Kin")),
+        ];
+        let of_others = [
             ("a Part 2 record without a consent", at("Condition", "F10.20")),
             ("a client who said nothing", at("Patient", "Silent")),
             ("their diagnosis", at("Condition", "F32.1")),
             ("a consent that was taken back", at("Condition", "F33.0")),
             ("a consent that ended", at("Condition", "F43.1")),
         ];
-        let withheld = withheld.map(|(why, key)| Withheld { why, key }).into();
-        let token = server.of_recipient();
+        let apart = [("a psychotherapy note", note("psy_1")), ("a draft", note("note_2"))];
+        let of_child = [
+            ("a psychotherapy note of the child", note("psy_6")),
+            ("a draft about the child", note("note_7")),
+            ("a note withheld from proxies", note("note_6")),
+        ];
+        let all_of_child = [
+            ("the child's diagnosis", at("Condition", "F40.1")),
+            ("the child", at("Patient", "Young")),
+        ];
+        let opens = at("Condition", "F41.1");
+        let child = at("Patient", "Young");
+        let (token, withheld, opens) = match asker {
+            Asker::Recipient => {
+                let all = [&apart[..], &released, &of_others].concat();
+                (server.of_recipient(), all, Some(opens))
+            }
+            Asker::Client => {
+                let own = at("Patient", "Open");
+                let all = [&apart[..], &of_others, &of_child, &all_of_child].concat();
+                (server.of_person(&own, &own), all, Some(opens))
+            }
+            Asker::Mother => {
+                let all = [&of_child[..], &apart, &of_others].concat();
+                let mother = at("RelatedPerson", "Mother");
+                (server.of_person(&mother, &child), all, Some(at("Condition", "F40.1")))
+            }
+            Asker::Father => {
+                let all = [&of_child[..], &all_of_child, &apart, &of_others].concat();
+                (server.of_person(&at("RelatedPerson", "Father"), &child), all, None)
+            }
+        };
+        if let Some(key) = opens {
+            assert_eq!(server.by_token(&token, &key).await.status, 200, "{asker:?} sees something");
+        }
+        let withheld = withheld.into_iter().map(|(why, key)| Withheld { why, key }).collect();
         Self { server, token, withheld, never: BTreeMap::new(), asked: 0 }
     }
 
@@ -122,8 +179,14 @@ impl Matrix {
 
 fn records() -> Vec<Value> {
     let mut all = staff();
-    let people =
-        [("cl_1", "Open"), ("cl_2", "Silent"), ("cl_3", "Back"), ("cl_4", "Over"), ("cl_5", "Two")];
+    let people = [
+        ("cl_1", "Open"),
+        ("cl_2", "Silent"),
+        ("cl_3", "Back"),
+        ("cl_4", "Over"),
+        ("cl_5", "Two"),
+        ("cl_6", "Young"),
+    ];
     all.extend(people.map(|(id, family)| client(id, family)));
     all.push(diagnosis("cl_1", "dx_1", "F41.1"));
     all.push(session(&["cl_1"], "ses_1"));
@@ -144,6 +207,16 @@ fn records() -> Vec<Value> {
     part2["part2"] = json!(true);
     all.push(part2);
     all.extend([form("cl_5", "con_5"), release("cl_5", "con_5", &["diagnosis"])]);
+    let child = all.iter_mut().find(|record| record["id"] == "cl_6").unwrap();
+    child["data"]["birth_date"] = json!("2016-05-01");
+    all.push(diagnosis("cl_6", "dx_6", "F40.1"));
+    all.push(note("cl_6", "psy_6", "psychotherapy", "signed"));
+    all.push(note("cl_6", "note_7", "progress", "draft"));
+    let kept = json!({"visibility": {"client": "full", "proxies": "withheld"}});
+    all.push(with(note("cl_6", "note_6", "progress", "signed"), kept));
+    all.push(guardian("cl_6", "Mother"));
+    let barred = json!({"restrictions": [{"kind": "no_records", "from": "2020-01-01"}]});
+    all.push(with(guardian("cl_6", "Father"), barred));
     all
 }
 
@@ -187,37 +260,32 @@ fn every_route_behind_a_token_is_in_the_matrix() {
     assert!(stale.is_empty(), "no routes any more: {stale:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_route_answers_about_what_is_withheld_as_about_what_never_was() {
-    let mut matrix = Matrix::new().await;
+fn asked_by_id(route: &&Endpoint) -> bool {
+    let is_named = !ABOUT_NONE.contains(&name(route).as_str());
+    route.access == Access::Bearer && pattern(route).contains("{id}") && is_named
+}
+
+async fn ask_every_route(asker: Asker, headers: &[(&str, &str)]) {
+    let mut matrix = Matrix::new(asker).await;
     let withheld = std::mem::take(&mut matrix.withheld);
     for Withheld { why, key } in &withheld {
         let (resource_type, id) = key.split_once('/').unwrap();
-        let asked = |route: &&Endpoint| {
-            route.access == Access::Bearer
-                && pattern(route).contains("{id}")
-                && !ABOUT_NONE.contains(&name(route).as_str())
-        };
-        for route in ROUTES.iter().filter(asked) {
+        for route in ROUTES.iter().filter(asked_by_id) {
             let methods: &[Method] = match route.method {
                 "GET" => &[Method::GET, Method::HEAD],
                 "DELETE" => &[Method::DELETE],
+                "PUT" => &[Method::PUT],
                 _ => &[Method::POST],
             };
             for method in methods {
-                for (field, value) in [
-                    ("accept", "application/fhir+json"),
-                    ("if-none-match", r#"W/"1-0a1b2c3d""#),
-                    ("if-modified-since", "Sat, 28 Nov 2026 00:00:00 GMT"),
-                    ("accept-encoding", "gzip"),
-                ] {
+                for (field, value) in headers {
                     let asked =
                         format!("{method} {} of {resource_type} with {field}", route.pattern);
                     matrix
                         .ask(id, why, &asked, |server, id| {
                             let path = path(route, resource_type, id).unwrap();
                             let request =
-                                server.request(method.clone(), &path).header(field, value);
+                                server.request(method.clone(), &path).header(*field, *value);
                             match (method, route.interaction) {
                                 (&Method::POST, "search-type") => request.form(&[("_count", "5")]),
                                 (&Method::POST, _) => request
@@ -242,7 +310,35 @@ async fn every_route_answers_about_what_is_withheld_as_about_what_never_was() {
             })
             .await;
     }
-    assert!(matrix.asked > 400, "{}", matrix.asked);
+    let least = withheld.len() * ROUTES.iter().filter(asked_by_id).count() * headers.len();
+    assert!(matrix.asked > least && least > 100, "{} of {least}", matrix.asked);
+}
+
+const HEADERS: &[(&str, &str)] = &[
+    ("accept", "application/fhir+json"),
+    ("if-none-match", r#"W/"1-0a1b2c3d""#),
+    ("if-modified-since", "Sat, 28 Nov 2026 00:00:00 GMT"),
+    ("accept-encoding", "gzip"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_about_what_is_withheld_as_about_what_never_was() {
+    ask_every_route(Asker::Recipient, HEADERS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_a_client_about_others_as_about_nobody() {
+    ask_every_route(Asker::Client, &HEADERS[..1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_a_proxy_about_what_she_may_not_see_as_about_nobody() {
+    ask_every_route(Asker::Mother, &HEADERS[..1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_who_is_barred_from_a_childs_record_as_about_nobody() {
+    ask_every_route(Asker::Father, &HEADERS[..1]).await;
 }
 
 /// Every search that can name a resource of that type by its id: by it, by references to it, by
@@ -289,9 +385,8 @@ fn searches(resource_type: &str) -> Vec<String> {
     all
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_search_finds_of_what_is_withheld_what_it_finds_of_nobody() {
-    let mut matrix = Matrix::new().await;
+async fn ask_every_search(asker: Asker) {
+    let mut matrix = Matrix::new(asker).await;
     let withheld = std::mem::take(&mut matrix.withheld);
     let mut refused = 0;
     for Withheld { why, key } in &withheld {
@@ -306,4 +401,19 @@ async fn every_search_finds_of_what_is_withheld_what_it_finds_of_nobody() {
         }
     }
     assert!(matrix.asked > 600 && refused * 10 < matrix.asked, "{refused} of {}", matrix.asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_search_finds_of_what_is_withheld_what_it_finds_of_nobody() {
+    ask_every_search(Asker::Recipient).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_search_finds_for_a_client_of_others_what_it_finds_of_nobody() {
+    ask_every_search(Asker::Client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_search_finds_for_a_proxy_of_what_she_may_not_see_what_it_finds_of_nobody() {
+    ask_every_search(Asker::Mother).await;
 }

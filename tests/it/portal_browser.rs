@@ -12,7 +12,8 @@ fn a_client_looks_at_the_record_and_asks_for_a_copy_without_a_mouse() {
     let server = demo_practice();
     let settings = json!({ "origin": server.origin(), "ellie": ELLIE, "lucia": LUCIA });
     let saw = drive("portal.mjs", &settings);
-    assert_eq!(saw["inspected"], 14, "{saw}");
+    assert_eq!(saw["inspected"], 19, "{saw}");
+    assert_ne!(saw["consent"]["opened"], "–", "the preview counts what would be seen: {saw}");
     assert!(saw["due"].as_str().unwrap().contains("days left"), "{saw}");
     assert!(saw["points"].as_u64().unwrap() > 3, "the scores are drawn: {saw}");
     assert_eq!(saw["printed"]["tabs"], "none", "what cannot be used on paper is not printed");

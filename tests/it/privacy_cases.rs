@@ -16,16 +16,16 @@ use crate::support::charts::{
 use crate::support::server::{spawn_at, spawn_with};
 
 /// A clock that stands where it is put.
-struct Hands(AtomicI64);
+pub(crate) struct Hands(AtomicI64);
 
 impl Hands {
-    fn at(instant: &str) -> Arc<Self> {
+    pub(crate) fn at(instant: &str) -> Arc<Self> {
         let hands = Self(AtomicI64::new(0));
         hands.put(instant);
         Arc::new(hands)
     }
 
-    fn put(&self, instant: &str) {
+    pub(crate) fn put(&self, instant: &str) {
         let instant: Timestamp = instant.parse().unwrap();
         self.0.store(instant.as_microsecond(), Ordering::Relaxed);
     }

@@ -108,6 +108,10 @@ async fn a_sud_counselling_note_goes_with_its_own_consent_and_the_notice() {
     let text = std::fs::read_to_string(&out).unwrap();
     assert!(text.contains(notice::STATEMENT) && text.contains("ZZAPART sud_1"), "{text}");
     assert_eq!(desk.release("psy_1", "client:ehr-frfm", "TREAT", &out.with_extension("b")).0, 1);
+    let patient = desk.server.patient("cl_1").to_string();
+    let (code, told) = desk.say(&["audit", "disclosures", "--tenant", "hv", "--patient", &patient]);
+    assert!(code == 0 && told.contains("1 note kept apart"), "42 CFR 2.25: {told}");
+    assert!(told.contains("client:ehr-frfm") && !told.contains("sud_1"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +132,7 @@ async fn a_release_is_written_down_on_a_stream_of_its_own_and_shows_nowhere_else
     assert!(verified.contains("hv/apart: as written"), "{verified}");
     let server = &desk.server;
     for token in [server.of_practice(), server.of_ehr()] {
-        let found = server.found(&token).await;
+        let found = server.all_of(&token).await;
         let text = serde_json::to_string(&found).unwrap();
         assert!(!text.contains("ZZAPART"), "nothing shows");
         for key in found.keys().filter(|key| key.starts_with("Patient/")) {

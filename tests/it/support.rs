@@ -13,6 +13,7 @@ pub(crate) mod platform;
 pub(crate) mod postgres;
 pub(crate) mod provider;
 pub(crate) mod readers;
+pub(crate) mod receiver;
 pub(crate) mod redis;
 pub(crate) mod served;
 pub(crate) mod server;

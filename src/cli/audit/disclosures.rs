@@ -100,8 +100,8 @@ impl Disclosures {
 
     fn resources(&self, events: &[Event], out: &mut dyn Write) -> anyhow::Result<()> {
         for event in events {
+            let sum = sum_up(std::slice::from_ref(event), &self.patient);
             let event = event.clone().about_only(&self.patient);
-            let sum = sum_up(std::slice::from_ref(&event), &self.patient);
             if self.all || sum.iter().any(|sum| sum.is_accountable) {
                 out.write_all(&fhir::encode_disclosure(&event, Server { base: BASE })?)?;
                 writeln!(out)?;

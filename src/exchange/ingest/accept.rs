@@ -5,14 +5,14 @@ use serde_json::Value;
 use super::envelope::{self, Opened};
 use super::lines::{Content, LONGEST};
 use super::reject::Reject;
-use super::schema::Element;
-use super::{canonical, check, derive, json, plane, text};
+use super::{canonical, check, derive, json, plane, schema, spans, text};
 use crate::domain::{Kind, Op, Record, TenantId};
+use crate::mapping::Model;
 
 /// The schemas by kind.
 pub(crate) trait Schemas: Sync {
     /// What a record of `kind` has to look like, if anything is said about it.
-    fn data(&self, kind: Kind) -> Option<&Element>;
+    fn model(&self, kind: Kind) -> Option<&Model>;
 }
 
 /// A record that may be stored.
@@ -74,10 +74,12 @@ pub(crate) fn accept(
 
 fn record(document: json::Document, schemas: &dyn Schemas) -> Result<Incoming, Reject> {
     let json::Document { mut value, has_special_text } = document;
+    let mut removed = Vec::new();
     if has_special_text {
         envelope::verify_hash(&value)?;
+        spans::follow(&mut value);
+        removed = text::clean(&mut value);
     }
-    let removed = if has_special_text { text::clean(&mut value) } else { Vec::new() };
     let mut opened = envelope::open(value, !has_special_text)?;
     let cleaned = removed.into_iter().map(|pointer| ("characters_removed", pointer));
     opened.warnings.extend(cleaned);
@@ -95,11 +97,11 @@ fn record(document: json::Document, schemas: &dyn Schemas) -> Result<Incoming, R
 
 fn check_data(opened: &mut Opened, schemas: &dyn Schemas) -> Result<(), Reject> {
     check::adopt_zone(opened)?;
-    let Some(schema) = schemas.data(opened.record.kind) else { return Ok(()) };
+    let Some(model) = schemas.model(opened.record.kind) else { return Ok(()) };
     if opened.record.data.is_null() && opened.record.op == Op::Void {
         return Ok(());
     }
-    let findings = schema.check(&mut opened.record.data, opened.zone.as_ref())?;
+    let findings = schema::check(model, &mut opened.record.data, opened.zone.as_ref())?;
     opened.warnings.extend(findings.warnings);
     opened.unknown.extend(findings.unknown);
     Ok(())
@@ -177,7 +179,7 @@ mod tests {
     struct NoSchemas;
 
     impl Schemas for NoSchemas {
-        fn data(&self, _kind: Kind) -> Option<&Element> {
+        fn model(&self, _kind: Kind) -> Option<&Model> {
             None
         }
     }

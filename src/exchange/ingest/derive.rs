@@ -26,6 +26,7 @@ mod input;
 mod labels;
 mod links;
 mod local_time;
+mod markup;
 mod message;
 mod narrative;
 mod note_text;

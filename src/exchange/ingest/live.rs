@@ -142,6 +142,36 @@ impl Ingest<'_> {
     ///
     /// `Conflict` where somebody else changed it at the same moment: nothing may be committed.
     pub(in crate::exchange) fn put_own(&self, write: &mut dyn Write, line: Vec<u8>) -> Result<()> {
+        self.put_all_own(write, vec![line], Vec::new())
+    }
+
+    /// Stores several such records, and maps them and these others, so that all of it is there at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::put_own`].
+    pub(in crate::exchange) fn put_all_own(
+        &self,
+        write: &mut dyn Write,
+        lines: Vec<Vec<u8>>,
+        others: Vec<(TenantId, Kind, String)>,
+    ) -> Result<()> {
+        let mut due = others;
+        for line in lines {
+            due.extend(self.store_own(write, line)?);
+        }
+        if !due.is_empty() && self.is_in_charge(write)? {
+            self.projector().map(write, &due, &mut Report::default())?;
+        }
+        Ok(())
+    }
+
+    /// Stores a record of our own; answers what has to be mapped.
+    fn store_own(
+        &self,
+        write: &mut dyn Write,
+        line: Vec<u8>,
+    ) -> Result<Option<(TenantId, Kind, String)>> {
         let incoming = accept::accept(Content::Whole(line), self.rules).map_err(|refused| {
             let Reject { reason, pointer, .. } = &refused.reject;
             Error::broken(format_args!("a record of our own is refused: {reason} at {pointer}"))
@@ -153,10 +183,7 @@ impl Ingest<'_> {
             return Err(Error::Conflict { hint: hint.to_owned() });
         }
         let Record { tenant, kind, id, .. } = incoming.record;
-        if kind.is_mapped() && self.is_in_charge(write)? {
-            self.projector().map(write, &[(tenant, kind, id)], &mut report)?;
-        }
-        Ok(())
+        Ok(kind.is_mapped().then_some((tenant, kind, id)))
     }
 
     /// Maps up to `limit` of the records that are due; answers how many there were.

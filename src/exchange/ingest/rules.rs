@@ -1,16 +1,14 @@
 //! Everything in the mappings folder that ingest goes by: maps, schemas and tables.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::accept::Schemas;
 use super::derive::Tables;
-use super::schema::Element;
 use crate::domain::Kind;
 use crate::error::{Error, Result};
 use crate::fhir::search::ValueSets;
-use crate::mapping::MapSet;
+use crate::mapping::{MapSet, Model};
 
 /// The rules by which records become resources, loaded together and swapped together.
 pub struct Rules {
@@ -20,7 +18,6 @@ pub struct Rules {
     pub tables: Tables,
     /// What each code table can give, as value sets that a search may name.
     pub value_sets: ValueSets,
-    schemas: HashMap<Kind, Element>,
 }
 
 impl Rules {
@@ -41,13 +38,8 @@ impl Rules {
     /// The rules of a map set that was loaded from `folder`, with what lies beside the maps.
     pub fn of(maps: Arc<MapSet>, folder: &Path) -> Result<Self> {
         let tables = Tables::load(folder)?;
-        let schema = |kind: &Kind| {
-            let model = maps.model(kind.as_str())?;
-            Some((*kind, Element::of_data(&model.definition)))
-        };
-        let schemas = Kind::ALL.iter().filter_map(schema).collect();
         let value_sets = value_sets(&maps);
-        Ok(Self { maps, tables, value_sets, schemas })
+        Ok(Self { maps, tables, value_sets })
     }
 }
 
@@ -65,7 +57,7 @@ fn value_sets(maps: &MapSet) -> ValueSets {
 }
 
 impl Schemas for Rules {
-    fn data(&self, kind: Kind) -> Option<&Element> {
-        self.schemas.get(&kind)
+    fn model(&self, kind: Kind) -> Option<&Model> {
+        self.maps.model(kind.as_str())
     }
 }

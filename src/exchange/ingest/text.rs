@@ -16,15 +16,22 @@ pub(crate) fn clean(value: &mut Value) -> Vec<String> {
     removed
 }
 
+/// A text in form, where it is not yet.
+pub(super) fn form(text: &str) -> Option<String> {
+    let barred = text.chars().any(is_barred);
+    let composed = text.is_ascii() || is_nfc(text);
+    let kept = || text.chars().filter(|c| !is_barred(*c));
+    (barred || !composed).then(|| kept().nfc().collect())
+}
+
 fn walk(value: &mut Value, removed: &mut dyn FnMut(String), pointer: &str) {
     match value {
         Value::String(text) => {
             if text.chars().any(is_barred) {
-                text.retain(|c| !is_barred(c));
                 removed(pointer.to_owned());
             }
-            if !text.is_ascii() && !is_nfc(text) {
-                *text = text.nfc().collect();
+            if let Some(formed) = form(text) {
+                *text = formed;
             }
         }
         Value::Array(items) => {

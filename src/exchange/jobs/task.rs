@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -18,6 +19,8 @@ pub enum Trouble {
     Final(&'static str),
     /// It may, later.
     Passing(Error),
+    /// It is to be begun again after this pause; a stable name says why. What was done is kept.
+    Later(Duration, &'static str),
 }
 
 impl From<Error> for Trouble {

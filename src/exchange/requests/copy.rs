@@ -27,7 +27,7 @@ use crate::domain::TenantId;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::BASE;
 use crate::exchange::jobs::{Doing, Order, Task, Trouble, Work, Workshop};
-use crate::package::{self, Held, Log, Options, Piece, Purpose, Sheet};
+use crate::package::{self, Beside, Log, Options, Piece, Purpose, Sheet};
 use crate::policy::request::{Event, State};
 use crate::policy::{AuditPermit, Basis, Mandate, Purpose as PurposeOfUse};
 use crate::store::{Job, JobPart, JobState, JobStep};
@@ -154,8 +154,8 @@ impl Copying {
             reason: None,
         };
         let event = self.event(task, request, &answer.pieces);
-        let held: &[Held] = &answer.held;
-        let copy = package::build_without(&patient, answer.pieces, log.as_deref(), &options, held)?;
+        let beside = Beside { log: log.as_deref(), held: &answer.held, ..Beside::default() };
+        let copy = package::build(&patient, answer.pieces, &beside, &options)?;
         let zip = copy.zip()?;
         task.go_on()?;
         self.audit.record_blocking(&event)?;

@@ -27,6 +27,11 @@ const COMBINATION: &str =
 const OPERATIONS: &[(&str, &str, &str)] = &[
     ("Patient", "everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
     ("Patient", "explain", "https://throughline.example/fhir/OperationDefinition/Patient-explain"),
+    (
+        "Patient",
+        "break-glass",
+        "https://throughline.example/fhir/OperationDefinition/Patient-break-glass",
+    ),
     ("Patient", "summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"),
     ("DocumentReference", "docref", "http://hl7.org/fhir/us/core/OperationDefinition/docref"),
     ("Patient", "export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
@@ -41,7 +46,10 @@ pub(super) fn resource(
     kind: Option<&'static SearchType>,
 ) -> Result<CapabilityStatementRestResource> {
     let searched = kind.map_or(&[][..], |_| server.searched);
-    let interactions = server.instance.iter().chain(searched).map(|code| interaction(code));
+    let is_signed = name == "Consent";
+    let signed = if is_signed { server.consents } else { &[] };
+    let codes = server.instance.iter().chain(searched).chain(signed);
+    let interactions = codes.map(|code| interaction(code));
     let profiles = profile::supported(name).iter().map(|url| Some((*url).to_owned()));
     let params = kind.map(declared).unwrap_or_default();
     let params = params.iter().map(|(code, kind)| search_param(name, code, kind.code()));
@@ -53,7 +61,13 @@ pub(super) fn resource(
         .extension(combinations(name)?)
         .supported_profile(profiles.collect::<Vec<_>>())
         .interaction(interactions.collect::<Result<Vec<_>>>()?)
-        .versioning(ResourceVersionPolicy::Versioned)
+        .versioning(if is_signed {
+            ResourceVersionPolicy::VersionedUpdate
+        } else {
+            ResourceVersionPolicy::Versioned
+        })
+        .conditional_create(is_signed)
+        .update_create(false)
         .read_history(true)
         .conditional_read(ConditionalReadStatus::FullSupport)
         .reference_policy(vec![Some(ReferenceHandlingPolicy::Literal)])

@@ -182,6 +182,7 @@ fn put(
     rows: &mut Vec<IndexRow>,
 ) {
     match param.kind {
+        ParamKind::Token if is_untold(param, value) => {}
         ParamKind::Token => tokens(number, param.system, value, rows),
         ParamKind::Reference => references(number, param.targets, value, rows),
         ParamKind::Date => dates(number, value, rows),
@@ -190,6 +191,17 @@ fn put(
         ParamKind::Uri => uri(number, value, rows),
         ParamKind::Composite => pairs((number, param), kind, value, rows),
     }
+}
+
+/// Codes by which nothing is found: what stands beside them, a person related to the client, may be
+/// withheld, and then is not in what is shown. That somebody came along is found by `participant`,
+/// as far as who it was may be seen.
+const UNTOLD: &[(&str, &str)] = &[("participant-type", "PART")];
+
+fn is_untold(param: &Param, concept: &Node<'_>) -> bool {
+    let codings = concept.get("coding").map_or(&[][..], Node::items);
+    let is_it = |code: &str| codings.iter().any(|coding| coding.text_at("code") == Some(code));
+    UNTOLD.iter().any(|(name, code)| *name == param.name && is_it(code))
 }
 
 /// One row instead of all that there are: whether there was anything but `false`.

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use crate::domain::FhirId;
 use crate::error::{Error, Result};
@@ -146,44 +144,4 @@ fn instant(name: &str, text: &str) -> Result<Timestamp> {
     let (low, _) = range(name, text)?;
     Timestamp::from_microsecond(low)
         .map_err(|_range| Error::invalid(name, "not an instant of ours"))
-}
-
-#[derive(Deserialize)]
-struct Parameters {
-    #[serde(rename = "resourceType")]
-    resource_type: String,
-    #[serde(default)]
-    parameter: Vec<Parameter>,
-}
-
-#[derive(Deserialize)]
-struct Parameter {
-    name: String,
-    #[serde(flatten)]
-    members: Map<String, Value>,
-}
-
-/// The parameters of a `Parameters` resource as those of a URL.
-pub(super) fn pairs(body: &[u8]) -> Result<Pairs> {
-    let wrong = || {
-        let hint = "send a Parameters resource with a name and a value in each parameter";
-        Error::invalid("body", hint)
-    };
-    let parsed: Parameters = serde_json::from_slice(body).map_err(|_json| wrong())?;
-    if parsed.resource_type != "Parameters" {
-        return Err(wrong());
-    }
-    let pair = |parameter: Parameter| {
-        let mut values = parameter.members.iter().filter(|(name, _)| name.starts_with("value"));
-        let text = match values.next() {
-            Some((_, Value::String(text))) => text.clone(),
-            Some((_, Value::Object(reference))) => {
-                let text = reference.get("reference").and_then(Value::as_str);
-                text.ok_or_else(wrong)?.to_owned()
-            }
-            _ => return Err(wrong()),
-        };
-        Ok((parameter.name, text))
-    };
-    parsed.parameter.into_iter().map(pair).collect()
 }

@@ -32,6 +32,16 @@ pub(in crate::http) struct Page<'a> {
     pub(in crate::http) nav: Option<Markup>,
     /// Where its forms may end besides here.
     pub(in crate::http) targets: Vec<String>,
+    /// The script that it needs, if it does.
+    pub(in crate::http) script: Option<Script>,
+}
+
+/// The one script of a page.
+pub(in crate::http) struct Script {
+    /// Where it is.
+    pub(in crate::http) address: String,
+    /// The style that a frame which it fills may have: a source of a policy.
+    pub(in crate::http) styles: String,
 }
 
 impl<'a> Page<'a> {
@@ -44,6 +54,7 @@ impl<'a> Page<'a> {
             signed_in: None,
             nav: None,
             targets: Vec::new(),
+            script: None,
         }
     }
 
@@ -53,7 +64,7 @@ impl<'a> Page<'a> {
         // A form whose sender has to sign in first, or signs out, ends at the provider.
         let provider = visit.provider().and_then(policy::target);
         let targets: Vec<String> = self.targets.iter().cloned().chain(provider).collect();
-        policy::apply(&mut response, &targets);
+        policy::apply(&mut response, &targets, self.script.as_ref());
         response.insert_header(("Content-Language", visit.language().tag()));
         for cookie in visit.cookies() {
             response.cookie(cookie);
@@ -74,6 +85,9 @@ impl<'a> Page<'a> {
                     meta name="robots" content="noindex";
                     title { (self.title) " – " (practice) }
                     link rel="stylesheet" href=(style::address());
+                    @if let Some(script) = &self.script {
+                        script src=(script.address) defer {}
+                    }
                 }
                 body {
                     a.skip href="#content" { (frame.skip) }

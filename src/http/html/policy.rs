@@ -1,16 +1,26 @@
 //! What a browser may do with a page (Content Security Policy Level 3): show it with the one
-//! stylesheet, and send its forms where they belong. No script, no frame, nothing from elsewhere.
+//! stylesheet, and send its forms where they belong. No script but on the page that cannot be without
+//! one, no frame, nothing from elsewhere.
 
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header;
 
+use super::page::Script;
+
 /// Adds the header fields of a page; its forms may also end at `targets`, since browsers look at
 /// where a form is redirected to.
-pub(super) fn apply(response: &mut HttpResponseBuilder, targets: &[String]) {
-    let mut policy = String::from(
-        "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
-         form-action 'self'",
-    );
+pub(super) fn apply(
+    response: &mut HttpResponseBuilder,
+    targets: &[String],
+    script: Option<&Script>,
+) {
+    let mut policy = String::from("default-src 'none'; style-src 'self'");
+    if let Some(script) = script {
+        policy.push(' ');
+        policy.push_str(&script.styles);
+        policy.push_str("; script-src 'self'; connect-src 'self'");
+    }
+    policy.push_str("; frame-ancestors 'none'; base-uri 'none'; form-action 'self'");
     for target in targets {
         policy.push(' ');
         policy.push_str(target);

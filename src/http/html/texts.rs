@@ -110,6 +110,17 @@ texts! {
         lede, in_force, none, over, change, change_hint, limit, apps, unnamed, ended, no, yes,
         signed, until, not_to, to, purpose, what, revoked,
     }
+    signing: SigningTexts {
+        give, title, change_title, lede, nobody_title, nobody, wrong_title, wrong, to, what,
+        what_hint, until, until_hint, look, leave, plan_title, plan_lede, sees, kind, opened,
+        stays, ended, nothing, closed_title, closed, sign, sign_hint, change, end_link, end_title,
+        end_lede, before_title, before, end, given_title, given, over_title, over, not_title, not,
+    }
+    link: Link {
+        title, lede, no_script, damaged, elsewhere, gone, wrong, last, failed, busy, opened, recipient,
+        recipient_hint, passcode, passcode_hint, open, record, keep, save_pdf, save_page, save_data,
+        private,
+    }
     desk: Desk {
         nav, title, lede, none, closed, asker, platform, back, wrong_title, wrong, steps, reason,
         reason_hint, until,

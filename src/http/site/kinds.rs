@@ -12,6 +12,9 @@ use crate::policy::{Plain, ResourceScope, Scope, Scopes};
 const SENSITIVE: [&str; 4] =
     ["Communication", "DocumentReference", "Binary", "QuestionnaireResponse"];
 
+/// The kind of giving and taking back consents, beside that of reading them.
+const SIGNING: &str = "signing";
+
 /// The order in which kinds are shown; those that are not named come last.
 const ORDER: [&str; 20] = [
     "Patient",
@@ -99,7 +102,7 @@ pub(super) struct Item {
 impl Item {
     /// Whether it stays off until it is chosen.
     pub(super) fn is_sensitive(&self) -> bool {
-        SENSITIVE.contains(&self.kind)
+        self.kind == SIGNING || SENSITIVE.contains(&self.kind)
     }
 
     /// The parts to which it can be narrowed.
@@ -145,10 +148,15 @@ fn asked(scope: &ResourceScope) -> Vec<Item> {
         };
         Item { key, kind, part }
     };
-    match scope.resource_type {
+    let mut items: Vec<Item> = match scope.resource_type {
+        _ if scope.reading().is_none() => Vec::new(),
         Some(kind) => vec![of_kind(kind)],
         None => param::served().map(of_kind).collect(),
+    };
+    if scope.signing().is_some() {
+        items.push(Item { key: SIGNING.to_owned(), kind: SIGNING, part: None });
     }
+    items
 }
 
 /// The code of `system|code`.
@@ -182,6 +190,10 @@ impl Chosen {
     }
 
     fn part(&self, scope: &ResourceScope, item: &Item) -> Vec<ResourceScope> {
+        if item.kind == SIGNING {
+            return scope.signing().into_iter().collect();
+        }
+        let Some(scope) = &scope.reading() else { return Vec::new() };
         let narrowing = self.narrowing(item);
         if narrowing.is_empty() {
             return scope.of_type(item.kind).into_iter().collect();
@@ -253,6 +265,10 @@ mod tests {
             ),
             ("patient/Goal.r", &["Goal"], &[], false, "patient/Goal.r"),
             ("user/Goal.rs", &["Goal"], &[], false, "user/Goal.rs"),
+            ("patient/Consent.crus", &["Consent"], &[], false, "patient/Consent.rs"),
+            ("patient/Consent.crus", &["signing"], &[], false, "patient/Consent.cu"),
+            ("patient/Consent.crus", &["Consent", "signing"], &[], false, "patient/Consent.crus"),
+            ("patient/Consent.cu", &["Consent"], &[], false, ""),
         ] {
             let asked = Scopes::parse(asked);
             let granted = granted(&asked, &chosen(items, parts, stays));
@@ -289,7 +305,7 @@ mod tests {
         let languages = Languages::load().unwrap();
         for language in Language::ALL {
             let texts = languages.of(language);
-            for kind in param::served() {
+            for kind in param::served().chain([SIGNING]) {
                 assert!(texts.kinds.contains_key(kind), "{language:?} {kind}");
             }
             for category in CATEGORIES.iter().flat_map(|(_, categories)| *categories) {

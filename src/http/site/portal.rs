@@ -19,7 +19,10 @@ mod timeline;
 pub(super) mod wording;
 
 pub(in crate::http) use self::ask::{ask, asked};
-pub(in crate::http) use self::consents::consents;
+pub(in crate::http) use self::consents::{
+    consents, end as consent_end, ending as consent_ending, form as consent_form,
+    plan as consent_plan, sign as consent_sign,
+};
 pub(in crate::http) use self::copy::copy;
 pub(in crate::http) use self::entry::{message, note};
 pub(in crate::http) use self::plan::plan;
@@ -41,6 +44,14 @@ pub(in crate::http) const COPY: &str = "/portal/copy";
 pub(in crate::http) const SEEN: &str = "/portal/seen";
 /// The consents.
 pub(in crate::http) const CONSENTS: &str = "/portal/consents";
+/// Where one is given, or changed.
+pub(in crate::http) const CONSENT_FORM: &str = "/portal/consents/give";
+/// What that would change.
+pub(in crate::http) const CONSENT_PLAN: &str = "/portal/consents/plan";
+/// Where it is signed.
+pub(in crate::http) const CONSENT_SIGN: &str = "/portal/consents/sign";
+/// Where one is taken back.
+pub(in crate::http) const CONSENT_END: &str = "/portal/consents/end";
 /// A whole message.
 pub(in crate::http) const MESSAGES: &str = "/portal/messages";
 /// A whole document.

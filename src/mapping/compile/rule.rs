@@ -101,7 +101,7 @@ impl Compiler<'_, '_> {
         let path =
             if path.is_empty() { element.text.clone() } else { format!("{path}.{}", element.text) };
         let repeats = field.list && source.pick == Pick::All && source.condition.is_none();
-        let (content, codes) = (field.content, field.codes.clone());
+        let (content, codes) = (field.content, field.only_codes().cloned());
         Some(Origin { context: slot, field: Some(position), content, repeats, path, codes })
     }
 

@@ -336,9 +336,9 @@ mod tests {
 
     fn model() -> Model {
         let element = |path: &str, max: &str, code: &str| json!({"path": path, "max": max, "type": [{"code": code}]});
-        Model::read(json!({"url": "https://x.example/v", "name": "V", "type": "V", "differential": {"element": [
+        Model::read(&json!({"url": "https://x.example/v", "name": "V", "type": "V", "differential": {"element": [
             element("V.status", "1", "code"), element("V.n", "1", "integer"), element("V.at", "1", "dateTime"),
-            element("V.who", "*", "BackboneElement"), element("V.who.role", "1", "code"), element("V.flag", "1", "boolean")]}}))
+            element("V.who", "*", "BackboneElement"), element("V.who.role", "1", "code"), element("V.flag", "1", "boolean")]}}).to_string())
         .unwrap()
     }
 

@@ -434,9 +434,9 @@ mod tests {
 
     fn model() -> Model {
         let element = |path: &str, max: &str, code: &str| json!({"path": path, "max": max, "type": [{"code": code}]});
-        Model::read(json!({"url": "https://x.example/v", "name": "V", "type": "V", "differential": {"element": [
+        Model::read(&json!({"url": "https://x.example/v", "name": "V", "type": "V", "differential": {"element": [
             element("V.n", "1", "decimal"), element("V.t", "1", "string"), element("V.l", "*", "string"),
-            element("V.o", "*", "BackboneElement"), element("V.o.b", "1", "boolean")]}}))
+            element("V.o", "*", "BackboneElement"), element("V.o.b", "1", "boolean")]}}).to_string())
         .unwrap()
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::BUNDLE;
 use super::rights::{Form, Rights};
 use crate::fhir::search::param::{self, SearchType};
 use crate::fhir::search::parse::{self, Setting};
@@ -118,6 +119,34 @@ impl ResourceScope {
         self.is_about(known).then(|| Self { resource_type: Some(known), ..self.clone() })
     }
 
+    /// What this server offers of it: to read; of a patient's consents also to give and to change
+    /// them, where the scope names these; and a system sends Bundles, which are kept aside.
+    pub(super) fn offered(&self) -> Option<Self> {
+        let is_sending = self.level == Level::System && self.resource_type == Some(BUNDLE);
+        self.with(match () {
+            () if is_sending => Rights::CREATE,
+            () if self.is_of_consents() => Rights::OFFERED.or(Rights::SIGNED),
+            () => Rights::OFFERED,
+        })
+    }
+
+    /// Whether it is about all consents of the patient in context, and names them.
+    pub(in crate::policy) fn is_of_consents(&self) -> bool {
+        self.level == Level::Patient
+            && self.resource_type == Some("Consent")
+            && self.filters.is_empty()
+    }
+
+    /// What of it is about reading.
+    pub fn reading(&self) -> Option<Self> {
+        self.with(Rights::OFFERED)
+    }
+
+    /// What of it is about giving and changing consents.
+    pub fn signing(&self) -> Option<Self> {
+        self.with(Rights::SIGNED).filter(Self::is_of_consents)
+    }
+
     /// The same with no more than these rights.
     pub(super) fn with(&self, rights: Rights) -> Option<Self> {
         Some(Self { rights: self.rights.and(rights)?, ..self.clone() })
@@ -191,7 +220,7 @@ impl Filter {
 
 /// A type that a scope may name.
 fn named(name: &str) -> Option<&'static str> {
-    param::served().chain([AUDIT_EVENT]).find(|known| *known == name)
+    param::served().chain([AUDIT_EVENT, BUNDLE]).find(|known| *known == name)
 }
 
 /// Text without its escapes.

@@ -23,8 +23,14 @@ impl Rights {
     pub const READ: Self = Self(0b00010);
     /// To search.
     pub const SEARCH: Self = Self(0b10000);
+    /// To make a new resource.
+    pub const CREATE: Self = Self(0b00001);
+    /// To change one.
+    pub const UPDATE: Self = Self(0b00100);
     /// What this server offers.
     pub const OFFERED: Self = Self(0b10010);
+    /// What it offers of a patient's own consents beside.
+    pub const SIGNED: Self = Self(0b00101);
     /// What `write` says.
     const WRITE: Self = Self(0b01101);
     /// Everything.
@@ -60,6 +66,12 @@ impl Rights {
     pub fn and(self, others: Self) -> Option<Self> {
         let both = self.0 & others.0;
         (both != 0).then_some(Self(both))
+    }
+
+    /// Those of either.
+    #[must_use]
+    pub const fn or(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 
     /// Each by itself.

@@ -103,6 +103,8 @@ fn a_client_gets_what_it_asks_for_within_what_it_may_have() {
 fn nothing_is_offered_that_changes_records() {
     let asked = scopes("user/*.* patient/Goal.cruds patient/Goal.write user/Patient.c openid");
     assert_eq!(asked.offered().to_string(), "user/*.read patient/Goal.rs openid");
+    let sending = scopes("system/Bundle.cruds user/Bundle.c system/*.c");
+    assert_eq!(sending.offered().to_string(), "system/Bundle.c", "but Bundles that are kept aside");
 }
 
 #[test]

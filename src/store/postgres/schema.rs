@@ -53,6 +53,18 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0007_duties.sql"),
         loses: None,
     },
+    Migration {
+        number: 10,
+        name: "links",
+        sql: include_str!("migrations/0010_links.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 13,
+        name: "received",
+        sql: include_str!("migrations/0013_received.sql"),
+        loses: None,
+    },
 ];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;

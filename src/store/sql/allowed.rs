@@ -56,13 +56,7 @@ pub(super) fn of_type(sql: &mut Sql, permit: &Permit, name: &str, row: &str) -> 
         return test(sql, permit, row);
     }
     let seen = test(sql, permit, "d")?;
-    let start = DOCUMENT.len() + 2;
-    let param = sql.bind(SECURITY_CONTEXT);
-    Some(format!(
-        "EXISTS (SELECT 1 FROM reference b JOIN resource d ON d.tenant = b.tenant \
-         AND d.type = '{DOCUMENT}' AND d.id = substr(b.target, {start}) \
-         WHERE b.tenant = {row}.tenant AND b.rid = {row}.rid AND b.param = {param} AND {seen})"
-    ))
+    Some(with_document(sql, row, &format!(" AND {seen}")))
 }
 
 /// The test that a reference in an index row `x` leads to what may be seen, or out of this server:
@@ -103,16 +97,35 @@ pub(super) fn known_target(sql: &mut Sql, permit: &Permit, reference: &str) -> O
     ))
 }
 
-/// Joins a Binary `r` to its document `d`.
-fn document(sql: &mut Sql) -> String {
-    let prefix = "DocumentReference/";
+/// The test that the Binary under this alias belongs to a document `d` that meets these tests.
+pub(super) fn with_document(sql: &mut Sql, row: &str, tests: &str) -> String {
+    let Belonging { of, document } = belonging(sql, row);
+    format!("EXISTS (SELECT 1 FROM reference b JOIN resource d ON {document} WHERE {of}{tests})")
+}
+
+/// How the Binary under an alias belongs to its document.
+struct Belonging {
+    /// What its reference `b` meets.
+    of: String,
+    /// What the document `d` meets.
+    document: String,
+}
+
+fn belonging(sql: &mut Sql, row: &str) -> Belonging {
+    let prefix = format!("{DOCUMENT}/");
     // In characters, from 1, after the slash.
-    let (start, param) = (prefix.len() + 1, sql.bind(SECURITY_CONTEXT));
-    format!(
-        "JOIN reference b ON b.tenant = r.tenant AND b.rid = r.rid AND b.param = {param} \
-         JOIN resource d ON d.tenant = b.tenant AND d.type = 'DocumentReference' \
-         AND b.target LIKE '{prefix}%' AND d.id = substr(b.target, {start})"
-    )
+    let start = prefix.len() + 1;
+    let param = sql.bind(SECURITY_CONTEXT);
+    let (low, high) = (sql.bind(prefix.as_str()), sql.bind(format!("{prefix}\u{10ffff}").as_str()));
+    Belonging {
+        of: format!(
+            "b.tenant = {row}.tenant AND b.rid = {row}.rid AND b.param = {param} \
+             AND b.target >= {low} AND b.target < {high}"
+        ),
+        document: format!(
+            "d.tenant = b.tenant AND d.type = '{DOCUMENT}' AND d.id = substr(b.target, {start})"
+        ),
+    }
 }
 
 /// Of these resources those with which consents have to go along, each as `Type/id`, and which.
@@ -121,14 +134,17 @@ pub(super) fn accompanied(
     permit: &Permit,
     resources: &BTreeSet<(String, String)>,
 ) -> Result<Vec<(String, Vec<String>)>> {
-    let goes_along = |under: &&Under| under.able.include(Obligations::CONSENT_COPY);
-    let Some(under) = permit.under().filter(goes_along) else { return Ok(Vec::new()) };
+    let Some(under) = permit.under() else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for name in resources.iter().map(|(name, _)| name).collect::<BTreeSet<_>>() {
         let mut sql = Sql::new(snapshot.dialect());
         // A Binary is shown by what shows the document that it belongs to.
-        let (by, join) =
-            if name == "Binary" { ("d", document(&mut sql)) } else { ("r", String::new()) };
+        let (by, join) = if name == "Binary" {
+            let Belonging { of, document } = belonging(&mut sql, "r");
+            ("d", format!("JOIN reference b ON {of} JOIN resource d ON {document}"))
+        } else {
+            ("r", String::new())
+        };
         let Some(grants) = grants(&mut sql, under, by) else { return Ok(Vec::new()) };
         let (tenant, kind) = (sql.bind(permit.tenant().as_str()), sql.bind(name.as_str()));
         let ids = resources.iter().filter(|(of, _)| of == name).map(|(_, id)| id.as_str());

@@ -61,11 +61,18 @@ pub(super) fn cursor(last: &Found) -> Cursor {
     Cursor { keys: last.keys.clone(), id: last.resource.id.as_str().to_owned() }
 }
 
-/// The conditions of the whole result, without where the page starts.
-fn matching(snapshot: &impl Snapshot, permit: &Permit, query: &Query, path: &Path<'_>) -> Sql {
+/// The conditions of the whole result, without where the page starts. `row` is the alias by which it is
+/// asked whether a match may be seen: `r` where the resources are read anyway.
+fn matching(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    query: &Query,
+    path: &Path<'_>,
+    row: &str,
+) -> Sql {
     let mut sql = Sql::new(snapshot.dialect());
     path.confine(&mut sql, permit);
-    for test in visible_key(&mut sql, permit, path.key()) {
+    for test in visible_key(&mut sql, permit, row) {
         sql.and(test);
     }
     for (position, condition) in query.conditions.iter().enumerate() {
@@ -79,7 +86,9 @@ fn matching(snapshot: &impl Snapshot, permit: &Permit, query: &Query, path: &Pat
 
 /// The statement of one page: one row more than asked for tells whether there is another.
 fn select(snapshot: &impl Snapshot, permit: &Permit, query: &Query, path: &Path<'_>) -> Statement {
-    let mut sql = matching(snapshot, permit, query, path);
+    let order = sort::order(&query.sort);
+    let row = if matches!(order, Order::Updated { .. }) { "r" } else { path.key() };
+    let mut sql = matching(snapshot, permit, query, path, row);
     if path.repeats() {
         sql.and(
             "NOT EXISTS (SELECT 1 FROM token e WHERE e.tenant = k.tenant AND e.rid = k.rid \
@@ -89,7 +98,7 @@ fn select(snapshot: &impl Snapshot, permit: &Permit, query: &Query, path: &Path<
     }
     let limit = if query.count == 0 { 0 } else { query.count.saturating_add(1) };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    match sort::order(&query.sort) {
+    match order {
         Order::Updated { ascending } => updated(sql, query, path, ascending, limit),
         Order::Keys(keys) => sort::by_keys(sql, permit, query.after.as_ref(), path, &keys, limit),
     }
@@ -123,14 +132,17 @@ fn total(
     query: &Query,
     path: &Path<'_>,
 ) -> Result<Option<u64>> {
-    let sql = matching(snapshot, permit, query, path);
+    // Under consents counting is not cheap: each match has to be asked about.
+    if query.total == Total::None || (query.total == Total::Bounded && permit.under().is_some()) {
+        return Ok(None);
+    }
+    let sql = matching(snapshot, permit, query, path, path.key());
     let (keys, conditions) = (path.keys(&sql), sql.conditions());
     // In the order of the index, so that nothing has to be remembered.
     let group = if path.repeats() { "GROUP BY k.updated, k.id" } else { "" };
     let limit = match query.total {
-        Total::None => return Ok(None),
-        Total::Bounded => format!("LIMIT {}", BOUND + 1),
         Total::Accurate => String::new(),
+        _ => format!("LIMIT {}", BOUND + 1),
     };
     let text = format!(
         "SELECT count(*) FROM (SELECT 1 AS one FROM {keys} WHERE {conditions} {group} {limit}) n"

@@ -2,15 +2,21 @@
 //! withheld, since nothing may tell that there is something; what a purpose does not need; and by
 //! which consents it is shown, where those have to be told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Snapshot, Sql, allowed};
+use super::{Snapshot, Sql, Statement, allowed};
 use crate::error::Result;
 use crate::fhir::prune::{self, prune};
 use crate::fhir::search::param;
-use crate::policy::{Permit, minimum};
+use crate::policy::{Obligations, Permit, minimum};
 use crate::store::StoredResource;
+
+/// How many references are looked up in one statement.
+const TOGETHER: usize = 256;
+
+/// A reference to a resource of this server: its type and its id.
+type Local<'a> = (&'a str, &'a str);
 
 /// Makes of these resources what the caller may see of them. The practice itself is shown them as
 /// they are.
@@ -21,78 +27,96 @@ pub(super) fn trim<'r>(
 ) -> Result<()> {
     let Some(under) = permit.under() else { return Ok(()) };
     let mut all: Vec<&mut StoredResource> = resources.collect();
-    let named: BTreeSet<String> =
-        all.iter().flat_map(|one| local(&one.body)).map(str::to_owned).collect();
-    let seen = seen(snapshot, permit, &named)?;
-    let keeps = |reference: &str| !is_local(reference) || seen.contains(reference);
-    for resource in &mut all {
+    let bodies: Vec<Arc<[u8]>> = all.iter().map(|one| Arc::clone(&one.body)).collect();
+    let named: Vec<Vec<Local<'_>>> = bodies.iter().map(|body| local(body).collect()).collect();
+    let seen = Seen::of(snapshot, permit, named.iter().flatten().copied().collect())?;
+    let keeps = |reference: &str| parts(reference).is_none_or(|local| seen.has(local));
+    for ((resource, body), named) in all.iter_mut().zip(&bodies).zip(&named) {
         let purpose = under.purpose();
         let elements =
             purpose.and_then(|purpose| minimum::elements(&resource.resource_type, purpose));
         let is_whole = elements.is_none()
-            && !prune::names_versions(&resource.body)
-            && local(&resource.body).all(|reference| seen.contains(reference));
+            && !prune::names_versions(body)
+            && named.iter().all(|local| seen.has(*local));
         if is_whole {
             continue;
         }
-        let pruned = prune(&resource.body, &resource.version_id, &keeps, elements);
+        let pruned = prune(body, &resource.version_id, &keeps, elements);
         resource.body = Arc::from(pruned.body);
         resource.version_id = pruned.version_id;
         resource.shown.is_part = elements.is_some();
     }
+    if !under.able.include(Obligations::CONSENT_COPY) {
+        return Ok(());
+    }
     let keys = all.iter().map(|one| (one.resource_type.clone(), one.id.to_string())).collect();
-    for (key, basis) in allowed::accompanied(snapshot, permit, &keys)? {
-        for resource in &mut all {
-            if key == format!("{}/{}", resource.resource_type, resource.id) {
-                resource.shown.basis.clone_from(&basis);
-            }
+    let along: HashMap<_, _> = allowed::accompanied(snapshot, permit, &keys)?.into_iter().collect();
+    if along.is_empty() {
+        return Ok(());
+    }
+    for resource in &mut all {
+        if let Some(basis) = along.get(&format!("{}/{}", resource.resource_type, resource.id)) {
+            resource.shown.basis.clone_from(basis);
         }
     }
     Ok(())
 }
 
-/// Whether a reference is to a resource of this server.
-fn is_local(reference: &str) -> bool {
-    reference.split_once('/').is_some_and(|(name, _)| param::is_served(name))
+/// The parts of a reference to a resource of this server.
+fn parts(reference: &str) -> Option<Local<'_>> {
+    reference.split_once('/').filter(|(name, _)| param::is_served(name))
 }
 
 /// The references to resources of this server.
-fn local(body: &[u8]) -> impl Iterator<Item = &str> {
-    prune::references(body).into_iter().filter(|reference| is_local(reference))
+fn local(body: &[u8]) -> impl Iterator<Item = Local<'_>> {
+    prune::references(body).filter_map(parts)
 }
 
-/// Those of the references that lead to what the caller may see.
-fn seen(
+/// Those of some references that lead to what the caller may see.
+struct Seen<'a>(HashSet<Local<'a>>);
+
+impl<'a> Seen<'a> {
+    fn of(snapshot: &impl Snapshot, permit: &Permit, named: BTreeSet<Local<'a>>) -> Result<Self> {
+        let (files, others): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|(name, _)| *name == "Binary");
+        let mut seen = HashSet::new();
+        for (references, name) in [(others, ""), (files, "Binary")] {
+            for some in references.chunks(TOGETHER) {
+                for found in snapshot.texts(&visible_of(snapshot, permit, name, some))? {
+                    let place = found.split_once('/').map(|found| some.binary_search(&found));
+                    seen.extend(place.and_then(|place| some.get(place.ok()?)));
+                }
+            }
+        }
+        Ok(Self(seen))
+    }
+
+    fn has(&self, local: Local<'_>) -> bool {
+        self.0.contains(&local)
+    }
+}
+
+/// The statement that finds those of these references which the caller may see. `name` is the type
+/// whose visibility they have.
+fn visible_of(
     snapshot: &impl Snapshot,
     permit: &Permit,
-    named: &BTreeSet<String>,
-) -> Result<BTreeSet<String>> {
-    let (files, others): (Vec<&str>, Vec<&str>) =
-        named.iter().map(String::as_str).partition(|reference| reference.starts_with("Binary/"));
-    let mut seen = BTreeSet::new();
-    for (references, name) in [(others, ""), (files, "Binary")] {
-        if references.is_empty() {
-            continue;
-        }
-        let mut by_type: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (name, id) in references.iter().filter_map(|reference| reference.split_once('/')) {
-            by_type.entry(name).or_default().push(id);
-        }
-        let mut sql = Sql::new(snapshot.dialect());
-        let tenant = sql.bind(permit.tenant().as_str());
-        // Each type by its own look-up, of one statement.
-        let mut parts = Vec::new();
-        let test = allowed::of_type(&mut sql, permit, name, "r");
-        let test: String = test.iter().flat_map(|test| [" AND ", test]).collect();
-        for (name, ids) in by_type {
-            let name = sql.bind(name);
-            let ids = sql.bind_all(ids.into_iter());
-            parts.push(format!(
-                "SELECT r.type || '/' || r.id FROM resource r WHERE r.tenant = {tenant} \
-                 AND r.type = {name} AND r.id IN ({ids}){test}"
-            ));
-        }
-        seen.extend(snapshot.texts(&sql.finish(parts.join(" UNION ALL ")))?);
+    name: &str,
+    references: &[Local<'_>],
+) -> Statement {
+    let mut sql = Sql::new(snapshot.dialect());
+    let tenant = sql.bind(permit.tenant().as_str());
+    // The last is repeated up to a power of two, so that there are few statements, which are kept.
+    let all = references.iter().chain(references.last().into_iter().cycle());
+    let mut named = Vec::new();
+    for (name, id) in all.take(references.len().next_power_of_two()) {
+        named.push(format!("({}, {})", sql.bind(*name), sql.bind(*id)));
     }
-    Ok(seen)
+    let test = allowed::of_type(&mut sql, permit, name, "r");
+    let test: String = test.iter().flat_map(|test| [" AND ", test]).collect();
+    let (named, join) = (named.join(", "), sql.dialect.join());
+    sql.finish(format!(
+        "SELECT r.type || '/' || r.id FROM (VALUES {named}) n {join} resource r \
+         ON r.tenant = {tenant} AND r.type = n.column1 AND r.id = n.column2{test}"
+    ))
 }

@@ -10,7 +10,7 @@ use super::trim::trim;
 use super::{Snapshot, Sql, also};
 use crate::domain::FhirId;
 use crate::error::Result;
-use crate::fhir::search::index::{MEMBER, SECURITY_CONTEXT};
+use crate::fhir::search::index::MEMBER;
 use crate::fhir::search::param::search_type;
 use crate::fhir::search::{Condition, Operand, Test};
 use crate::policy::{Clause, Permit, Reach};
@@ -98,18 +98,8 @@ fn caseload(sql: &mut Sql, permit: &Permit, practitioner: &FhirId) -> String {
 /// A Binary is seen by whoever may see the document that it belongs to.
 fn document(sql: &mut Sql, permit: &Permit, row: &str) -> String {
     let Some(permit) = permit.on(DOCUMENT) else { return NEVER.to_owned() };
-    let prefix = format!("{DOCUMENT}/");
-    // In characters, from 1, after the slash.
-    let start = prefix.len() + 1;
-    let param = sql.bind(SECURITY_CONTEXT);
-    let (low, high) = (sql.bind(prefix.as_str()), sql.bind(format!("{prefix}\u{10ffff}").as_str()));
     let seen = also(&visible(sql, &permit, "d"));
-    format!(
-        "EXISTS (SELECT 1 FROM reference b JOIN resource d ON d.tenant = b.tenant \
-         AND d.type = '{DOCUMENT}' AND d.id = substr(b.target, {start}) \
-         WHERE b.tenant = {row}.tenant AND b.rid = {row}.rid AND b.param = {param} \
-         AND b.target >= {low} AND b.target < {high}{seen})"
-    )
+    allowed::with_document(sql, row, &seen)
 }
 
 /// The current version of a resource, where the caller may see it.

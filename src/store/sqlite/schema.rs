@@ -92,6 +92,18 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0010_duties.sql"),
         loses: None,
     },
+    Migration {
+        number: 13,
+        name: "links",
+        sql: include_str!("migrations/0013_links.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 16,
+        name: "received",
+        sql: include_str!("migrations/0016_received.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

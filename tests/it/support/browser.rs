@@ -9,8 +9,15 @@ use serde_json::Value;
 /// Where the scripts' packages are; they have to be there.
 pub(crate) fn tools() -> PathBuf {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/node_modules");
-    for package in ["playwright-core", "axe-core", "fhirclient", "oidc-provider", "jose", "s3rver"]
-    {
+    for package in [
+        "playwright-core",
+        "axe-core",
+        "fhirclient",
+        "oidc-provider",
+        "jose",
+        "s3rver",
+        "kill-the-clipboard",
+    ] {
         let hint = "is not installed: tests/run does it";
         assert!(tools.join(package).exists(), "the npm package {package} {hint}");
     }

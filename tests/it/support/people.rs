@@ -56,13 +56,21 @@ pub(crate) fn app(back: &str) -> ClientSettings {
     .unwrap()
 }
 
+/// A practice of doctors that is connected, and asks for records to treat.
+pub(crate) fn doctor() -> ClientSettings {
+    let others = json!({
+        "name": "Front Range Family Medicine", "redirect_uris": [BACK], "scopes": "system/*.rs"
+    });
+    super::smart::client("ehr-frfm", "public", &others)
+}
+
 /// A practice with some of the fixtures, whose people sign in as the settings say.
 pub(crate) fn practice(login: LoginSettings, back: &str, origins: &[String]) -> Server {
     let data = Arc::new(tempfile::tempdir().unwrap());
     let sources = Sources::of_one_sender("app", "hv", secret(data.path(), "app-secret", SECRET));
     let config = Config {
         login: Some(login),
-        clients: vec![app(back)],
+        clients: vec![app(back), doctor()],
         cors: Cors { origins: origins.to_vec() },
         sources,
         ..Config::default()

@@ -35,6 +35,7 @@ pub(crate) struct Push {
     pub(crate) timestamp: i64,
     pub(crate) delivery: String,
     pub(crate) coding: &'static str,
+    pub(crate) method: &'static str,
     /// Where it is sent to.
     pub(crate) target: &'static str,
     pub(crate) body: Vec<u8>,
@@ -55,6 +56,7 @@ impl Push {
             timestamp: now(),
             delivery: format!("d-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
             coding: "identity",
+            method: "POST",
             target: "/platform/records",
             body: body.into(),
         }
@@ -79,8 +81,8 @@ impl Push {
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         let hash = hex(digest::digest(&digest::SHA256, &self.body).as_ref());
         let lines = format!(
-            "throughline-v1\nPOST\n{}\n{}\n{}\n{}\n{}\n{hash}",
-            self.target, self.source, self.timestamp, self.delivery, self.coding
+            "throughline-v1\n{}\n{}\n{}\n{}\n{}\n{}\n{hash}",
+            self.method, self.target, self.source, self.timestamp, self.delivery, self.coding
         );
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
         let tag = hex(hmac::sign(&key, lines.as_bytes()).as_ref());

@@ -206,6 +206,11 @@ impl Server {
         self.data.path()
     }
 
+    /// The data folder, for another replica on it.
+    pub(crate) fn shared_data(&self) -> Arc<TempDir> {
+        Arc::clone(&self.data)
+    }
+
     /// Where records are pushed to.
     pub(crate) fn push_url(&self) -> String {
         self.base.replace("/fhir", "/platform/records")

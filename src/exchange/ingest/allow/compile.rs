@@ -10,8 +10,9 @@ use super::people;
 use crate::domain::{Kind, Op, Record, TenantIds};
 use crate::exchange::ingest::derive::Neighbours;
 use crate::policy::{
-    Actor, Decision, Defect, Directive, Grantee, Item, Law, Means, Obligations, Patient, Proxy,
-    Purpose, Question, Recipient, Regime, Signer, Standing, State, decide,
+    Actor, Confidentiality, Decision, Defect, Directive, Emergency, Grantee, Item, Labels, Law,
+    Means, Obligations, Patient, Proxy, Purpose, Question, Recipient, Regime, Signer, Standing,
+    State, decide, signs_alone, signs_for,
 };
 use crate::store::{Allowed, Guard};
 
@@ -170,18 +171,46 @@ impl<'a> Case<'a> {
 
     /// The case if this consent were signed now, with its evidence; nothing if it is none.
     pub(crate) fn signing(mut self, planned: &Record, around: &Around<'_>) -> Option<Self> {
+        let mut directive = self.planned(planned, around)?;
+        directive.signed = Some(around.now);
+        directive.signer = Signer::Client;
+        self.directives.push(directive);
+        Some(self)
+    }
+
+    /// The case without one of its consents.
+    pub(crate) fn without(mut self, consent: &str) -> Self {
+        self.directives.retain(|one| one.id != consent);
+        self
+    }
+
+    /// A consent as it would be once it is signed, with its evidence; nothing if it is none.
+    pub(crate) fn planned(&self, planned: &Record, around: &Around<'_>) -> Option<Directive> {
         let client = planned.client_ids.first()?;
         let zone = &self.patient.zone;
         let setting = Setting { neighbours: around.neighbours, law: around.law, zone, client };
         let mut directive = consent::directive(planned, &setting)?;
         directive.state = State::Active;
-        directive.signed = Some(around.now);
-        directive.signer = Signer::Client;
         for missing in [Defect::Signature, Defect::Writing, Defect::Evidence] {
             directive.defects.remove(&missing);
         }
-        self.directives.push(directive);
-        Some(self)
+        Some(directive)
+    }
+
+    /// As what the patient signs, and whether that is enough for a yes; a no they always say.
+    pub(crate) fn signer(&self, permits: bool, at: Timestamp) -> Option<Signer> {
+        let alone = signs_alone(&self.patient, self.law, at);
+        let alive = self.patient.died.is_none();
+        (if permits { alone } else { alive }).then_some(Signer::Client)
+    }
+
+    /// As what somebody signs for the patient, if they may.
+    pub(crate) fn signer_for(&self, party: &str, at: Timestamp) -> Option<Signer> {
+        let proxy = self.proxy(party)?;
+        let session = Item::new(Kind::SessionLog, Labels::of_level(Confidentiality::Restricted));
+        let actor = Actor::Proxy(proxy.clone());
+        let decision = self.decide(&actor, Purpose::FamilyRequest, &session, at);
+        signs_for(&self.patient, &proxy, &decision, at)
     }
 
     /// Who acts for the client, by the platform's ids.
@@ -227,6 +256,29 @@ impl<'a> Case<'a> {
         self.ask(actor, purpose, item, at, (Means::Release, able))
     }
 
+    /// Asks the rules about an item for somebody who broke a glass, on a way that writes each use down,
+    /// alerts, and has it reviewed.
+    pub(crate) fn in_emergency(
+        &self,
+        actor: &Actor,
+        purpose: Purpose,
+        item: &Item,
+        glass: &Emergency,
+        at: Timestamp,
+    ) -> Decision {
+        let watched = Obligations::ALERT
+            .and(Obligations::REVIEW)
+            .and(Obligations::WATERMARK)
+            .and(Obligations::NO_FURTHER_USE)
+            .and(Obligations::RECORD_EMERGENCY);
+        let able = ABLE.and(watched);
+        decide(&Question {
+            emergency: Some(glass),
+            able,
+            ..self.question(actor, purpose, item, at, Means::Query)
+        })
+    }
+
     fn ask(
         &self,
         actor: &Actor,
@@ -235,7 +287,18 @@ impl<'a> Case<'a> {
         at: Timestamp,
         (means, able): (Means, Obligations),
     ) -> Decision {
-        decide(&Question {
+        decide(&Question { able, ..self.question(actor, purpose, item, at, means) })
+    }
+
+    fn question<'q>(
+        &'q self,
+        actor: &'q Actor,
+        purpose: Purpose,
+        item: &'q Item,
+        at: Timestamp,
+        means: Means,
+    ) -> Question<'q> {
+        Question {
             actor,
             purpose: Some(purpose),
             means,
@@ -246,10 +309,10 @@ impl<'a> Case<'a> {
             directives: Some(&self.directives),
             regime: self.regime,
             emergency: None,
-            able,
+            able: Obligations::NONE,
             at,
             law: self.law,
-        })
+        }
     }
 }
 

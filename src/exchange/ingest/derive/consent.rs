@@ -3,6 +3,8 @@
 //! It shows, and does not enforce. What the platform says is never made stronger: what was not
 //! signed is not active, and a limit that FHIR has no code for stays visible as words.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::field::{list, text, texts};
@@ -21,8 +23,29 @@ const SENSITIVITIES: [&str; 12] =
 /// Whether the record becomes a resource for this client.
 pub(super) fn is_mapped(record: &Record, d: &Derivation, client: &str) -> bool {
     record.data.is_object()
+        && !is_end(record)
         && record.client_ids.as_slice() == [client]
         && reference::patient(d, client).is_some()
+}
+
+/// Whether a record says nothing but that another consent was taken back.
+fn is_end(record: &Record) -> bool {
+    let data = &record.data;
+    text(data, "status") == Some("revoked")
+        && text(data, "supersedes").is_some()
+        && data.get("scope").is_none()
+        && list(data, "recipients").is_empty()
+}
+
+/// The record by which a consent was taken back, where it is another.
+fn end(record: &Record, d: &Derivation) -> Option<Arc<Record>> {
+    let later = d.neighbours.referring(Kind::Consent, Kind::Consent, &record.id);
+    later.into_iter().find(|one| {
+        one.op == Op::Upsert
+            && is_end(one)
+            && text(&one.data, "supersedes") == Some(record.id.as_str())
+            && one.client_ids == record.client_ids
+    })
 }
 
 pub(super) fn views(record: &Record, d: &Derivation, warnings: &mut Vec<Warning>) -> Vec<View> {
@@ -38,7 +61,14 @@ pub(super) fn views(record: &Record, d: &Derivation, warnings: &mut Vec<Warning>
     }
     let mut input = Input::new(record, d, d.ids.id(Kind::Consent, &record.id));
     input.fact_if_any("subject", reference::patient(d, client));
-    let status = status(record);
+    let end = end(record, d);
+    let status = match (status(record), &end) {
+        ("active" | "draft" | "proposed", Some(end)) => {
+            input.uses(end);
+            "revoked"
+        }
+        (stated, _) => stated,
+    };
     input.fact("status", status);
     let categories = std::iter::once("consent").map(Value::from);
     let mut categories: Vec<Value> = categories.map(|c| json!({ "codes": [c] })).collect();
@@ -180,6 +210,8 @@ fn actor(recipient: &Value, d: &Derivation) -> Option<Value> {
     let is_npi = |npi: &&str| npi.len() == 10 && npi.bytes().all(|b| b.is_ascii_digit());
     if let Some(npi) = text(recipient, "npi").filter(is_npi) {
         facts.insert("npi".to_owned(), npi.into());
+    } else if let Some(client) = texts(recipient, "fhir_client_ids").next() {
+        facts.insert("client".to_owned(), client.into());
     }
     Some(actor)
 }

@@ -129,5 +129,6 @@ pub const DEPENDENCIES: &[Dependency] = {
         forward(Consent, SessionLog, Facts),
         forward(Consent, TreatmentPlan, Facts),
         forward(Consent, Consent, Presence),
+        reverse(Consent, Consent),
     ]
 };

@@ -3,12 +3,15 @@
 //! Authority counts only with evidence; someone who claims it without is an emergency contact, if
 //! the platform says so, and nothing more.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::field::{flag, list, text};
 use super::input::Input;
 use super::{Derivation, View, Warning, reference, telecom};
 use crate::domain::{Kind, Op, Record};
+use crate::exchange::ingest::term::term;
 
 /// Whether the record becomes a resource: someone with authority, or to call in an emergency.
 pub(super) fn is_mapped(record: &Record) -> bool {
@@ -51,6 +54,16 @@ pub(super) fn views(record: &Record, d: &Derivation, warnings: &mut Vec<Warning>
         input.fact("telecom", telecom::safe(data));
     }
     vec![input.view("related-party-related-person")]
+}
+
+/// Whether somebody acted for the client at an instant: authority with evidence, of which the term
+/// is known and held then, and nothing against it. What cannot be read counts against it.
+pub(super) fn acted_at(record: &Record, at: Timestamp, zone: &TimeZone) -> bool {
+    let held = |row: &Value| term(row, zone).is_some_and(|term| term.holds(at));
+    let barred = |row: &Value| term(row, zone).is_none_or(|term| term.holds(at));
+    record.op == Op::Upsert
+        && list(&record.data, "authority").iter().any(|row| is_evidenced(row) && held(row))
+        && !list(&record.data, "restrictions").iter().any(barred)
 }
 
 fn relationship(data: &Value) -> &str {

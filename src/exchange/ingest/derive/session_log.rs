@@ -1,7 +1,7 @@
 //! Derives the views of a `session_log` record: one Encounter for each client who attended.
 //!
-//! No roster leaves: each view holds the rows of its own client and of the staff, and an
-//! identifier of its own.
+//! No roster leaves: each view holds the rows of its own client, of the staff, and of whoever acts
+//! for this client and was there, and an identifier of its own.
 
 use std::sync::Arc;
 
@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::field::{flag, list, text};
 use super::input::Input;
-use super::window::{self, Window};
-use super::{Derivation, View, Warning, cpt, labels, local_time, reference};
+use super::window::{self, Presence, Window};
+use super::{Derivation, View, Warning, cpt, labels, local_time, reference, related_party};
 use crate::domain::{Kind, Op, Record};
+use crate::exchange::ingest::term::clock;
 
 /// Seconds by which two statements about the same time may differ.
 const TOLERANCE: i64 = 120;
@@ -121,7 +122,12 @@ fn view(
     input.fact_if_any("start", window.start.map(|at| local_time::shown(at, &zone)));
     input.fact_if_any("end", window.end.map(|at| local_time::shown(at, &zone)));
     input.fact_if_any("minutes", minutes(record, window).filter(|m| *m > 0));
-    input.fact("participants", participants(d, appointment, window, &zone));
+    let mut rows = participants(d, appointment, window, &zone);
+    for guardian in guardians(record, d, client, window) {
+        input.uses(&guardian.record);
+        rows.push(row(guardian.presence, "guardian", guardian.reference, &zone));
+    }
+    input.fact("participants", rows);
     let diagnoses = d.neighbours.referring(Kind::Diagnosis, Kind::SessionLog, &record.id);
     let own = |dx: &&Arc<Record>| reference::condition(d, &dx.id, client).is_some();
     let own: Vec<&Arc<Record>> = diagnoses.iter().filter(own).collect();
@@ -185,28 +191,57 @@ fn participants(
     let booked: Vec<&str> = booked.as_deref().map_or_else(Vec::new, |appointment| {
         super::field::texts(&appointment.data, "staff_ids").collect()
     });
-    let therapists = || window.staff.iter().filter(|p| !p.interprets).map(|p| p.staff.as_str());
+    let therapists = || window.staff.iter().filter(|p| !p.interprets).map(|p| p.who.as_str());
     let lead = booked.iter().copied().find(|id| therapists().any(|staff| staff == *id));
     let lead = lead.or_else(|| therapists().next());
-    let row = |p: &super::window::Presence| {
+    let staff = |p: &Presence| {
         let function = match p {
             p if p.interprets => "interpreter",
-            p if Some(p.staff.as_str()) == lead => "lead",
+            p if Some(p.who.as_str()) == lead => "lead",
             _ => "co",
         };
-        let mut row = json!({
-            "function": function,
-            "reference": reference::practitioner(d, &p.staff)?,
-            "start": local_time::shown(p.joined, zone),
-        });
-        if let (Some(left), Some(row)) = (p.left, row.as_object_mut()) {
-            row.insert("end".to_owned(), local_time::shown(left, zone).into());
-        }
-        Some(row)
+        Some(row(p, function, reference::practitioner(d, &p.who)?, zone))
     };
-    let mut rows: Vec<Value> = window.staff.iter().filter_map(row).collect();
+    let mut rows: Vec<Value> = window.staff.iter().filter_map(staff).collect();
     rows.sort_by_key(|row| text(row, "function") != Some("lead"));
     rows
+}
+
+fn row(presence: &Presence, function: &str, reference: String, zone: &TimeZone) -> Value {
+    let mut row = json!({
+        "function": function,
+        "reference": reference,
+        "start": local_time::shown(presence.joined, zone),
+    });
+    if let (Some(left), Some(row)) = (presence.left, row.as_object_mut()) {
+        row.insert("end".to_owned(), local_time::shown(left, zone).into());
+    }
+    row
+}
+
+/// Somebody who acts for the client, and was there.
+struct Guardian<'a> {
+    presence: &'a Presence,
+    record: Arc<Record>,
+    reference: String,
+}
+
+/// Who was there and acted for *this* client then. Nobody else who came along is named: not another
+/// client's guardian, nor a partner or friend.
+fn guardians<'a>(
+    record: &'a Record,
+    d: &'a Derivation,
+    client: &'a str,
+    window: &'a Window,
+) -> impl Iterator<Item = Guardian<'a>> {
+    let practice = d.neighbours.organization();
+    let clock = clock(record, practice.as_deref());
+    window.related.iter().filter_map(move |presence| {
+        let reference = reference::related_person(d, &presence.who, client)?;
+        let record = d.neighbours.get(Kind::RelatedParty, &presence.who)?;
+        let acts = related_party::acted_at(&record, presence.joined, clock.as_ref()?);
+        acts.then_some(Guardian { presence, record, reference })
+    })
 }
 
 fn warn(

@@ -12,10 +12,10 @@ use super::local_time;
 use super::presence::{Interval, intersection, seconds, union};
 use crate::domain::Record;
 
-/// Somebody of the staff in a session.
+/// Somebody in a session beside the clients.
 pub(super) struct Presence {
-    /// The member of staff.
-    pub(super) staff: String,
+    /// The member of staff, or somebody related.
+    pub(super) who: String,
     /// Whether as an interpreter.
     pub(super) interprets: bool,
     /// When the person first came.
@@ -40,16 +40,17 @@ pub(super) struct Window {
     pub(super) face_to_face: Option<i64>,
     /// The staff, in the order in which they came.
     pub(super) staff: Vec<Presence>,
+    /// People related to a client, in the order in which they came. Their time does not count.
+    pub(super) related: Vec<Presence>,
 }
 
 /// The session as this client had it; who of the staff only interprets is for the caller to say.
 pub(super) fn of(record: &Record, client: &str, interprets: impl Fn(&str) -> bool) -> Window {
     let rows = list(&record.data, "presence");
-    let staff = staff(rows, interprets);
+    let staff = people(rows, "staff", interprets);
     let is_client = |row: &Value| is(row, "client", Some(client));
-    let is_therapist = |row: &Value| {
-        staff.iter().any(|p| !p.interprets && is(row, "staff", Some(p.staff.as_str())))
-    };
+    let is_therapist =
+        |row: &Value| staff.iter().any(|p| !p.interprets && is(row, "staff", Some(p.who.as_str())));
     let client_stays = Stays::of(rows, is_client);
     let therapist_stays = Stays::of(rows, is_therapist);
     let open = client_stays.open || therapist_stays.open;
@@ -66,6 +67,7 @@ pub(super) fn of(record: &Record, client: &str, interprets: impl Fn(&str) -> boo
         end: if open { None } else { both.last().map(|i| i.end).or_else(|| given("ended_at")) },
         face_to_face: (!open && !rows.is_empty()).then(|| seconds(&both)),
         staff,
+        related: people(rows, "related", |_| false),
     }
 }
 
@@ -98,22 +100,22 @@ impl Stays {
     }
 }
 
-fn staff(rows: &[Value], interprets: impl Fn(&str) -> bool) -> Vec<Presence> {
+fn people(rows: &[Value], kind: &str, interprets: impl Fn(&str) -> bool) -> Vec<Presence> {
     let mut found: Vec<Presence> = Vec::new();
-    for row in rows.iter().filter(|row| is(row, "staff", None)) {
+    for row in rows.iter().filter(|row| is(row, kind, None)) {
         let at = |name| text(row, name).and_then(local_time::instant);
         let id = row.get("who").and_then(|who| text(who, "id"));
-        let (Some(staff), Some(joined)) = (id, at("joined_at")) else { continue };
+        let (Some(who), Some(joined)) = (id, at("joined_at")) else { continue };
         let left = at("left_at");
-        if let Some(known) = found.iter_mut().find(|p| p.staff == staff) {
+        if let Some(known) = found.iter_mut().find(|p| p.who == who) {
             known.joined = known.joined.min(joined);
             known.left = known.left.zip(left).map(|(a, b)| a.max(b));
         } else {
-            let interprets = interprets(staff);
-            found.push(Presence { staff: staff.to_owned(), interprets, joined, left });
+            let interprets = interprets(who);
+            found.push(Presence { who: who.to_owned(), interprets, joined, left });
         }
     }
-    found.sort_by(|a, b| (a.joined, &a.staff).cmp(&(b.joined, &b.staff)));
+    found.sort_by(|a, b| (a.joined, &a.who).cmp(&(b.joined, &b.who)));
     found
 }
 

@@ -4,11 +4,24 @@ use actix_web::{HttpRequest, HttpResponse};
 use maud::{Markup, html};
 use serde_json::Value;
 
+mod give;
+mod preview;
+
 use super::guest::{Guest, RECORD};
 use super::text::{concept, day, list, text};
 use super::{ASK, CONSENTS};
-use crate::http::html::{Visit, fill};
+use crate::http::html::Visit;
+use crate::http::html::{Tone, fill, notice};
 use crate::http::site::{APPS, Refused, date};
+
+pub(in crate::http) use self::give::{end, ending, form, plan, sign};
+
+/// The parameter that names a consent.
+const CONSENT: &str = "consent";
+/// What the names of consents begin with that people sign here.
+const OWN: &str = crate::exchange::signing::OWN;
+/// The parameter of somebody who has signed.
+const DONE: &str = "done";
 
 /// Shows them.
 pub(in crate::http) async fn consents(
@@ -21,21 +34,24 @@ pub(in crate::http) async fn consents(
         Err(elsewhere) => return Ok(elsewhere),
     };
     let found = guest.search("Consent", &[("_sort", "-date"), ("_count", "100")]).await?;
-    let today = guest.now.to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+    let today = guest.today().to_string();
     let (in_force, over): (Vec<_>, Vec<_>) =
         found.resources.iter().partition(|one| is_in_force(one, &today));
     let texts = &guest.visit.texts().consents;
+    let done = guest.visit.parameter(DONE);
     let body = html! {
+        (told(&guest.visit, done))
         p.lede { (texts.lede) }
+        p { (give::to_give(&guest)) }
         section.stack aria-labelledby="in-force" {
             h2 #in-force { (texts.in_force) }
             @if in_force.is_empty() { div.card { p { (texts.none) } } }
-            ul.plain.stack.tight { @for one in &in_force { (card(&guest.visit, one, true)) } }
+            ul.plain.stack.tight { @for one in &in_force { (card(&guest, one, true, true)) } }
         }
         @if !over.is_empty() {
             details {
                 summary { (texts.over) }
-                ul.plain.stack.tight { @for one in &over { (card(&guest.visit, one, false)) } }
+                ul.plain.stack.tight { @for one in &over { (card(&guest, one, false, false)) } }
             }
         }
         section.card.wash.stack.tight aria-labelledby="change" {
@@ -59,7 +75,61 @@ fn is_in_force(consent: &Value, today: &str) -> bool {
     text(consent, "status") == Some("active") && !is_over
 }
 
-fn card(visit: &Visit, consent: &Value, is_in_force: bool) -> Markup {
+/// What became of what was signed.
+fn told(visit: &Visit, done: Option<&str>) -> Markup {
+    let texts = &visit.texts().signing;
+    html! {
+        @match done {
+            Some("given" | "changed") => {
+                div role="status" { (notice(Tone::Calm, &texts.given_title, &texts.given)) }
+            }
+            Some("taken-back") => {
+                div role="status" { (notice(Tone::Calm, &texts.over_title, &texts.over)) }
+            }
+            Some("not") => div role="alert" { (notice(Tone::Danger, &texts.not_title, &texts.not)) }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a consent was given here, or by an app, and is no exception to another.
+fn is_ours(consent: &Value) -> bool {
+    let values = list(consent, "identifier").iter().filter_map(|one| text(one, "value"));
+    let mut ours = values.filter_map(|value| value.strip_prefix(OWN));
+    ours.any(|rest| !rest.contains('-'))
+}
+
+/// Whether it was given here, or is a part of what was.
+fn is_from_here(consent: &Value) -> bool {
+    let mut values = list(consent, "identifier").iter().filter_map(|one| text(one, "value"));
+    values.any(|value| value.starts_with(OWN))
+}
+
+/// Whether it is a yes that stands.
+fn is_open(consent: &Value) -> bool {
+    let kind = consent.get("provision").and_then(|provision| text(provision, "type"));
+    text(consent, "status") == Some("active") && kind == Some("permit")
+}
+
+/// What can be done with a consent.
+fn actions(guest: &Guest, consent: &Value) -> Markup {
+    let texts = &guest.visit.texts().signing;
+    let id = text(consent, "id").unwrap_or_default();
+    let is_yes = is_open(consent);
+    html! {
+        @if is_yes || is_from_here(consent) {
+            div.row {
+                @if is_yes && is_ours(consent) {
+                    a.button.quiet href=(give::to_change(guest, id)) { (texts.change) }
+                }
+                a.button.quiet href=(give::to_end(guest, id)) { (texts.end_link) }
+            }
+        }
+    }
+}
+
+fn card(guest: &Guest, consent: &Value, is_in_force: bool, has_actions: bool) -> Markup {
+    let visit = &guest.visit;
     let texts = &visit.texts().consents;
     let name = consent.get("policyRule").and_then(concept);
     let name = name.or_else(|| list(consent, "category").iter().find_map(concept));
@@ -101,6 +171,7 @@ fn card(visit: &Visit, consent: &Value, is_in_force: bool) -> Markup {
             @if text(consent, "status") == Some("inactive") {
                 p.soft.small { (fill(&texts.revoked, &[])) }
             }
+            @if has_actions { (actions(guest, consent)) }
         }
     }
 }

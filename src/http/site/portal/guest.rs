@@ -21,8 +21,8 @@ pub(super) const RECORD: &str = "record";
 /// The most records that somebody may choose among.
 const MOST: usize = 200;
 /// What a person may read of their own record, and what somebody who acts for them.
-const OWN_SCOPES: &str = "patient/*.rs patient/AuditEvent.rs fhirUser";
-const PROXY_SCOPES: &str = "patient/*.rs fhirUser";
+const OWN_SCOPES: &str = "patient/*.rs patient/Consent.cu patient/AuditEvent.rs fhirUser";
+const PROXY_SCOPES: &str = "patient/*.rs patient/Consent.cu fhirUser";
 /// The client that the portal is, for the audit.
 const CLIENT: &str = "portal";
 

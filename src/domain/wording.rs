@@ -1,8 +1,8 @@
-//! Names put into a text: `{app}` becomes the app's name.
+//! Names put into a text that people read: `{app}` becomes the app's name.
 
 /// The text with each `{name}` replaced by its value; what comes in is never looked at again, so a
 /// value with braces stays as it is.
-pub(in crate::http) fn fill(text: &str, values: &[(&str, &str)]) -> String {
+pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

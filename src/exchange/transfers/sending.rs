@@ -1,0 +1,319 @@
+//! Carrying a transfer to its receiver: a durable job.
+//!
+//! At every attempt consent is asked anew and the copy is made anew, of what the receiver may have
+//! then; it is written down who gets what before anything leaves. What was sent before is known there
+//! by the same identifiers, so that an attempt whose answer was lost leaves one copy. What may pass
+//! is tried again for a day, with pauses that grow.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::{Timestamp, Unit};
+
+use super::kept::{Attempt, Package};
+use super::transfer::Transfer;
+use super::{NEW, Step, Transfers, later, written};
+use crate::audit::{Action, Actor, Audit, Event as Done};
+use crate::config::{ReceiverSettings, Takes};
+use crate::domain::{FhirId, Kind, TenantId};
+use crate::error::{Error, Result};
+use crate::exchange::gather::{Part, gather};
+use crate::exchange::ingest::BASE;
+use crate::exchange::jobs::{Doing, Task, Trouble, Work};
+use crate::exchange::pull::Pace;
+use crate::package::{Carried, Form, IDENTIFIERS, Language, Options, Piece, Purpose, Sheet, carry};
+use crate::partner::{self, Found, Parcel, Partner, Taken};
+use crate::policy::transfer::{Event, State, TRIED_FOR};
+use crate::policy::{Basis, Purpose as PurposeOfUse};
+use crate::store::{Job, JobPart, JobStep};
+
+/// The name of this kind of work.
+pub const KIND: &str = "transfer";
+/// Who writes down what the gateway saw.
+const BY: &str = "gateway";
+/// How long a job that is done is kept.
+const KEPT: Duration = Duration::from_hours(24);
+
+/// Carries transfers.
+pub struct Sending {
+    /// The transfers.
+    pub transfers: Transfers,
+    /// The servers of the receivers.
+    pub partners: Vec<Partner>,
+    /// Where it is written down who gets what.
+    pub audit: Arc<Audit>,
+}
+
+/// What an attempt begins with.
+struct Begun {
+    transfer: Transfer,
+    partner: usize,
+    pieces: Vec<Piece>,
+    patient: FhirId,
+    person: Vec<u8>,
+}
+
+/// How an attempt ended.
+enum Ended {
+    Taken(Taken),
+    Unsure,
+    Trouble(partner::Trouble),
+}
+
+impl Work for Sending {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn work(self: Arc<Self>, task: Task) -> Doing<std::result::Result<(), Trouble>> {
+        Box::pin(async move {
+            let me = Arc::clone(&self);
+            let Some(begun) = task.aside(move |task| Ok(me.begin(task)?)).await? else {
+                return Ok(());
+            };
+            let begun = Arc::new(begun);
+            let (ended, package) = self.attempt(&task, &begun).await?;
+            let me = Arc::clone(&self);
+            task.aside(move |task| me.end(task, &begun.transfer, ended, package)).await
+        })
+    }
+
+    fn kept(&self) -> Duration {
+        KEPT
+    }
+
+    fn clear(self: Arc<Self>, _: Job, _: Vec<JobPart>) -> Doing<Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Sending {
+    /// What the receiver may have now; nothing where there is nothing more to do.
+    fn begin(&self, task: &Task) -> Result<Option<Begun>> {
+        let (tenant, now) = (&task.job().new.tenant, task.now());
+        let order = String::from_utf8_lossy(&task.job().new.task).into_owned();
+        let (id, ready) = order.split_once(' ').unwrap_or_default();
+        let Some(transfer) = self.transfers.transfer(tenant, id)? else { return Ok(None) };
+        let is_last = transfer.ready.is_some_and(|at| written(at) == ready);
+        if transfer.state != State::Ready || !is_last {
+            return Ok(None);
+        }
+        let say = |event, why: Option<&str>| -> Result<Option<Begun>> {
+            let step = Step { why: why.map(str::to_owned), ..Step::by(BY) };
+            self.say(task, &transfer, event, step)?;
+            Ok(None)
+        };
+        if transfer.expires.is_some_and(|expires| expires <= now) {
+            return say(Event::Expire, None);
+        }
+        let name = transfer.receiver.as_deref().unwrap_or_default();
+        let is_it = |partner: &Partner| {
+            let settings = partner.settings();
+            settings.name == name && settings.tenant == tenant.as_str()
+        };
+        let Some(place) = self.partners.iter().position(is_it) else {
+            return say(Event::Fail, Some("receiver_unknown"));
+        };
+        let settings = self.partners.get(place).map(Partner::settings);
+        let settings = settings.ok_or_else(|| Error::broken("a receiver that is none"))?;
+        let patient = self.transfers.patient(tenant, &transfer.client);
+        let principal = Transfers::principal(tenant, settings, now);
+        let found = gather(&*self.transfers.store, &principal, &patient, Part::Whole);
+        let mut pieces = match found {
+            Err(Error::NotFound | Error::Denied) => return say(Event::ConsentEnded, None),
+            other => other?,
+        };
+        let notes = self.notes(tenant, &transfer);
+        pieces.retain(|piece| {
+            transfer.has(&piece.resource_type)
+                || piece.resource_type == "DocumentReference" && notes.contains(&piece.id)
+        });
+        let person = pieces.iter().find(|piece| piece.id == patient);
+        let person = person.map(|piece| piece.body.to_vec()).ok_or(Error::NotFound)?;
+        self.account(tenant, &transfer, settings, (&patient, &pieces), now)?;
+        Ok(Some(Begun { transfer, partner: place, pieces, patient, person }))
+    }
+
+    /// The documents that are named one by one.
+    fn notes(&self, tenant: &TenantId, transfer: &Transfer) -> BTreeSet<FhirId> {
+        let ids = self.transfers.ids.tenant(tenant);
+        transfer.notes.iter().map(|note| ids.id(Kind::SessionNote, note)).collect()
+    }
+
+    /// Writes down that the receiver gets this, before anything leaves.
+    fn account(
+        &self,
+        tenant: &TenantId,
+        transfer: &Transfer,
+        settings: &ReceiverSettings,
+        (patient, pieces): (&FhirId, &[Piece]),
+        now: Timestamp,
+    ) -> Result<()> {
+        let actor = Actor {
+            subject: BY.to_owned(),
+            client: Some(settings.client.clone()),
+            purpose: Some(PurposeOfUse::Treatment.as_str().to_owned()),
+            ..Actor::default()
+        };
+        let mut event = Done::new(Action::Released, now, Some(tenant), actor);
+        event.note("transfer", transfer.id.clone());
+        event.note("receiver", settings.name.clone());
+        event.note("attempt", (transfer.attempts.len() + 1).to_string());
+        event.note("basis", Basis::Tpo.as_str());
+        for piece in pieces {
+            event.show(&piece.resource_type, &piece.id, &piece.version, Some(patient));
+        }
+        self.audit.record_blocking(&event)
+    }
+
+    /// Looks for the person there, and sends.
+    async fn attempt(
+        &self,
+        task: &Task,
+        begun: &Arc<Begun>,
+    ) -> std::result::Result<(Ended, Option<Package>), Trouble> {
+        let partner = self.partners.get(begun.partner);
+        let partner = partner.ok_or_else(|| Error::broken("a receiver that is none"))?;
+        let takes = partner.settings().takes;
+        // A document has the person in it; whoever takes it looks for them.
+        let is_about = matches!(takes, Takes::Transaction | Takes::Reference);
+        let there = match begun.transfer.patient_there.as_deref() {
+            _ if !is_about => None,
+            Some(NEW) => None,
+            Some(said) => Some(said.to_owned()),
+            None => {
+                let known = format!("{IDENTIFIERS}/Patient|{}", begun.patient);
+                match partner.find(&begun.person, &known).await {
+                    Ok(Found::One(there)) => Some(there),
+                    Ok(Found::Nobody) if takes == Takes::Transaction => None,
+                    Ok(Found::Nobody | Found::Unsure) => return Ok((Ended::Unsure, None)),
+                    Err(trouble) => return Ok((Ended::Trouble(trouble), None)),
+                }
+            }
+        };
+        if there.is_none() && takes == Takes::Reference {
+            return Ok((Ended::Unsure, None));
+        }
+        let of = Arc::clone(begun);
+        let carried =
+            task.aside(move |task| Ok(of.carried(task, takes, there.as_deref())?)).await?;
+        task.go_on()?;
+        let hash = hex::encode(digest(&SHA256, &carried.body));
+        let bytes = u64::try_from(carried.body.len()).unwrap_or(u64::MAX);
+        let package = Package::new(hash, bytes, written(task.now()));
+        let parcel = Parcel { body: carried.body, identifier: carried.identifier };
+        let ended = match partner.deliver(&parcel).await {
+            Ok(taken) => Ended::Taken(taken),
+            Err(trouble) => Ended::Trouble(trouble),
+        };
+        Ok((ended, Some(package)))
+    }
+
+    /// Writes down how an attempt ended, and whether there is another.
+    fn end(
+        &self,
+        task: &Task,
+        transfer: &Transfer,
+        ended: Ended,
+        package: Option<Package>,
+    ) -> std::result::Result<(), Trouble> {
+        let attempt = |status: Option<u16>, error: Option<&str>| Attempt {
+            at: written(task.now()),
+            channel: "fhir_push".to_owned(),
+            http_status: status,
+            error: error.map(str::to_owned),
+        };
+        let step = |attempt: Attempt| Step {
+            why: attempt.error.clone(),
+            attempt: Some(attempt),
+            package,
+            ..Step::by(BY)
+        };
+        match ended {
+            Ended::Taken(taken) => {
+                self.say(
+                    task,
+                    transfer,
+                    Event::Delivered,
+                    step(attempt(Some(taken.status), None)),
+                )?;
+                if taken.is_understood {
+                    self.say(task, transfer, Event::Understood, Step::by(BY))?;
+                }
+                Ok(())
+            }
+            Ended::Unsure => {
+                let attempt = attempt(None, Some("who_is_it"));
+                Ok(self.say(task, transfer, Event::Held, step(attempt))?)
+            }
+            Ended::Trouble(trouble) => {
+                let attempt = attempt(trouble.status(), Some(trouble.code()));
+                let tried = u32::try_from(transfer.attempts.len()).unwrap_or(u32::MAX);
+                let pause =
+                    Pace::every(Duration::ZERO).pause(tried.saturating_add(1), trouble.pause());
+                let begun = transfer.ready.unwrap_or_else(|| task.now());
+                let is_over = later(task.now(), pause) > later(begun, TRIED_FOR);
+                if !trouble.may_pass() || is_over {
+                    return Ok(self.say(task, transfer, Event::Fail, step(attempt))?);
+                }
+                self.say(task, transfer, Event::Attempted, step(attempt))?;
+                // What was done is written down: the attempts are counted by the transfer.
+                let progress = format!("{} attempts", tried.saturating_add(1));
+                task.keep(&JobStep { progress, ..JobStep::default() })?;
+                Err(Trouble::Later(pause, trouble.code()))
+            }
+        }
+    }
+
+    /// Writes down what happened, unless somebody has stopped it meanwhile.
+    fn say(&self, task: &Task, transfer: &Transfer, event: Event, step: Step) -> Result<()> {
+        let tenant = &task.job().new.tenant;
+        let mut told = Done::new(
+            Action::TransferChanged,
+            task.now(),
+            Some(tenant),
+            Actor { subject: BY.to_owned(), ..Actor::default() },
+        );
+        match self.transfers.happen(tenant, &transfer.id, event, step) {
+            Err(Error::Conflict { .. }) => {
+                let now = self.transfers.transfer(tenant, &transfer.id)?;
+                if now.is_some_and(|now| now.state.after(event).is_some()) {
+                    return Err(Error::unavailable("somebody changed it at the same moment"));
+                }
+                return Ok(());
+            }
+            other => {
+                told.about(&self.transfers.patient(tenant, &transfer.client));
+                told.note("transfer", transfer.id.clone());
+                told.note("event", event.as_str());
+                told.note("state", other?.state.as_str());
+            }
+        }
+        self.audit.record_blocking(&told)
+    }
+}
+
+impl Begun {
+    /// What is carried, in the form that the receiver takes.
+    fn carried(&self, task: &Task, takes: Takes, there: Option<&str>) -> Result<Carried> {
+        let at = self.transfer.ready.unwrap_or_else(|| task.now());
+        let options = Options {
+            purpose: Purpose::Transfer,
+            language: Language::English,
+            sheet: Sheet::Letter,
+            at: at.round(Unit::Second).map_err(Error::internal)?,
+            base: BASE.to_owned(),
+            reason: Some(self.transfer.reason.clone()),
+        };
+        let form = match takes {
+            Takes::Transaction => Form::Transaction,
+            Takes::Document => Form::Document,
+            Takes::Message => Form::Message,
+            Takes::Reference => Form::Reference,
+        };
+        let name = self.transfer.id.as_str();
+        carry(&self.patient, self.pieces.clone(), &options, (name, form, there))
+    }
+}

@@ -1,0 +1,175 @@
+//! A transfer as it stands: whose, to whom, where it is, and what has happened.
+
+use jiff::{Timestamp, ToSpan};
+
+use super::kept::{Acknowledged, Attempt, Kept, Package};
+use crate::domain::Record;
+use crate::error::{Error, Result};
+use crate::policy::transfer::{Event, REMINDERS, State};
+
+/// What the ids of the gateway's own transfers begin with.
+pub(super) const OWN: &str = "tlt-";
+/// The longest that somebody may write, in characters.
+const LONGEST: usize = 4_000;
+/// The parts of a record that can be named.
+pub const SECTIONS: &[(&str, &[&str])] = &[
+    ("problems", &["Condition"]),
+    ("plan", &["CarePlan"]),
+    ("goals", &["Goal"]),
+    ("assessments", &["Observation", "QuestionnaireResponse"]),
+    ("encounters", &["Encounter", "Appointment", "EpisodeOfCare"]),
+    ("messages", &["Communication"]),
+    ("documents", &["DocumentReference", "Binary"]),
+];
+
+/// What somebody wants to be transferred.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The platform's id of the client.
+    pub client: String,
+    /// The receiver, by its name in the settings.
+    pub receiver: String,
+    /// Why, in words that the receiver reads.
+    pub reason: String,
+    /// `routine`, `urgent` or `crisis`.
+    pub urgency: String,
+    /// Which parts; all that consent gives where none is named.
+    pub sections: Vec<String>,
+    /// Notes that go along although the documents are not among the parts, by the platform's ids.
+    pub notes: Vec<String>,
+    /// Who asks for it.
+    pub by: String,
+}
+
+/// A transfer as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// Its name.
+    pub id: String,
+    /// How many steps it has been.
+    pub version: u64,
+    /// The platform's id of the client.
+    pub client: String,
+    /// What the receiver is called.
+    pub to: String,
+    /// The receiver, by its name in the settings.
+    pub receiver: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// How urgent it is.
+    pub urgency: Option<String>,
+    /// Which parts; all where none is named.
+    pub sections: Vec<String>,
+    /// Notes that go along.
+    pub notes: Vec<String>,
+    /// Where it is.
+    pub state: State,
+    /// When it was last signed off or sent again.
+    pub ready: Option<Timestamp>,
+    /// Until when it may be taken.
+    pub expires: Option<Timestamp>,
+    /// The person as the receiver's server knows them, where somebody said so.
+    pub patient_there: Option<String>,
+    /// The attempts to deliver it.
+    pub attempts: Vec<Attempt>,
+    /// What was sent last.
+    pub package: Option<Package>,
+    /// The last acknowledgement.
+    pub ack: Option<Acknowledged>,
+    /// What has happened, in order.
+    pub history: Vec<Happened>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happened {
+    /// What.
+    pub event: Event,
+    /// When.
+    pub at: Timestamp,
+    /// By whom it was said.
+    pub by: Option<String>,
+    /// Why: a stable name, or what somebody wrote.
+    pub why: Option<String>,
+}
+
+impl Wanted {
+    /// Refuses what cannot be sent.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.reason.trim().is_empty() || self.reason.chars().count() > LONGEST {
+            let hint = format!("say why care goes over, in at most {LONGEST} characters");
+            return Err(Error::invalid("reason", hint));
+        }
+        if !["routine", "urgent", "crisis"].contains(&self.urgency.as_str()) {
+            return Err(Error::invalid("urgency", "give routine, urgent or crisis"));
+        }
+        let is_known = |name: &String| SECTIONS.iter().any(|(known, _)| known == name);
+        if !self.sections.iter().all(is_known) {
+            let known: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
+            return Err(Error::invalid("sections", format!("give some of {}", known.join(", "))));
+        }
+        Ok(())
+    }
+}
+
+impl Transfer {
+    /// The transfer that a record is; nothing if it cannot be told what it is.
+    pub(super) fn read(record: &Record) -> Option<Self> {
+        let kept = Kept::read(record)?;
+        let instant = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        let happened = kept.history.into_iter().filter_map(|moment| {
+            let (event, at) = (moment.event.parse().ok()?, moment.at.parse().ok()?);
+            Some(Happened { event, at, by: moment.by, why: moment.why })
+        });
+        Some(Self {
+            id: record.id.clone(),
+            version: record.version,
+            client: kept.client_id,
+            to: kept.to.org_name,
+            receiver: kept.receiver,
+            reason: kept.reason,
+            urgency: kept.urgency,
+            sections: kept.sections,
+            notes: kept.note_ids,
+            state: kept.status.parse().ok()?,
+            ready: instant(kept.ready_at),
+            expires: instant(kept.expires_at),
+            patient_there: kept.patient_there,
+            attempts: kept.attempts,
+            package: kept.package,
+            ack: kept.ack,
+            history: happened.collect(),
+        })
+    }
+
+    /// Whether the gateway made it, and so moves it on.
+    pub fn is_ours(&self) -> bool {
+        self.id.starts_with(OWN)
+    }
+
+    /// Since when it is awaited that the receiver says who looks after the person, and when somebody
+    /// is reminded of it.
+    pub fn reminders(&self) -> Vec<Timestamp> {
+        let sent = self.history.iter().rev().find(|one| one.event == Event::Delivered);
+        let Some(sent) = sent.filter(|_| self.state.is_awaited()) else { return Vec::new() };
+        let later = |days: &i32| sent.at.checked_add((i64::from(*days) * 24).hours()).ok();
+        REMINDERS.iter().filter_map(later).collect()
+    }
+
+    /// Whether somebody has to do something: say who it is there, or ask the receiver.
+    pub fn needs_somebody(&self, now: Timestamp) -> bool {
+        let is_held = self.history.last().is_some_and(|last| last.event == Event::Held);
+        self.state == State::Ready && is_held
+            || self.state == State::Failed
+            || self.reminders().first().is_some_and(|first| *first <= now)
+    }
+
+    /// Which types of resources go along with the person; all where nothing is named.
+    pub(super) fn has(&self, resource_type: &str) -> bool {
+        let mut named = SECTIONS.iter().filter(|(name, _)| self.sections.iter().any(|s| s == name));
+        let is_part = SECTIONS.iter().any(|(_, types)| types.contains(&resource_type));
+        !is_part
+            || self.sections.is_empty()
+            || named.any(|(_, types)| types.contains(&resource_type))
+    }
+}
