@@ -130,11 +130,10 @@ impl Requests {
         let now = self.clock.now();
         let practice = self.practice(tenant)?;
         let rules = self.rules.load_full();
-        let mut write = self.store.write()?;
-        let Some(found) = write.record(tenant, Kind::RecordRequest, id)? else {
-            return Err(Error::NotFound);
-        };
+        let found = self.store.source(tenant, Kind::RecordRequest, id)?.ok_or(Error::NotFound)?;
         let client = found.client_ids.first().map(String::as_str).unwrap_or_default();
+        let language = self.language(tenant, client)?;
+        let mut write = self.store.write()?;
         let patient = self.ids.tenant(tenant).id(Kind::Client, client);
         // Whoever else moves it on at this moment comes after us, or came before.
         write.hold_patients(tenant, std::slice::from_ref(&patient))?;
@@ -146,7 +145,6 @@ impl Requests {
         let terms = &rules.tables.terms;
         let request = Request::read(&record, terms, &practice.zone, now).ok_or(Error::NotFound)?;
         let mut kept = Kept::read(&record).ok_or(Error::NotFound)?;
-        let language = self.language(tenant, client)?;
         let at = At { request, terms, practice: &practice, language, now };
         change(&at, &mut kept)?;
         let version = record.version.saturating_add(1);

@@ -108,7 +108,7 @@ impl Package {
     }
 }
 
-/// The same archive with each file under a password (AES-256, as WinZip and 7-Zip know it). What the
+/// The same archive with each file under a password (AES-256, as other programs know it). What the
 /// files are called can still be read.
 pub fn locked(zip: &[u8], password: &str) -> Result<Vec<u8>> {
     let mut open = ZipArchive::new(Cursor::new(zip)).map_err(Error::internal)?;

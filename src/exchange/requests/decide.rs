@@ -38,7 +38,7 @@ impl Requests {
     ///
     /// `Conflict` where the entry or the request is not as it was, or somebody else has to decide;
     /// `Invalid` where something is missing.
-    pub fn decide(&self, tenant: &TenantId, id: &str, verdict: Verdict) -> Result<Request> {
+    pub fn decide(&self, tenant: &TenantId, id: &str, verdict: &Verdict) -> Result<Request> {
         let request = self.request(tenant, id)?.ok_or(Error::NotFound)?;
         let entries = self.entries(tenant, &request)?;
         let entry = entries.iter().find(|entry| entry.is(&verdict.kind, &verdict.id));
@@ -46,7 +46,7 @@ impl Requests {
             conflict("this entry has changed, or is none to be decided on: look at it again")
         })?;
         verdict.check(entry)?;
-        self.change(tenant, id, |at, kept| at.decide(&verdict, entry, kept))
+        self.change(tenant, id, |at, kept| at.decide(verdict, entry, kept))
     }
 
     /// Whether everything is decided that has to be, so that a copy can be made.

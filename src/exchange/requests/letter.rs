@@ -102,7 +102,9 @@ pub(super) fn of(at: &At<'_>, step: &Step) -> Result<Option<Letter>> {
         _ => &templates.denied,
     };
     let mut parts = vec![&templates.dear, &templates.asked, main];
-    parts.extend((!reason.is_empty() && kind == "denial").then_some(&templates.why));
+    // Where entries were decided on, their grounds are said one by one.
+    let is_said = !reason.is_empty() && at.held().is_empty();
+    parts.extend((is_said && kind == "denial").then_some(&templates.why));
     let mut said: Vec<String> = parts.into_iter().map(|part| fill(part, &values)).collect();
     if kind == "denial" {
         said.extend(denial(at, &templates)?);

@@ -114,12 +114,12 @@ fn decision(visit: &Visit, case: &Case, entry: &Entry) -> Markup {
     let chosen = current.map_or(entry.trigger.reason(), |one| one.reason);
     html! {
         form.card.stack method="post" action=(DECISIONS) aria-labelledby="given" {
+            h2 #given { (texts.given) }
             (csrf(&visit.csrf(DECISIONS)))
             input type="hidden" name="request" value=(case.request.id);
             input type="hidden" name="kind" value=(entry.kind.as_str());
             input type="hidden" name="entry" value=(entry.id);
             input type="hidden" name="version" value=(entry.version);
-            h2 #given { (texts.given) }
             fieldset.stack.tight {
                 legend { (texts.sentences) }
                 p.soft.small { (texts.sentences_hint) }
@@ -195,7 +195,8 @@ pub(in crate::http) async fn decide(
         return Ok(member.go(&format!("{again}?{WRONG}=form")));
     };
     let id = case.request.id.clone();
-    let done = member.requests(move |requests, tenant| requests.decide(tenant, &id, verdict)).await;
+    let done =
+        member.requests(move |requests, tenant| requests.decide(tenant, &id, &verdict)).await;
     match done {
         Ok(_) => Ok(member.go(&place)),
         Err(Error::Invalid { expression, .. }) => {

@@ -32,7 +32,7 @@ impl Member {
 
     /// The requests that are theirs to work on.
     async fn cases(&self) -> Result<Vec<Case>, Refused> {
-        let found = self.requests(|requests, tenant| requests.all(tenant)).await;
+        let found = self.requests(Requests::all).await;
         self.named(found.map_err(|error| self.visit.failed(&error))?).await
     }
 
@@ -55,7 +55,9 @@ impl Member {
             named.collect::<Outcome<Vec<_>>>()
         });
         let cases = cases.await?;
-        cases.iter().for_each(|case| self.show(case.patient.as_ref()));
+        for case in &cases {
+            self.show(case.patient.as_ref());
+        }
         Ok(cases)
     }
 }
