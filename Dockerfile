@@ -12,7 +12,6 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
-COPY .cargo .cargo
 COPY crates crates
 COPY src src
 # Some of its tables are compiled in.
