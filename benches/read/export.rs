@@ -3,7 +3,6 @@
 //!
 //! `cargo bench --bench read -- export 1000000` for so many resources instead of 200,000.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -223,20 +222,23 @@ fn floor(data: &Path, to: &Path) -> io::Result<usize> {
         .prepare("SELECT type, body FROM resource ORDER BY tenant, patient, type, updated DESC, id")
         .unwrap();
     let mut rows = select.query([]).unwrap();
-    let mut files: HashMap<String, BufWriter<File>> = HashMap::new();
+    let mut files: Vec<(String, BufWriter<File>)> = Vec::new();
     let mut count = 0;
     while let Some(row) = rows.next().unwrap() {
         let name = row.get_ref(0).unwrap().as_str().unwrap();
-        if !files.contains_key(name) {
+        let place = if let Some(place) = files.iter().position(|(known, _)| known == name) {
+            place
+        } else {
             let file = BufWriter::with_capacity(64 * 1024, File::create(to.join(name))?);
-            files.insert(name.to_owned(), file);
-        }
-        let file = files.get_mut(name).unwrap();
+            files.push((name.to_owned(), file));
+            files.len() - 1
+        };
+        let (_, file) = &mut files[place];
         file.write_all(row.get_ref(1).unwrap().as_blob().unwrap())?;
         file.write_all(b"\n")?;
         count += 1;
     }
-    for file in files.into_values() {
+    for (_, file) in files {
         file.into_inner()?.sync_data()?;
     }
     std::fs::remove_dir_all(to)?;

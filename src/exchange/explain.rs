@@ -169,17 +169,7 @@ impl Explainer<'_> {
             let found = placed.iter().find(|one| one.is("Consent", id));
             found.map(|one| one.origin_id.as_str())
         });
-        let then = match (&asked.plan, gone) {
-            (None, None) => None,
-            (plan, gone) => {
-                let before = Case::of(&record, &around);
-                let before = gone.map_or(before, |id| Case::of(&record, &around).without(id));
-                Some(match plan {
-                    Some(plan) => sign(before, plan, &record, &placed, &around)?,
-                    None => before,
-                })
-            }
-        };
+        let then = then(asked, gone, &record, &placed, &around)?;
         neighbours.failure()?;
         let items: Vec<_> = placed.iter().filter_map(|one| Some((one, item(one)?))).collect();
         let mut shown = items;
@@ -211,6 +201,27 @@ impl Explainer<'_> {
             answers.push(Answer { who, purpose, lines: lines.collect() });
         }
         Ok(Explanation { at, answers })
+    }
+}
+
+/// The case as it would be, where something is planned: with the plan, and without what is gone.
+fn then<'a>(
+    asked: &Asked,
+    gone: Option<&str>,
+    record: &Record,
+    placed: &[Placed],
+    around: &allow::Around<'a>,
+) -> Result<Option<Case<'a>>> {
+    if asked.plan.is_none() && gone.is_none() {
+        return Ok(None);
+    }
+    let mut case = Case::of(record, around);
+    if let Some(id) = gone {
+        case = case.without(id);
+    }
+    match &asked.plan {
+        Some(plan) => sign(case, plan, record, placed, around).map(Some),
+        None => Ok(Some(case)),
     }
 }
 

@@ -113,7 +113,7 @@ impl Signing {
             let hint = "send what was signed, with the status active";
             return Err(Error::invalid("Consent.status", hint));
         }
-        let root = self.id_of(hand, sent);
+        let root = id_of(hand, sent);
         self.at_the_desk(hand, |write, desk| {
             if write.record(hand.tenant(), Kind::Consent, &root)?.is_some() {
                 return Ok(Outcome { id: root.clone(), notes: Vec::new(), is_new: false });
@@ -152,7 +152,7 @@ impl Signing {
         }
         let sheet = Sheet::read(sent, hand, self.clock.now())?;
         self.at_the_desk(hand, |write, desk| {
-            let record = self.found(write, desk, id)?;
+            let record = found(write, desk, id)?;
             is_version(&record, version)?;
             let is_theirs = record.id.starts_with(OWN) && desk.signed(&record);
             if !is_theirs {
@@ -184,12 +184,12 @@ impl Signing {
     /// As [`Self::change`].
     pub fn take_back(&self, hand: &Hand, id: &FhirId, version: Option<&str>) -> Result<Signed> {
         self.at_the_desk(hand, |write, desk| {
-            let record = self.found(write, desk, id)?;
+            let record = found(write, desk, id)?;
             if let Some(version) = version {
                 is_version(&record, version)?;
             }
             let done = |notes| Outcome { id: record.id.clone(), notes, is_new: false };
-            let end = self.end_of(&record);
+            let end = end_of(&record);
             let is_over = record.op != Op::Upsert
                 || !matches!(text(&record.data, "status"), Some("active" | "proposed" | "draft"))
                 || write.record(hand.tenant(), Kind::Consent, &end)?.is_some();
@@ -205,7 +205,7 @@ impl Signing {
                 }
                 let line = desk.line((Kind::Consent, &record.id, record.version.saturating_add(1)), &data);
                 self.ingest(&self.rules.load()).put_own(write, line)?;
-                return Ok(done(self.exceptions_stay(write, hand.tenant(), &record.id)?));
+                return Ok(done(exceptions_stay(write, hand.tenant(), &record.id)?));
             }
             let data = json!({
                 "type": text(&record.data, "type"), "decision": "deny", "status": "revoked",
@@ -217,13 +217,6 @@ impl Signing {
             self.ingest(&self.rules.load()).put_all_own(write, vec![line], others)?;
             Ok(done(Vec::new()))
         })
-    }
-
-    /// What is said where a consent is taken back that has exceptions.
-    fn exceptions_stay(&self, write: &dyn Write, tenant: &TenantId, id: &str) -> Result<Vec<Note>> {
-        let first = write.record(tenant, Kind::Consent, &exception(id, 0))?;
-        let stays = first.is_some_and(|one| one.op == Op::Upsert);
-        Ok(stays.then_some(EXCEPTIONS_STAY).into_iter().collect())
     }
 
     /// Runs one transaction about the patient's consents, in which nobody else changes them.
@@ -297,15 +290,15 @@ impl Signing {
             .iter()
             .map(|(element, says)| Note { element, says, differs: true })
             .collect();
-        let mut rules = read.rules;
+        let mut rules = read.rules.into_iter();
+        let root_data = rules.next().ok_or(Error::NotFound)?;
         // That notes which are kept apart are no part of it needs no saying.
-        let (first, mut exceptions) = (rules.drain(..1).collect::<Vec<_>>(), rules);
+        let mut exceptions: Vec<Value> = rules.collect();
         exceptions.retain(|one| one.pointer("/scope/include_labels") != Some(&json!(["PSYTHPN"])));
         if exceptions.len() > MOST_EXCEPTIONS {
             let hint = "this is more exceptions than one consent may have: give several";
             return Err(Error::invalid("Consent.provision.provision", hint));
         }
-        let root_data = first.into_iter().next().ok_or(Error::NotFound)?;
         let permits = text(&root_data, "decision") == Some("permit");
         if permits && desk.signer.is_none() {
             return Err(Error::Denied);
@@ -337,29 +330,9 @@ impl Signing {
             }
             lines.push(desk.line((Kind::Consent, id, *version), one));
         }
-        lines.extend(self.fallen(write, desk, root, data.len() - 1)?);
+        lines.extend(fallen(write, desk, root, data.len() - 1)?);
         self.ingest(&self.rules.load()).put_all_own(write, lines, Vec::new())?;
         Ok(notes)
-    }
-
-    /// The ends of the exceptions that a changed consent has no more.
-    fn fallen(
-        &self,
-        write: &dyn Write,
-        desk: &Desk<'_>,
-        root: &str,
-        kept: usize,
-    ) -> Result<Vec<Vec<u8>>> {
-        let mut lines = Vec::new();
-        for place in kept..MOST_EXCEPTIONS {
-            let id = exception(root, place);
-            let Some(known) = write.record(desk.hand.tenant(), Kind::Consent, &id)? else { break };
-            if known.op == Op::Upsert {
-                let version = known.version.saturating_add(1);
-                lines.push(desk.end_line((Kind::Consent, &id, version)));
-            }
-        }
-        Ok(lines)
     }
 
     /// Refuses a yes that would open nothing, and says what it leaves closed.
@@ -390,7 +363,7 @@ impl Signing {
             let hint = "a limit that there is no word for here: leave it out, or ask the practice";
             return Err(Error::not_supported("Consent.provision", hint));
         }
-        if !directive.term.until.is_none_or(|until| until > desk.now) {
+        if directive.term.until.is_some_and(|until| until <= desk.now) {
             let hint = "this is over already: give a later last day";
             return Err(Error::invalid("Consent.provision.period.end", hint));
         }
@@ -406,26 +379,47 @@ impl Signing {
         Ok(unknown.then_some(UNKNOWN_RECIPIENT).into_iter().chain([KEPT_CLOSED]).collect())
     }
 
-    /// The record of a consent of the patient's.
-    fn found(&self, write: &dyn Write, desk: &Desk<'_>, id: &FhirId) -> Result<Arc<Record>> {
-        let placed = desk.placed.iter().find(|one| one.is("Consent", id)).ok_or(Error::NotFound)?;
-        let record = write.record(desk.hand.tenant(), Kind::Consent, &placed.origin_id)?;
-        record.filter(|one| one.client_ids == [desk.client.id.as_str()]).ok_or(Error::NotFound)
-    }
-
-    /// The id of what a hand signs with these words: the same for the same.
-    fn id_of(&self, hand: &Hand, sent: &Value) -> String {
-        format!("{OWN}{}", sheet::digest(&format!("{}\u{1f}{sent}", hand.patient)))
-    }
-
-    fn end_of(&self, record: &Record) -> String {
-        format!("{END}{}", sheet::digest(&format!("{}\u{1f}{}", record.tenant, record.id)))
-    }
-
     fn ingest<'a>(&'a self, rules: &'a Rules) -> Ingest<'a> {
         let (store, ids, clock) = (&*self.store, &self.ids, &*self.clock);
         Ingest { store, rules, ids, base: BASE, clock }
     }
+}
+
+/// What is said where a consent is taken back that has exceptions.
+fn exceptions_stay(write: &dyn Write, tenant: &TenantId, id: &str) -> Result<Vec<Note>> {
+    let first = write.record(tenant, Kind::Consent, &exception(id, 0))?;
+    let stays = first.is_some_and(|one| one.op == Op::Upsert);
+    Ok(stays.then_some(EXCEPTIONS_STAY).into_iter().collect())
+}
+
+/// The ends of the exceptions that a changed consent has no more.
+fn fallen(write: &dyn Write, desk: &Desk<'_>, root: &str, kept: usize) -> Result<Vec<Vec<u8>>> {
+    let mut lines = Vec::new();
+    for place in kept..MOST_EXCEPTIONS {
+        let id = exception(root, place);
+        let Some(known) = write.record(desk.hand.tenant(), Kind::Consent, &id)? else { break };
+        if known.op == Op::Upsert {
+            let version = known.version.saturating_add(1);
+            lines.push(desk.end_line((Kind::Consent, &id, version)));
+        }
+    }
+    Ok(lines)
+}
+
+/// The record of a consent of the patient's.
+fn found(write: &dyn Write, desk: &Desk<'_>, id: &FhirId) -> Result<Arc<Record>> {
+    let placed = desk.placed.iter().find(|one| one.is("Consent", id)).ok_or(Error::NotFound)?;
+    let record = write.record(desk.hand.tenant(), Kind::Consent, &placed.origin_id)?;
+    record.filter(|one| one.client_ids == [desk.client.id.as_str()]).ok_or(Error::NotFound)
+}
+
+/// The id of what a hand signs with these words: the same for the same.
+fn id_of(hand: &Hand, sent: &Value) -> String {
+    format!("{OWN}{}", sheet::digest(&format!("{}\u{1f}{sent}", hand.patient)))
+}
+
+fn end_of(record: &Record) -> String {
+    format!("{END}{}", sheet::digest(&format!("{}\u{1f}{}", record.tenant, record.id)))
 }
 
 /// What a transaction came to.

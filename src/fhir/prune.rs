@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_reference_is_found_however_it_is_written() {
         for (body, expected) in [
-            (r#"{"a":[{"b":{"reference" :\n "Patient/x" }}]}"#, Some("Patient/x")),
+            (r#"{"a":[{"b":{"reference" :  "Patient/x" }}]}"#, Some("Patient/x")),
             (r#"{"reference":"Patient/x/_history/2-1"}"#, Some("Patient/x")),
             (r#"{"text":"\"reference\":\"Patient/x\"","reference":"Goal/y"}"#, Some("Goal/y")),
             (r#"{"code":"reference","url":"Binary/x"}"#, Some("Binary/x")),

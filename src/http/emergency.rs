@@ -18,7 +18,7 @@ use crate::exchange::emergency::{Broken, Emergencies};
 use crate::exchange::ingest;
 use crate::fhir::bundle::{Kind, Mode, Resource, Writer};
 use crate::policy::{Glass, HighWater, Purpose};
-use crate::store::Store;
+use crate::store::{Store, StoredResource};
 
 /// The longest set of parameters that is read, in bytes.
 const MAX_PARAMETERS: usize = 16 * 1024;
@@ -80,24 +80,32 @@ pub(super) async fn break_glass(
     if opened.part2 {
         disclosure.notes.push(("part2", "true".to_owned()));
     }
-    let mut labels = HighWater::default();
-    for one in &shown {
-        labels.join(HighWater::of(&one.body));
-    }
-    let labels = [WATERMARK.to_owned(), labels.json()];
-    let labels = labels.iter().filter(|one| !one.is_empty()).cloned().collect::<Vec<_>>().join(",");
-    let total = u64::try_from(shown.len()).map_err(Error::internal)?;
-    let mut bundle = Writer::new(Kind::Searchset, Some(total), &[], 0).labelled(&labels);
-    for one in &shown {
-        let (resource_type, id) = (one.resource_type.as_str(), one.id.as_str());
-        let found = Resource { base: &state.base, resource_type, id, body: &one.body };
-        bundle.found(found, Mode::Match);
-    }
+    let bundle = bundle(&state, &shown)?;
     state.meter.glass_broken();
     tracing::warn!(
         "a glass was broken: `throughline audit emergencies` lists what is to be reviewed"
     );
-    Ok(Answer::new(bundle.finish(), call.form).showing(disclosure))
+    Ok(Answer::new(bundle, call.form).showing(disclosure))
+}
+
+/// What is shown, under its labels and the watermark.
+fn bundle(state: &State, shown: &[StoredResource]) -> Answered<Vec<u8>> {
+    let mut labels = HighWater::default();
+    for one in shown {
+        labels.join(HighWater::of(&one.body));
+    }
+    let labels = match labels.json() {
+        labels if labels.is_empty() => WATERMARK.to_owned(),
+        labels => format!("{WATERMARK},{labels}"),
+    };
+    let total = u64::try_from(shown.len()).map_err(Error::internal)?;
+    let mut bundle = Writer::new(Kind::Searchset, Some(total), &[], 0).labelled(&labels);
+    for one in shown {
+        let (resource_type, id) = (one.resource_type.as_str(), one.id.as_str());
+        let found = Resource { base: &state.base, resource_type, id, body: &one.body };
+        bundle.found(found, Mode::Match);
+    }
+    Ok(bundle.finish())
 }
 
 /// The purpose and the reason.

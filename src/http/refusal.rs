@@ -102,10 +102,9 @@ impl Refusal {
             Self::TooMany { .. } | Self::Crowded { .. } | Self::ManyExports { .. } => {
                 (429, IssueType::Throttled)
             }
-            Self::Unsigned => (401, IssueType::Login),
+            Self::Unsigned | Self::ProveAgain => (401, IssueType::Login),
             Self::Bypassed => (403, IssueType::Forbidden),
             Self::ManyRecords { .. } => (413, IssueType::TooLong),
-            Self::ProveAgain => (401, IssueType::Login),
             Self::Stale => (412, IssueType::Conflict),
             Self::Several => (412, IssueType::MultipleMatches),
             Self::Gone => (410, IssueType::Deleted),

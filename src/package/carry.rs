@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::readable::Readable;
 use super::record::{Piece, Record};
 use super::texts::Texts;
-use super::{Copy, Options, document, labels, named, pdf};
+use super::{Beside, Copy, Options, document, labels, named, pdf};
 use crate::domain::FhirId;
 use crate::error::{Error, Result};
 use crate::fhir::raw::{Items, Members};
@@ -67,7 +67,13 @@ pub fn carry(
 ) -> Result<Carried> {
     let record = Record::new(patient, pieces)?;
     let texts = Texts::of(options.language)?;
-    let copy = Copy { record: &record, texts: &texts, options, marks: record.labels(), log: None };
+    let copy = Copy {
+        record: &record,
+        texts: &texts,
+        options,
+        marks: record.labels(),
+        beside: Beside::default(),
+    };
     let uuid = named(&format!("transfer\u{1f}{name}"));
     let by_uuid = Some(format!("urn:ietf:rfc:3986|urn:uuid:{uuid}"));
     let (body, identifier) = match form {

@@ -294,7 +294,6 @@ async fn nobody_but_the_client_and_who_represents_them_signs() {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 async fn what_cannot_be_kept_as_it_is_said_is_refused_with_the_element() {
     let server = practice();
     let ada = Signer::of(&server, "Adult").await;

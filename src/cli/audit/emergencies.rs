@@ -87,7 +87,7 @@ impl Emergencies {
                     said.words
                 )?,
                 None if one.due < now => {
-                    writeln!(context.out, "  overdue: to be reviewed by {:.0}", one.due)?
+                    writeln!(context.out, "  overdue: to be reviewed by {:.0}", one.due)?;
                 }
                 None => writeln!(context.out, "  to be reviewed by {:.0}", one.due)?,
             }

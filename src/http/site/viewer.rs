@@ -50,7 +50,7 @@ fn body(visit: &Visit) -> Markup {
     let texts = &visit.texts().link;
     html! {
         noscript { div.notice.caution { p { (texts.no_script) } } }
-        div #viewer hidden {
+        div #viewer class="stack loose" hidden {
             p.lede { (texts.lede) }
             div #said role="status" tabindex="-1" {
                 @for (name, text) in [

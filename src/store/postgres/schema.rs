@@ -54,15 +54,15 @@ const MIGRATIONS: &[Migration] = &[
         loses: None,
     },
     Migration {
-        number: 10,
+        number: 8,
         name: "links",
-        sql: include_str!("migrations/0010_links.sql"),
+        sql: include_str!("migrations/0008_links.sql"),
         loses: None,
     },
     Migration {
-        number: 13,
+        number: 9,
         name: "received",
-        sql: include_str!("migrations/0013_received.sql"),
+        sql: include_str!("migrations/0009_received.sql"),
         loses: None,
     },
 ];

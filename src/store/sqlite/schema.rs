@@ -93,15 +93,15 @@ const MIGRATIONS: &[Migration] = &[
         loses: None,
     },
     Migration {
-        number: 13,
+        number: 11,
         name: "links",
-        sql: include_str!("migrations/0013_links.sql"),
+        sql: include_str!("migrations/0011_links.sql"),
         loses: None,
     },
     Migration {
-        number: 16,
+        number: 12,
         name: "received",
-        sql: include_str!("migrations/0016_received.sql"),
+        sql: include_str!("migrations/0012_received.sql"),
         loses: None,
     },
 ];

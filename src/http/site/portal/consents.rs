@@ -10,8 +10,7 @@ mod preview;
 use super::guest::{Guest, RECORD};
 use super::text::{concept, day, list, text};
 use super::{ASK, CONSENTS};
-use crate::http::html::Visit;
-use crate::http::html::{Tone, fill, notice};
+use crate::http::html::{Tone, Visit, fill, notice};
 use crate::http::site::{APPS, Refused, date};
 
 pub(in crate::http) use self::give::{end, ending, form, plan, sign};

@@ -16,8 +16,7 @@ use crate::error::{Error, Result as Outcome};
 use crate::exchange::consents::CLIENT_ID;
 use crate::exchange::signing::{Connected, Signed, Signing};
 use crate::http::consent::connected;
-use crate::http::html::Visit;
-use crate::http::html::{Choice, Form, Tone, csrf, fill, notice};
+use crate::http::html::{Choice, Form, Tone, Visit, csrf, fill, notice};
 use crate::http::site::portal::guest::{Guest, RECORD};
 use crate::http::site::portal::text::{list, text};
 use crate::http::site::portal::{CONSENT_END, CONSENT_FORM, CONSENT_PLAN, CONSENT_SIGN, CONSENTS};
@@ -234,7 +233,7 @@ pub(in crate::http) async fn sign(
         None => signing.give(hand, &consent, &all),
     });
     let done = done.await;
-    Ok(guest.signed(done, what)?)
+    guest.signed(done, what)
 }
 
 /// Shows what ends with a consent.
@@ -290,7 +289,7 @@ pub(in crate::http) async fn end(
     let id = id.map_err(|()| guest.visit.refused(Why::Expired))?;
     let done = guest.signing(Act::Change, move |signing, hand| signing.take_back(hand, &id, None));
     let done = done.await;
-    Ok(guest.signed(done, "taken-back")?)
+    guest.signed(done, "taken-back")
 }
 
 /// The form, with a word about what is missing.

@@ -1,4 +1,4 @@
--- Schema 16. Bundles that other providers sent, byte for byte, and whose they were found to be.
+-- Schema 12. Bundles that other providers sent, byte for byte, and whose they were found to be.
 CREATE TABLE received (
     name     TEXT PRIMARY KEY,
     tenant   TEXT NOT NULL,

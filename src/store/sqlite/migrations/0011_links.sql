@@ -1,4 +1,4 @@
--- Schema 13. Links to encrypted copies of records: what opens one is kept as its digest, and the key
+-- Schema 11. Links to encrypted copies of records: what opens one is kept as its digest, and the key
 -- of the copy is not kept at all.
 CREATE TABLE health_link (
     digest   BLOB PRIMARY KEY,

@@ -1,4 +1,4 @@
--- Schema 13. Bundles that other providers sent, byte for byte, and whose they were found to be.
+-- Schema 9. Bundles that other providers sent, byte for byte, and whose they were found to be.
 CREATE TABLE received (
     name     text COLLATE "C" PRIMARY KEY,
     tenant   text NOT NULL,
