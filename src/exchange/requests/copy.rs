@@ -167,7 +167,7 @@ impl Copying {
         });
         let (blob, bytes) = blob?;
         let sha256 = hex::encode(digest(&SHA256, &zip));
-        let made = Made { blob, bytes, sha256, until, withheld: !held.is_empty() };
+        let made = Made { blob, bytes, sha256, until, withheld: !answer.held.is_empty() };
         let body = serde_json::to_vec(&made).map_err(Error::internal)?;
         let parts = vec![JobPart { number: 0, body: body.clone() }];
         task.keep(&JobStep { parts, place: body, progress: "made".to_owned() })?;
