@@ -131,6 +131,9 @@ impl Config {
     }
 }
 
+/// What work beside the requests has at hand.
+type Beside<'a> = (&'a Arc<dyn Store>, &'a Arc<ArcSwap<Rules>>, &'a Arc<dyn Clock>, &'a Arc<Audit>);
+
 /// The product, put together.
 pub struct App {
     data: PathBuf,
@@ -192,22 +195,11 @@ impl App {
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = open_blobs(&config.data, &config.blobs, &keys)?;
         let links = HealthLinks::new(Arc::clone(&store), blobs.clone(), Arc::clone(&clock));
-        let mandates = Self::mandates(&authority, &store);
-        let links = Opening::new(links, mandates);
+        let links = Opening::new(links, Self::mandates(&authority, &store));
         let beside = (&store, &rules, &clock, &audit);
-        let (transfers, sending) = Self::transfers_of(config, &keys, beside)?;
-        let mut works = Self::works(config, &blobs, &rules, sending);
-        let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
-        works.push(Arc::new(Copying {
-            requests: Arc::new(Requests::new(kept, used, keys.id_key(), time)),
-            blobs: blobs.clone(),
-            audit: Arc::clone(&audit),
-        }));
-        let works = (&authority, works);
-        let workshop = Self::workshop_of(config, &store, &clock, works);
-        let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
-        let (kept, used, time) = (Arc::clone(&store), Arc::clone(&rules), Arc::clone(&clock));
-        let reception = Arc::new(Reception::new(kept, used, keys.id_key(), time, sources::hands()));
+        let (transfers, works) = Self::works(config, &keys, &blobs, beside)?;
+        let workshop = Self::workshop_of(config, &store, &clock, (&authority, works));
+        let reception = Self::reception_of(&keys, &store, &rules, &clock);
         let spool = config.data.as_path();
         let around = sources::Around { reception: &reception, store: &store, clock: &clock, spool };
         let (pushes, pulls) = sources::open(&config.sources, &around)?;
@@ -217,8 +209,8 @@ impl App {
             keys,
             clock,
             store,
+            limits: Limits::new(&config.limits, redis.as_ref(), &secret)?.map(Arc::new),
             redis,
-            limits: limits.map(Arc::new),
             cors: config.cors.clone(),
             login: config.login.clone(),
             cache: config.cache.clone(),
@@ -245,27 +237,42 @@ impl App {
         })
     }
 
-    /// The kinds of work that are done beside the requests.
+    /// What takes records in.
+    fn reception_of(
+        keys: &Keys,
+        store: &Arc<dyn Store>,
+        rules: &Arc<ArcSwap<Rules>>,
+        clock: &Arc<dyn Clock>,
+    ) -> Arc<Reception> {
+        let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
+        Arc::new(Reception::new(kept, used, keys.id_key(), time, sources::hands()))
+    }
+
+    /// The transfers, and the kinds of work that are done beside the requests.
     fn works(
         config: &Config,
+        keys: &Keys,
         blobs: &Blobs,
-        rules: &Arc<ArcSwap<Rules>>,
-        sending: Arc<dyn Work>,
-    ) -> Vec<Arc<dyn Work>> {
+        beside: Beside<'_>,
+    ) -> Result<(Transfers, Vec<Arc<dyn Work>>)> {
+        let (store, rules, clock, audit) = beside;
+        let (transfers, sending) = Self::transfers_of(config, keys, beside)?;
+        let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
+        let copying = Copying {
+            requests: Arc::new(Requests::new(kept, used, keys.id_key(), time)),
+            blobs: blobs.clone(),
+            audit: Arc::clone(audit),
+        };
         let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
-        vec![Arc::new(Exporting { blobs, rules, elements: Elements::new(), settings }), sending]
+        let exporting = Exporting { blobs, rules, elements: Elements::new(), settings };
+        Ok((transfers, vec![Arc::new(exporting), sending, Arc::new(copying)]))
     }
 
     /// The transfers, and what carries them to their receivers.
     fn transfers_of(
         config: &Config,
         keys: &Keys,
-        (store, rules, clock, audit): (
-            &Arc<dyn Store>,
-            &Arc<ArcSwap<Rules>>,
-            &Arc<dyn Clock>,
-            &Arc<Audit>,
-        ),
+        (store, rules, clock, audit): Beside<'_>,
     ) -> Result<(Transfers, Arc<dyn Work>)> {
         let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
         let transfers = Transfers::new(kept, used, keys.id_key(), time, &config.receivers);
