@@ -187,8 +187,8 @@ impl App {
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = files::open(config, &keys)?;
-        let beside = (&store, &rules, &clock, &audit);
-        let (transfers, sending) = Self::transfers_of(config, &keys, beside)?;
+        let (transfers, sending) =
+            Self::transfers_of(config, &keys, &store, &rules, &clock, &audit)?;
         let works = (&authority, Self::works(config, &blobs, &rules, sending));
         let workshop = Self::workshop_of(config, &store, &clock, works);
         let limits = Limits::new(&config.limits, redis.as_ref(), &secret)?;
@@ -245,12 +245,10 @@ impl App {
     fn transfers_of(
         config: &Config,
         keys: &Keys,
-        (store, rules, clock, audit): (
-            &Arc<dyn Store>,
-            &Arc<ArcSwap<Rules>>,
-            &Arc<dyn Clock>,
-            &Arc<Audit>,
-        ),
+        store: &Arc<dyn Store>,
+        rules: &Arc<ArcSwap<Rules>>,
+        clock: &Arc<dyn Clock>,
+        audit: &Arc<Audit>,
     ) -> Result<(Transfers, Arc<dyn Work>)> {
         let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
         let transfers = Transfers::new(kept, used, keys.id_key(), time, &config.receivers);
