@@ -100,7 +100,7 @@ impl Practice {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(family);
         let text = fs::read_to_string(file.join("consent.ndjson")).unwrap();
         let all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let mut found = all.filter(|record| record["id"] == consent).last().unwrap();
+        let mut found = all.filter(|record| record["id"] == consent).next_back().unwrap();
         found["version"] = json!(found["version"].as_u64().unwrap() + 10);
         found["updated_at"] = json!("2026-11-20T00:00:00.000Z");
         found["data"]["status"] = json!("revoked");

@@ -56,6 +56,7 @@ struct Begun {
 }
 
 /// How an attempt ended.
+#[derive(Clone, Copy)]
 enum Ended {
     Taken(Taken),
     Unsure,
