@@ -187,6 +187,18 @@ pub struct Ports {
     pub traces: Option<Arc<Traces>>,
 }
 
+impl Ports {
+    /// What gives copies out.
+    fn copies(&self) -> Copies {
+        Copies {
+            requests: Arc::clone(&self.requests),
+            workshop: Arc::clone(&self.workshop),
+            blobs: self.blobs.clone(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
 impl State {
     /// The state of a server whose FHIR base is `base`, an absolute URL without a trailing slash.
     pub fn new(ports: Ports, keys: &Keys, base: String) -> Result<Self> {
@@ -213,12 +225,7 @@ impl State {
         let metadata = Bytes::from(capability::encode(&server)?);
         let openapi = Bytes::from(openapi::document(&base).to_string());
         let receiving = Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock));
-        let copies = Copies {
-            requests: Arc::clone(&ports.requests),
-            workshop: Arc::clone(&ports.workshop),
-            blobs: ports.blobs.clone(),
-            clock: Arc::clone(&ports.clock),
-        };
+        let copies = ports.copies();
         Ok(Self {
             store: ports.store,
             cache: ports.cache,

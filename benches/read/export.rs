@@ -24,6 +24,10 @@ use crate::http::{judge, median, serve};
 use crate::practice::{self, EACH};
 use crate::{permit, usage};
 
+/// For each second of CPU what was exported and what was written unasked; what was exported a second as
+/// it went by; and the memory held.
+type Round = (f64, f64, f64, u64);
+
 /// Resources where no other number is asked for.
 const RESOURCES: usize = 200_000;
 /// Measurements of each, taken in turn.
@@ -60,7 +64,7 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
     let all = patients * EACH;
     writeln!(out, "an export of {shown} of {all} resources, half a second between looks:")?;
     usage::forget_peak();
-    let mut rounds = Vec::new();
+    let mut rounds: Vec<Round> = Vec::new();
     for round in 0..ROUNDS {
         let (cpu, began) = (usage::cpu(), Instant::now());
         let counted = export(address, &token)?;
@@ -76,10 +80,10 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
         };
         rounds.push((rate(shown, spent), rate(written, floor), rate(shown, took), held));
     }
-    let middle = |of: &dyn Fn(&(f64, f64, f64, u64)) -> f64| median(rounds.iter().map(of));
+    let middle = |of: fn(&Round) -> f64| median(rounds.iter().map(of));
     let (export, floor, wall) =
-        (middle(&|round| round.0), middle(&|round| round.1), middle(&|round| round.2));
-    let ratio = middle(&|round| round.0 / round.1);
+        (middle(|round| round.0), middle(|round| round.1), middle(|round| round.2));
+    let ratio = middle(|round| round.0 / round.1);
     let held = rounds.iter().map(|round| round.3).max().unwrap_or_default();
     writeln!(
         out,
@@ -173,7 +177,7 @@ fn export(address: SocketAddr, token: &str) -> io::Result<usize> {
     assert_eq!(status, 202, "{head}");
     let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-location:"));
     let url = line.unwrap().split_once(':').unwrap().1.trim();
-    let path = &url[url.find("/fhir/").unwrap()..];
+    let path = url.get(url.find("/fhir/").unwrap()..).unwrap();
     loop {
         let (status, head, body) = ask(address, token, "GET", path)?;
         if status == 200 {

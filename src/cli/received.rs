@@ -136,17 +136,18 @@ impl Desk {
         }
         line(&received, context)?;
         let whole: Value = serde_json::from_slice(&bytes)?;
-        let entries = whole["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let resources = || entries.iter().map(|entry| &entry["resource"]);
-        let patient = resources().find(|one| one["resourceType"] == "Patient");
+        let entries = whole.get("entry").and_then(Value::as_array).map(Vec::as_slice);
+        let entries = entries.unwrap_or_default();
+        let resources = || entries.iter().filter_map(|entry| entry.get("resource"));
+        let patient = resources().find(|one| name_of(one) == Some("Patient"));
         for element in ["name", "birthDate", "gender", "identifier", "address", "telecom"] {
-            let said = patient.map(|patient| &patient[element]).filter(|said| !said.is_null());
+            let said = patient.and_then(|patient| patient.get(element));
             if let Some(said) = said {
                 writeln!(context.out, "{element:<12}{said}")?;
             }
         }
         let mut counts = std::collections::BTreeMap::<&str, usize>::new();
-        for name in resources().filter_map(|one| one["resourceType"].as_str()) {
+        for name in resources().filter_map(name_of) {
             *counts.entry(name).or_default() += 1;
         }
         for (name, count) in counts {
@@ -192,4 +193,9 @@ fn line(row: &Row, context: &mut Context<'_>) -> anyhow::Result<()> {
     }
     writeln!(out)?;
     Ok(())
+}
+
+/// The type of a resource.
+fn name_of(resource: &Value) -> Option<&str> {
+    resource.get("resourceType").and_then(Value::as_str)
 }

@@ -131,7 +131,7 @@ fn certain(store: &dyn Store, tenant: &TenantId, sent: &Value) -> Result<Option<
     }
     let Some(found) = found else { return Ok(None) };
     let own: Value = serde_json::from_slice(&found.body).map_err(Error::internal)?;
-    let is_same = own["active"] != false
+    let is_same = own.get("active") != Some(&Value::Bool(false))
         && born(&own).is_some()
         && born(&own) == born(sent)
         && families(&own).iter().any(|family| families(sent).contains(family));

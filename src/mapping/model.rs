@@ -264,12 +264,12 @@ mod tests {
     /// What is wrong with a model of these elements: the part of the text meant, and the message.
     fn faults(elements: &str) -> Vec<(String, String)> {
         let text = format!(
-            r##"{{"url": "u", "name": "N", "type": "N", "contained": [
+            r#"{{"url": "u", "name": "N", "type": "N", "contained": [
                 {{"resourceType": "ValueSet", "id": "s", "compose": {{"include": [{{"concept": [{{"code": "a"}}]}}]}}}}],
-                "differential": {{"element": [{elements}]}}}}"##
+                "differential": {{"element": [{elements}]}}}}"#
         );
         let faults = Model::read(&text).err().unwrap_or_default();
-        faults.into_iter().map(|f| (text[f.span].to_owned(), f.message)).collect()
+        faults.into_iter().map(|f| (text.get(f.span).unwrap().to_owned(), f.message)).collect()
     }
 
     #[test]
@@ -290,8 +290,8 @@ mod tests {
             ),
             (r#"{"path": "N.g", "max": "many", "type": [{"code": "string"}]}"#, r#""many""#, "max"),
             (
-                r##"{"path": "N.h", "type": [{"code": "code"}], "binding": {"strength": "required"}}"##,
-                r##"{"strength": "required"}"##,
+                r#"{"path": "N.h", "type": [{"code": "code"}], "binding": {"strength": "required"}}"#,
+                r#"{"strength": "required"}"#,
                 "needs `strength` and `valueSet`",
             ),
             (

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use throughline::app::Config;
 use throughline::audit::Actor;
 use throughline::audit::emergencies::{emergencies, review};
+use throughline::clock::{Clock, SystemClock};
 use throughline::policy::AuditPermit;
 use throughline::smart::Approval;
 
@@ -68,7 +69,8 @@ async fn token(server: &Server, user: &str, scopes: &str, signed_in: Timestamp) 
     };
     let back = server.approve(&begun, given).await;
     let answer = server.redeem(&parameter(&back, "code").unwrap()).await;
-    answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text)).to_owned()
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 
 async fn open(server: &Server, token: &str, patient: &str, purpose: &str, reason: &str) -> Answer {
@@ -103,7 +105,7 @@ fn uses(server: &Server) -> Vec<throughline::audit::emergencies::Use> {
 #[tokio::test]
 async fn a_clinician_sees_what_an_emergency_needs_and_never_what_was_said() {
     let Scene { server, patient, therapist } = scene().await;
-    let token = token(&server, &therapist, USER, Timestamp::now()).await;
+    let token = token(&server, &therapist, USER, SystemClock.now()).await;
     let before = server.by_token(&token, &patient).await;
     assert_eq!(before.status, 404, "she is not in the caseload");
     let opened = open(&server, &token, &patient, "BTG", REASON).await;
@@ -137,7 +139,7 @@ async fn a_clinician_sees_what_an_emergency_needs_and_never_what_was_said() {
 #[tokio::test]
 async fn nobody_breaks_a_glass_without_a_reason_a_fresh_login_and_a_clinicians_part() {
     let Scene { server, patient, therapist } = scene().await;
-    let now = Timestamp::now();
+    let now = SystemClock.now();
     let old = token(&server, &therapist, USER, now - SignedDuration::from_mins(16)).await;
     let stale = open(&server, &old, &patient, "BTG", REASON).await;
     assert_eq!(stale.refusal().0, 401);
@@ -184,7 +186,7 @@ async fn nobody_breaks_a_glass_without_a_reason_a_fresh_login_and_a_clinicians_p
 #[tokio::test]
 async fn each_use_is_written_down_alerts_and_is_reviewed() {
     let Scene { server, patient, therapist } = scene().await;
-    let token = token(&server, &therapist, USER, Timestamp::now()).await;
+    let token = token(&server, &therapist, USER, SystemClock.now()).await;
     assert_eq!(open(&server, &token, &patient, "ETREAT", REASON).await.status, 200);
     assert_eq!(open(&server, &token, &patient, "BTG", REASON).await.status, 200);
     assert_eq!(server.metric("break_glass_total"), 2);
@@ -209,7 +211,7 @@ async fn each_use_is_written_down_alerts_and_is_reviewed() {
     let (id, tenant) = (one.id.clone(), "hv".parse().unwrap());
     let said = move |id: String, verdict| {
         let who = Actor { user: Some("the privacy officer".to_owned()), ..Actor::operator() };
-        review(&audit, &tenant, &id, verdict, (who, Timestamp::now()))
+        review(&audit, &tenant, &id, verdict, (who, SystemClock.now()))
     };
     let first = said.clone();
     let of_use = id.clone();

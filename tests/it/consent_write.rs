@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use throughline::app::Config;
+use throughline::clock::{Clock, SystemClock};
 use throughline::policy::{FhirUser, Principal, Under};
 
 use crate::support::charts::{
@@ -107,14 +108,14 @@ impl<'a> Signer<'a> {
     }
 
     fn consent(&self, limits: Value) -> Value {
-        consent(&self.patient, Timestamp::now(), limits)
+        consent(&self.patient, SystemClock.now(), limits)
     }
 }
 
 fn path_of(answer: &Answer) -> String {
     let location = answer.header("location");
-    let (_, path) =
-        location.split_once("/fhir/").unwrap_or_else(|| panic!("{location} {}", answer.text));
+    assert!(location.contains("/fhir/"), "{location} {}", answer.text);
+    let (_, path) = location.split_once("/fhir/").unwrap();
     path.split("/_history").next().unwrap().to_owned()
 }
 
@@ -226,7 +227,7 @@ async fn a_consent_of_the_practices_is_taken_back_and_no_later_version_undoes_it
         let (ada, path, etag) = (&ada, path.clone(), etag.clone());
         async move { ada.write(Method::PUT, &path, &body, &[("If-Match", &etag)]).await }
     };
-    let now = json!(format!("{:.0}", Timestamp::now()));
+    let now = json!(format!("{:.0}", SystemClock.now()));
     let mut wider = read.clone();
     wider["provision"]["class"] = json!([]);
     wider["dateTime"] = now;
@@ -261,7 +262,7 @@ async fn nobody_but_the_client_and_who_represents_them_signs() {
     );
     let ask = async |user: &str, patient: &str, scopes: &str, whose: &str| {
         let signer = Signer::acting(&server, user, patient, scopes);
-        let answer = signer.post(&consent(whose, Timestamp::now(), json!({}))).await;
+        let answer = signer.post(&consent(whose, SystemClock.now(), json!({}))).await;
         answer.status.as_u16()
     };
     let nobody = "Patient/00000000000000000000000000000000";
@@ -298,7 +299,7 @@ async fn what_cannot_be_kept_as_it_is_said_is_refused_with_the_element() {
     let server = practice();
     let ada = Signer::of(&server, "Adult").await;
     let day = SignedDuration::from_hours(24);
-    let (old, early) = (Timestamp::now() - day * 2, Timestamp::now() + day);
+    let (old, early) = (SystemClock.now() - day * 2, SystemClock.now() + day);
     let code = |code: &str| json!([{"coding": [{"code": code}]}]);
     let third = json!([{"type": "deny", "provision": [{"type": "permit"}]}]);
     let by_name = json!([{"role": {"coding": [{"code": "IRCP"}]}, "reference": {"display": "All my doctors"}}]);
@@ -347,6 +348,15 @@ async fn what_cannot_be_kept_as_it_is_said_is_refused_with_the_element() {
             "no content"
         );
     }
+    assert_eq!(ada.released().await, 0, "none of it opened anything");
+    let found = server.by_token(&ada.token, "Consent").await.ids();
+    assert_eq!(found.len(), 0, "none of it is kept");
+}
+
+#[tokio::test]
+async fn what_is_no_consent_at_all_is_refused() {
+    let server = practice();
+    let ada = Signer::of(&server, "Adult").await;
     for (body, status) in [
         (r#"{"resourceType":"Consent","status":"active","status":"active"}"#, 400),
         (r#"{"resourceType":"Consent""#, 400),
@@ -358,7 +368,6 @@ async fn what_cannot_be_kept_as_it_is_said_is_refused_with_the_element() {
     }
     let large = ada.consent(json!({"/language": "x".repeat(70_000)}));
     assert_eq!(ada.post(&large).await.refusal().0, 413);
-    assert_eq!(ada.released().await, 0, "none of it opened anything");
     let found = server.by_token(&ada.token, "Consent").await.ids();
     assert_eq!(found.len(), 0, "none of it is kept");
 }

@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use throughline::app::Config;
 use throughline::audit::Event;
+use throughline::clock::{Clock, SystemClock};
 use throughline::domain::TenantId;
 use throughline::exchange::links::{FHIR, LinkFile, MadeLink, Named, NewLink, TRIES};
 use throughline::policy::{Mandate, Principal, Purpose, Under};
@@ -88,7 +89,7 @@ async fn made(server: &Server, how: How) -> MadeLink {
         mandate: &Mandate::of(&principal, "jti", None),
         label: "A record",
         passcode: how.passcode,
-        expires: Timestamp::now() + SignedDuration::from_secs(how.seconds),
+        expires: SystemClock.now() + SignedDuration::from_secs(how.seconds),
         views: how.views,
         is_direct: how.is_direct,
         files,
@@ -121,7 +122,7 @@ async fn get(server: &Server, url: &str) -> Answer {
 
 async fn state(server: &Server, link: &MadeLink) -> LinkState {
     let found = server.app.links().find(&tenant(), &link.name).await.unwrap();
-    found.unwrap().state(Timestamp::now())
+    found.unwrap().state(SystemClock.now())
 }
 
 /// What a program that is not ours sees.

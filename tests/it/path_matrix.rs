@@ -95,14 +95,10 @@ impl Matrix {
         take_in(&server, &records());
         let own = server.all_of(&server.token).await;
         let at = |name: &str, text: &str| holding(&own, name, text);
-        let keys = Keys::open(server.data()).unwrap();
-        let ids = keys.id_key().tenant(&"hv".parse().unwrap());
+        let ids = Keys::open(server.data()).unwrap().id_key().tenant(&"hv".parse().unwrap());
         let note = |id: &str| format!("DocumentReference/{}", ids.id(Kind::SessionNote, id));
-        for (id, is_there) in
-            [("note_1", true), ("note_2", false), ("psy_1", false), ("note_6", true)]
-        {
-            assert_eq!(own.contains_key(&note(id)), is_there, "to the practice, {id}");
-        }
+        let there = ["note_1", "note_2", "psy_1", "note_6"].map(|id| own.contains_key(&note(id)));
+        assert_eq!(there, [true, false, false, true], "to the practice");
         let released = [
             ("a note that was not released", note("note_1")),
             ("a session", at("Encounter", "ses_1")),
@@ -260,7 +256,7 @@ fn every_route_behind_a_token_is_in_the_matrix() {
     assert!(stale.is_empty(), "no routes any more: {stale:?}");
 }
 
-fn asked_by_id(route: &&Endpoint) -> bool {
+fn asked_by_id(route: &Endpoint) -> bool {
     let is_named = !ABOUT_NONE.contains(&name(route).as_str());
     route.access == Access::Bearer && pattern(route).contains("{id}") && is_named
 }
@@ -270,7 +266,7 @@ async fn ask_every_route(asker: Asker, headers: &[(&str, &str)]) {
     let withheld = std::mem::take(&mut matrix.withheld);
     for Withheld { why, key } in &withheld {
         let (resource_type, id) = key.split_once('/').unwrap();
-        for route in ROUTES.iter().filter(asked_by_id) {
+        for route in ROUTES.iter().filter(|route| asked_by_id(route)) {
             let methods: &[Method] = match route.method {
                 "GET" => &[Method::GET, Method::HEAD],
                 "DELETE" => &[Method::DELETE],
@@ -310,7 +306,8 @@ async fn ask_every_route(asker: Asker, headers: &[(&str, &str)]) {
             })
             .await;
     }
-    let least = withheld.len() * ROUTES.iter().filter(asked_by_id).count() * headers.len();
+    let least =
+        withheld.len() * ROUTES.iter().filter(|route| asked_by_id(route)).count() * headers.len();
     assert!(matrix.asked > least && least > 100, "{} of {least}", matrix.asked);
 }
 

@@ -213,7 +213,7 @@ fn more(narrow: &Found, wide: &Found) -> Vec<String> {
 }
 
 /// Runs a law over some practices.
-fn over_practices(law: impl AsyncFn(&Server, &[Chart]) -> Result<(), TestCaseError>) {
+fn over_practices(law: &impl AsyncFn(&Server, &[Chart]) -> Result<(), TestCaseError>) {
     let mut runner = TestRunner::new(Config {
         cases: PRACTICES,
         max_shrink_iters: 20,
@@ -236,7 +236,7 @@ fn over_practices(law: impl AsyncFn(&Server, &[Chart]) -> Result<(), TestCaseErr
 fn a_no_a_label_or_a_restriction_more_never_shows_anybody_more() {
     let (mut less, mut sees) = (0, 0);
     let counts = std::cell::RefCell::new((&mut less, &mut sees));
-    over_practices(async |server, charts| {
+    over_practices(&async |server, charts| {
         let before = everybody(server).await;
         let changes: Vec<Value> =
             charts.iter().enumerate().map(|(number, chart)| chart.changed(number)).collect();
@@ -260,7 +260,7 @@ fn a_no_a_label_or_a_restriction_more_never_shows_anybody_more() {
 
 #[test]
 fn a_narrower_token_never_shows_more_than_the_wider_one() {
-    over_practices(async |server, _| {
+    over_practices(&async |server, _| {
         let own = server.all_of(&server.token).await;
         let patients: Vec<&String> = own.keys().filter(|key| key.starts_with("Patient/")).collect();
         for purpose in [Purpose::Treatment, Purpose::Payment, Purpose::Operations] {

@@ -38,7 +38,7 @@ pub(crate) fn office() -> Server {
 }
 
 /// A signed note with this text.
-fn note(id: &str, version: u64, client: &str, text: &str, more: Value) -> Value {
+fn note(id: &str, version: u64, client: &str, text: &str, more: &Value) -> Value {
     let mut data = json!({
         "class": "progress", "format": "narrative", "status": "locked", "origin": "human",
         "sections": [{ "key": "n", "title": "Note", "text": text, "text_format": "text" }],
@@ -72,8 +72,8 @@ pub(crate) fn with_notes(server: &Server) {
     take_in(
         server,
         &[
-            note("note_x1", 1, ELLIE, WITHHELD, withheld),
-            note("note_x2", 1, ELLIE, &format!("{OTHER}. {SENTENCE} {PLAIN}"), spans),
+            note("note_x1", 1, ELLIE, WITHHELD, &withheld),
+            note("note_x2", 1, ELLIE, &format!("{OTHER}. {SENTENCE} {PLAIN}"), &spans),
         ],
     );
 }
@@ -378,7 +378,7 @@ async fn an_entry_that_changes_after_its_review_is_looked_at_again() {
     let csrf = page.token("/staff/copies");
     let withheld =
         json!({ "visibility": { "client": "withheld", "reason_code": "endangers_life" } });
-    take_in(&server, &[note("note_x1", 2, ELLIE, "ZZLATER", withheld)]);
+    take_in(&server, &[note("note_x1", 2, ELLIE, "ZZLATER", &withheld)]);
     let fields = [("csrf", csrf.as_str()), ("request", id.as_str())];
     let sent = karin.post(&url(&server, "/staff/copies"), &fields).await;
     assert!(sent.location().ends_with("wrong=1"), "{}", sent.location());
@@ -389,7 +389,7 @@ async fn an_entry_that_changes_after_its_review_is_looked_at_again() {
 async fn a_parents_copy_has_what_a_parent_may_have() {
     let server = office();
     let kept = json!({ "visibility": { "client": "full", "proxies": "withheld" } });
-    take_in(&server, &[note("note_x3", 1, MATEO, "ZZCHILDALONE", kept)]);
+    take_in(&server, &[note("note_x3", 1, MATEO, "ZZCHILDALONE", &kept)]);
     let mut lucia = signed_in(&server, LUCIA).await;
     let id = asked(&server, &mut lucia).await;
     let mut karin = signed_in(&server, KARIN).await;

@@ -118,7 +118,7 @@ fn the_test_finds_a_lean_and_nothing_where_there_is_none() {
     assert!(signed_ranks(&leaning) > SURE);
     let other: Vec<f64> = leaning.iter().map(|d| -d).collect();
     assert!((signed_ranks(&leaning) + signed_ranks(&other)).abs() < 1e-9);
-    assert_eq!(signed_ranks(&[0.0, 1.0, -1.0]), 0.0);
+    assert!(signed_ranks(&[0.0, 1.0, -1.0]).abs() < 1e-9);
 }
 
 fn records() -> Vec<Value> {
@@ -195,5 +195,4 @@ async fn no_answer_takes_longer_for_what_is_withheld_than_for_what_never_was() {
         let believed = again.abs() > SURE && z.signum() == again.signum();
         assert!(!believed, "what is withheld takes another time: {}", told.join("; "));
     }
-    println!("{}", told.join("; "));
 }

@@ -99,8 +99,8 @@ impl Practice {
     fn revoke(&self, family: &str, consent: &str) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(family);
         let text = fs::read_to_string(file.join("consent.ndjson")).unwrap();
-        let all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let mut found = all.filter(|record| record["id"] == consent).next_back().unwrap();
+        let mut all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut found = all.rfind(|record| record["id"] == consent).unwrap();
         found["version"] = json!(found["version"].as_u64().unwrap() + 10);
         found["updated_at"] = json!("2026-11-20T00:00:00.000Z");
         found["data"]["status"] = json!("revoked");

@@ -23,29 +23,30 @@ pub(super) struct Sent {
 pub(super) fn inspect(bytes: &[u8]) -> Result<Sent, Reject> {
     let bundle = read_json(bytes)?.value;
     let wrong = |pointer: &str, detail: &str| Reject::new("hostile_bundle", pointer, detail);
-    if bundle["resourceType"] != "Bundle" {
+    if text(&bundle, "/resourceType") != Some("Bundle") {
         return Err(wrong("/resourceType", "it is no Bundle: send one"));
     }
-    let form = FORMS.into_iter().find(|form| bundle["type"] == *form);
+    let form = FORMS.into_iter().find(|form| text(&bundle, "/type") == Some(*form));
     let form = form.ok_or_else(|| {
         wrong("/type", "send a Bundle of type document, collection or transaction")
     })?;
-    let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let entries = bundle.get("entry").and_then(Value::as_array).map(Vec::as_slice);
+    let entries = entries.unwrap_or_default();
     if entries.is_empty() || entries.len() > ENTRIES {
         return Err(wrong("/entry", "a Bundle has 1 to 5000 entries: split a longer one"));
     }
     let mut patient: Option<&Value> = None;
     for (place, entry) in entries.iter().enumerate() {
         let at = |rest: &str| format!("/entry/{place}{rest}");
-        let resource_type = entry["resource"]["resourceType"].as_str();
+        let resource_type = text(entry, "/resource/resourceType");
         let resource_type = resource_type.ok_or_else(|| {
             wrong(&at("/resource"), "the entry has no resource: leave the entry out")
         })?;
         if form == "document" && place == 0 && resource_type != "Composition" {
             return Err(wrong(&at("/resource"), "a document begins with its Composition"));
         }
-        let method = &entry["request"]["method"];
-        if !method.is_null() && !matches!(method.as_str(), Some("POST" | "PUT")) {
+        let method = entry.pointer("/request/method");
+        if method.is_some_and(|method| !matches!(method.as_str(), Some("POST" | "PUT"))) {
             return Err(wrong(&at("/request/method"), "only what is to be kept can be sent: POST"));
         }
         if resource_type == "Patient" && patient.replace(entry).is_some() {
@@ -58,26 +59,27 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Sent, Reject> {
     let names = names(entry);
     for (place, entry) in entries.iter().enumerate() {
         for element in ["subject", "patient"] {
-            let target = entry["resource"][element]["reference"].as_str();
-            if target
-                .is_some_and(|target| is_of_person(target) && !names.iter().any(|n| n == target))
-            {
-                let pointer = format!("/entry/{place}/resource/{element}/reference");
-                return Err(wrong(
-                    &pointer,
-                    "the entry is about somebody who is not in the Bundle",
-                ));
+            let pointer = format!("/resource/{element}/reference");
+            let target = text(entry, &pointer).filter(|target| is_of_person(target));
+            if target.is_some_and(|target| !names.iter().any(|name| name == target)) {
+                let pointer = format!("/entry/{place}{pointer}");
+                let detail = "the entry is about somebody who is not in the Bundle";
+                return Err(wrong(&pointer, detail));
             }
         }
     }
-    Ok(Sent { form, patient: entry["resource"].clone() })
+    Ok(Sent { form, patient: entry.get("resource").cloned().unwrap_or_default() })
 }
 
 /// What an entry's resource may be called in references.
 fn names(entry: &Value) -> Vec<String> {
-    let full = entry["fullUrl"].as_str().map(str::to_owned);
-    let relative = entry["resource"]["id"].as_str().map(|id| format!("Patient/{id}"));
+    let full = text(entry, "/fullUrl").map(str::to_owned);
+    let relative = text(entry, "/resource/id").map(|id| format!("Patient/{id}"));
     full.into_iter().chain(relative).collect()
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
 }
 
 /// Whether a reference may be one to a person: to a Patient, or to what only the Bundle knows.

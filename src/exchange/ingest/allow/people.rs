@@ -95,6 +95,11 @@ pub(crate) fn acts_for(
     decision.permits
 }
 
+pub(super) fn regime(patient: &Patient) -> Regime {
+    let us = patient.jurisdiction.split('-').next() == Some("US");
+    if us { Regime::OptIn } else { Regime::Gdpr }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -158,9 +163,4 @@ mod tests {
             assert_eq!(acts_for(&party, &client, None, &law, at), expected, "{name}");
         }
     }
-}
-
-pub(super) fn regime(patient: &Patient) -> Regime {
-    let us = patient.jurisdiction.split('-').next() == Some("US");
-    if us { Regime::OptIn } else { Regime::Gdpr }
 }

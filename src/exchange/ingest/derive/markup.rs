@@ -107,12 +107,11 @@ fn tag(after: &str) -> Option<(&str, &str)> {
     for (at, c) in after.char_indices() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(c),
             (None, '[') if declares => brackets += 1,
             (None, ']') if declares => brackets = brackets.saturating_sub(1),
             (None, '>') if brackets == 0 => return Some((after.get(..at)?, after.get(at + 1..)?)),
-            (None, _) => {}
+            _ => {}
         }
     }
     after.split_once('>')

@@ -125,7 +125,7 @@ fn view(
     let mut rows = participants(d, appointment, window, &zone);
     for guardian in guardians(record, d, client, window) {
         input.uses(&guardian.record);
-        rows.push(row(guardian.presence, "guardian", guardian.reference, &zone));
+        rows.push(row(guardian.presence, "guardian", &guardian.reference, &zone));
     }
     input.fact("participants", rows);
     let diagnoses = d.neighbours.referring(Kind::Diagnosis, Kind::SessionLog, &record.id);
@@ -200,14 +200,14 @@ fn participants(
             p if Some(p.who.as_str()) == lead => "lead",
             _ => "co",
         };
-        Some(row(p, function, reference::practitioner(d, &p.who)?, zone))
+        Some(row(p, function, &reference::practitioner(d, &p.who)?, zone))
     };
     let mut rows: Vec<Value> = window.staff.iter().filter_map(staff).collect();
     rows.sort_by_key(|row| text(row, "function") != Some("lead"));
     rows
 }
 
-fn row(presence: &Presence, function: &str, reference: String, zone: &TimeZone) -> Value {
+fn row(presence: &Presence, function: &str, reference: &str, zone: &TimeZone) -> Value {
     let mut row = json!({
         "function": function,
         "reference": reference,
