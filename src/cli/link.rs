@@ -145,7 +145,7 @@ impl Command {
                     Event::new(Action::LinkRevoked, now, Some(&tenant), Actor::operator());
                 event.about(&link.patient);
                 event.note("link", &link.name);
-                desk.audit.record_blocking(&event)?;
+                desk.audit.record(event).await?;
                 writeln!(context.out, "taken back; opened {} times before", link.opened)?;
                 Ok(Outcome::Done)
             }
@@ -177,7 +177,7 @@ impl Create {
         let link = desk.links.make(new).await?;
         let mut event = self.copy.event(Action::LinkMade, "link create", context);
         event.note("link", &link.name);
-        if let Err(unwritten) = desk.audit.record_blocking(&event) {
+        if let Err(unwritten) = desk.audit.record(event).await {
             // What is not written down is not handed over.
             desk.links.revoke(&self.copy.tenant, &link.name).await?;
             return Err(unwritten.into());

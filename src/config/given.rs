@@ -215,10 +215,14 @@ fn unknown_key(key: &str, whole: &Shape) -> String {
     let keys = whole.keys().into_iter().map(|(path, _)| path);
     let mut known: Vec<String> = keys.flat_map(|key| [section(&key), key]).collect();
     known.dedup();
-    let same = known.iter().find(|known| last(known) == last(key));
+    let first = |path: &str| path.split('.').next().unwrap_or_default().to_owned();
     let alike = |known: &String| strsim::normalized_damerau_levenshtein(known, key);
-    let nearest = known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-    match same.or(nearest.filter(|nearest| alike(nearest) >= ALIKE)) {
+    let by_likeness = |a: &&String, b: &&String| alike(a).total_cmp(&alike(b));
+    let slip = |known: &&String| strsim::damerau_levenshtein(&last(known), &last(key)) == 1;
+    let beside = known.iter().filter(|known| first(known) == first(key)).filter(slip);
+    let same = known.iter().find(|known| last(known) == last(key));
+    let nearest = known.iter().max_by(by_likeness).filter(|nearest| alike(nearest) >= ALIKE);
+    match beside.max_by(by_likeness).or(same).or(nearest) {
         Some(nearest) => format!("unknown key `{key}`: did you mean `{nearest}`?"),
         None => format!("unknown key `{key}`: docs/throughline.toml has them all"),
     }

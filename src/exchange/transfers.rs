@@ -230,7 +230,7 @@ impl Transfers {
             under: Some(under),
             ..Principal::new(tenant.clone(), receiver.client.as_str(), "system/*.rs")
         };
-        Arc::new(principal).asking_at(at, Obligations::OF_FHIR)
+        Arc::new(principal).asking_at(at, Obligations::OF_FHIR.and(Obligations::ACCOUNT))
     }
 
     /// Refuses where no consent lets the receiver know of the person.

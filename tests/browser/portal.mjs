@@ -43,12 +43,12 @@ async function giveAndTakeBack(page) {
   await look(page, 'portal-consent-give-en');
   await tabTo(page, 'input[name=kind]');
   await page.keyboard.press('Tab');
-  await page.check('input[name=kind][value=Observation]');
+  await page.check('input[name=kind][value=Communication]');
   await tabTo(page, 'main button[type=submit]');
   await page.keyboard.press('Enter');
   await page.waitForSelector('main table');
   await look(page, 'portal-consent-plan-en');
-  const opened = await page.textContent('main tbody tr:has(th:has-text("Diagnoses")) td >> nth=0');
+  const opened = await page.textContent('main tbody tr:has(th:has-text("Messages")) td >> nth=0');
   await tabTo(page, 'main button[type=submit]');
   await page.keyboard.press('Enter');
   await page.waitForSelector('[role=status]');

@@ -296,7 +296,9 @@ async fn ask_every_route(asker: Asker, headers: &[(&str, &str)]) {
         }
         matrix
             .ask(id, why, &format!("a batch about {resource_type}"), |server, id| {
-                let entries = ROUTES.iter().filter(|route| route.is_entry());
+                // Who asks may see that they asked: the list grows with each request.
+                let entries =
+                    ROUTES.iter().filter(|r| r.is_entry() && r.pattern != "/fhir/AuditEvent");
                 let urls = entries.filter_map(|route| path(route, resource_type, id));
                 let entry: Vec<Value> =
                     urls.map(|url| json!({"request": {"method": "GET", "url": url}})).collect();

@@ -88,7 +88,7 @@ fn the_sample_has_exactly_the_keys_that_are_known() {
         .map(|line| match line.table.as_str() {
             "" => line.key.clone(),
             "limits.clients" => "limits.clients.*".to_owned(),
-            table @ ("auth.issuers" | "clients") => format!("{table}.*.{}", line.key),
+            table @ ("auth.issuers" | "clients" | "receivers") => format!("{table}.*.{}", line.key),
             table => format!("{}.{}", table.replace("sources.example", "sources.*"), line.key),
         })
         .collect();
@@ -110,7 +110,7 @@ fn the_sample_says_what_holds_without_a_line() {
         assert_eq!(with, without, "line {}: {} has another default", line.number + 1, line.key);
         let required = matches!(
             line.table.as_str(),
-            "tls" | "cache.redis" | "auth.issuers" | "clients" | "blobs.bucket"
+            "tls" | "cache.redis" | "auth.issuers" | "clients" | "blobs.bucket" | "receivers"
         ) || line.table.starts_with("sources")
             || line.table.starts_with("login");
         if line.is_example && !required {
