@@ -37,7 +37,11 @@ pub(crate) fn start() -> Receiver {
             break base.to_owned();
         }
     };
-    Receiver { child, base, client: Client::builder().no_proxy().build().unwrap() }
+    // Nobody reads on, and it is not to stop for that.
+    std::thread::spawn(move || lines.for_each(drop));
+    // A connection that it has closed meanwhile is not used again.
+    let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+    Receiver { child, base, client }
 }
 
 impl Receiver {
