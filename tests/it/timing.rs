@@ -160,7 +160,6 @@ async fn no_answer_takes_longer_for_what_is_withheld_than_for_what_never_was() {
     let versioned = |key: &str, all: &Value| {
         format!("{key}/_history/{}", all["meta"]["versionId"].as_str().unwrap())
     };
-    let version = |key: &String| versioned(key, &own[key]);
     let of_nobody = |key: String| versioned(&key, &own[conditions[0]]);
     let never = nobody("Condition");
     let there = vec![holding(&own, "Condition", "F41.1")];
@@ -170,7 +169,7 @@ async fn no_answer_takes_longer_for_what_is_withheld_than_for_what_never_was() {
         Question { name: "read", about, never },
         Question {
             name: "vread",
-            about: conditions.iter().map(|key| version(key)).collect(),
+            about: conditions.iter().map(|key| versioned(key, &own[*key])).collect(),
             never: nobody("Condition").into_iter().map(of_nobody).collect(),
         },
         Question {
@@ -180,8 +179,8 @@ async fn no_answer_takes_longer_for_what_is_withheld_than_for_what_never_was() {
         },
         Question { name: "Binary", about: binaries, never: nobody("Binary") },
     ];
-    let token = server.of_recipient();
-    let mut clock = Clock { server, token, chance: Chance(0x2545_f491_4f6c_dd1d) };
+    let chance = Chance(0x2545_f491_4f6c_dd1d);
+    let mut clock = Clock { token: server.of_recipient(), server, chance };
     let (z, middle) = clock.lean(&open, [200, 404]).await;
     assert!(z > SURE, "{}: {z:.1}, {middle:.0} µs: the test finds no difference at all", open.name);
     let mut told = vec![format!("{}: z {z:.1}, {middle:.1} µs", open.name)];
