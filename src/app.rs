@@ -195,7 +195,7 @@ impl App {
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = open_blobs(&config.data, &config.blobs, &keys)?;
         let links = HealthLinks::new(Arc::clone(&store), blobs.clone(), Arc::clone(&clock));
-        let links = Opening::new(links, Self::mandates(&authority, &store));
+        let links = Opening::new(links, Self::mandates(&authority, &store), audit.able());
         let beside = (&store, &rules, &clock, &audit);
         let (transfers, works) = Self::works(config, &keys, &blobs, beside)?;
         let workshop = Self::workshop_of(config, &store, &clock, (&authority, works));
@@ -275,7 +275,8 @@ impl App {
         (store, rules, clock, audit): Beside<'_>,
     ) -> Result<(Transfers, Arc<dyn Work>)> {
         let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
-        let transfers = Transfers::new(kept, used, keys.id_key(), time, &config.receivers);
+        let (ids, able) = (keys.id_key(), audit.able());
+        let transfers = Transfers::new(kept, used, ids, time, &config.receivers, able);
         let partners = config.receivers.iter().map(|one| Partner::open(one, clock));
         let partners = partners.collect::<Result<Vec<_>>>()?;
         let audit = Arc::clone(audit);

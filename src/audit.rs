@@ -30,6 +30,7 @@ use crate::auth::Notary;
 use crate::clock::Clock;
 use crate::config::AuditMode;
 use crate::error::{Error, Result};
+use crate::policy::Obligations;
 use crate::store::Ledger;
 
 pub use self::action::Action;
@@ -86,6 +87,11 @@ impl Audit {
     /// Whether anything is written.
     pub fn is_on(&self) -> bool {
         self.mode != AuditMode::Off
+    }
+
+    /// Which conditions FHIR can meet that leaves: an accounting is had only where something is written.
+    pub fn able(&self) -> Obligations {
+        Obligations::OF_FHIR.and(Obligations::ACCOUNT.when(self.is_on()))
     }
 
     /// Writes an event; it is on the disk once this is `Ok`, unless the audit is configured to let

@@ -45,6 +45,7 @@ pub struct Transfers {
     ids: IdKey,
     clock: Arc<dyn Clock>,
     receivers: Arc<[ReceiverSettings]>,
+    able: Obligations,
 }
 
 /// A step of a transfer.
@@ -77,8 +78,9 @@ impl Transfers {
         ids: IdKey,
         clock: Arc<dyn Clock>,
         receivers: &[ReceiverSettings],
+        able: Obligations,
     ) -> Self {
-        Self { store, rules, ids, clock, receivers: receivers.into() }
+        Self { store, rules, ids, clock, receivers: receivers.into(), able }
     }
 
     /// Prepares a transfer: a draft, which nobody is sent before it is signed off.
@@ -224,13 +226,18 @@ impl Transfers {
     }
 
     /// Who the receiver is under the consents, at an instant.
-    fn principal(tenant: &TenantId, receiver: &ReceiverSettings, at: Timestamp) -> Arc<Principal> {
+    fn principal(
+        &self,
+        tenant: &TenantId,
+        receiver: &ReceiverSettings,
+        at: Timestamp,
+    ) -> Arc<Principal> {
         let under = Under::of_client(&receiver.client, Some(Purpose::Treatment));
         let principal = Principal {
             under: Some(under),
             ..Principal::new(tenant.clone(), receiver.client.as_str(), "system/*.rs")
         };
-        Arc::new(principal).asking_at(at, Obligations::OF_FHIR.and(Obligations::ACCOUNT))
+        Arc::new(principal).asking_at(at, self.able)
     }
 
     /// Refuses where no consent lets the receiver know of the person.
@@ -241,7 +248,7 @@ impl Transfers {
         receiver: &ReceiverSettings,
         at: Timestamp,
     ) -> Result<()> {
-        let principal = Self::principal(tenant, receiver, at);
+        let principal = self.principal(tenant, receiver, at);
         let patient = self.patient(tenant, client);
         match gather(&*self.store, &principal, &patient, Part::Types(&["Patient"])) {
             Err(Error::NotFound | Error::Denied) => Err(Error::Conflict {

@@ -19,7 +19,7 @@ use super::routes::{self, Access};
 use super::{Refusal, State, compress, cors, limit, meter, push, witness};
 use crate::auth::Verified;
 use crate::error::Error;
-use crate::policy::{Obligations, Principal};
+use crate::policy::Principal;
 use crate::telemetry::Answered;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -134,8 +134,7 @@ async fn authenticate(request: &ServiceRequest) -> Result<(Arc<Principal>, Arc<V
     let state = request.app_data::<web::Data<State>>().ok_or(Error::Unauthenticated)?;
     let token = bearer(request.headers()).ok_or(Error::Unauthenticated)?;
     let verified = state.authority.admit(token).await?;
-    // Accounting for what is shown takes an audit.
-    let able = Obligations::OF_FHIR.and(Obligations::ACCOUNT.when(state.audit.is_on()));
+    let able = state.audit.able();
     Ok((verified.principal.asking_at(state.authority.clock().now(), able), verified))
 }
 

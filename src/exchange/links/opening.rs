@@ -34,6 +34,7 @@ type Answer<T> = std::result::Result<T, Closed>;
 pub struct Opening {
     links: HealthLinks,
     mandates: Arc<dyn Mandates>,
+    able: Obligations,
 }
 
 /// Why a link is not opened.
@@ -103,8 +104,8 @@ struct Ticket {
 
 impl Opening {
     /// Opens these links, where their mandates stand.
-    pub fn new(links: HealthLinks, mandates: Arc<dyn Mandates>) -> Self {
-        Self { links, mandates }
+    pub fn new(links: HealthLinks, mandates: Arc<dyn Mandates>, able: Obligations) -> Self {
+        Self { links, mandates, able }
     }
 
     /// The link with this secret in its address.
@@ -117,10 +118,8 @@ impl Opening {
             return Ok(None);
         };
         let now = self.now();
-        // A copy carries the notices that Part 2 records need, and its opening is written down.
-        let able = Obligations::OF_FHIR.and(Obligations::ACCOUNT);
         let principal = Arc::new(Mandate::read(&link.mandate)?.principal(&link.tenant, now)?);
-        Ok(Some(Found { principal: principal.asking_at(now, able), link }))
+        Ok(Some(Found { principal: principal.asking_at(now, self.able), link }))
     }
 
     /// Opens a link: the list of its files.

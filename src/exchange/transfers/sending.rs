@@ -120,7 +120,7 @@ impl Sending {
         let settings = self.partners.get(place).map(Partner::settings);
         let settings = settings.ok_or_else(|| Error::broken("a receiver that is none"))?;
         let patient = self.transfers.patient(tenant, &transfer.client);
-        let principal = Transfers::principal(tenant, settings, now);
+        let principal = self.transfers.principal(tenant, settings, now);
         let found = gather(&*self.transfers.store, &principal, &patient, Part::Whole);
         let mut pieces = match found {
             Err(Error::NotFound | Error::Denied) => return say(Event::ConsentEnded, None),

@@ -142,10 +142,7 @@ pub(in crate::http) async fn form(
         Err(elsewhere) => return Ok(elsewhere),
     };
     let draft = match guest.visit.parameter(CONSENT).map(str::to_owned) {
-        Some(id) => {
-            let found = guest.consent(&id).await?.filter(|one| is_ours(one) && is_open(one));
-            Draft::of(&found.ok_or_else(|| guest.visit.refused(Why::Expired))?)
-        }
+        Some(id) => Draft::of(&changeable(&guest, &id).await?),
         None => Draft {
             kinds: USUAL.iter().map(|kind| (*kind).to_owned()).collect(),
             until: guest.in_a_year(),
@@ -171,10 +168,7 @@ pub(in crate::http) async fn plan(
         return Ok(fill_in(guest, &draft, &all, true));
     };
     let version = match &draft.consent {
-        Some(id) => {
-            let found = guest.consent(id).await?.filter(|one| is_ours(one) && is_open(one));
-            version(&found.ok_or_else(|| guest.visit.refused(Why::Expired))?)
-        }
+        Some(id) => version(&changeable(&guest, id).await?),
         None => String::new(),
     };
     let consent = draft.consent(&guest, to);
@@ -195,10 +189,7 @@ pub(in crate::http) async fn plan(
                 input type="hidden" name=(CONSENT) value=(id);
                 input type="hidden" name="version" value=(version);
             }
-            div.actions.row {
-                button type="submit" { (texts.sign) }
-                a.button.quiet href=(guest.address(CONSENTS, &[])) { (texts.leave) }
-            }
+            (buttons(&guest, &texts.sign))
             p.soft.small { (texts.sign_hint) }
         }
     };
@@ -265,10 +256,7 @@ pub(in crate::http) async fn ending(
             (csrf(&guest.visit.csrf(CONSENT_END)))
             (guest.field())
             input type="hidden" name=(CONSENT) value=(id);
-            div.actions.row {
-                button type="submit" { (texts.end) }
-                a.button.quiet href=(guest.address(CONSENTS, &[])) { (texts.leave) }
-            }
+            (buttons(&guest, &texts.end))
         }
     };
     let title = texts.end_title.clone();
@@ -290,6 +278,23 @@ pub(in crate::http) async fn end(
     let done = guest.signing(Act::Change, move |signing, hand| signing.take_back(hand, &id, None));
     let done = done.await;
     guest.signed(done, "taken-back")
+}
+
+/// A consent of theirs that may be given another form.
+async fn changeable(guest: &Guest, id: &str) -> Result<Value, Refused> {
+    let found = guest.consent(id).await?.filter(|one| is_ours(one) && is_open(one));
+    found.ok_or_else(|| guest.visit.refused(Why::Expired))
+}
+
+/// To do it, or to leave it.
+fn buttons(guest: &Guest, does: &str) -> Markup {
+    let leave = &guest.visit.texts().signing.leave;
+    html! {
+        div.actions.row {
+            button type="submit" { (does) }
+            a.button.quiet href=(guest.address(CONSENTS, &[])) { (leave) }
+        }
+    }
 }
 
 /// The form, with a word about what is missing.
