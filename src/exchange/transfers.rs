@@ -118,6 +118,7 @@ impl Transfers {
             ack: None,
             receiver: Some(wanted.receiver),
             patient_there: None,
+            made_at: Some(written(now)),
             ready_at: None,
             expires_at: Some(written(later(now, OPEN_FOR))),
             history: Vec::new(),
