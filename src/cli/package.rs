@@ -1,13 +1,14 @@
 //! `throughline package`: a copy of a record as an archive.
 
 mod copy;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::{Context, Outcome};
 use crate::app::{open_ledger, open_store};
@@ -26,7 +27,22 @@ const SIGNATURE: &str = "throughline-package+jws";
 /// with their hashes. A signature over that list goes beside it. What is in it is what the person may
 /// have of their own record, or with --to what consent gives to whoever treats them next.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Package {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    making: Option<Making>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Verify(verify::Verify),
+}
+
+/// What is written, and where.
+#[derive(Debug, Args)]
+struct Making {
     #[command(flatten)]
     copy: Copy,
     /// Where the archive is written; its signature goes beside it, as FILE.jws
@@ -37,6 +53,18 @@ pub struct Package {
 impl Package {
     /// Runs the subcommand.
     pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
+        match (self.command, self.making) {
+            (Some(Command::Verify(verify)), _) => verify.run(context),
+            (None, Some(making)) => making.run(context),
+            (None, None) => {
+                anyhow::bail!("name a patient and a file: `throughline package --help`")
+            }
+        }
+    }
+}
+
+impl Making {
+    fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
         let (data, settings) = (&context.folders.data, &context.store);
         let keys = Keys::open(data)?;
         let store = open_store(data, settings, &keys.id_key())?;

@@ -35,6 +35,7 @@ mod explain;
 mod fuzz;
 mod gateway;
 mod goldens;
+mod handovers;
 mod hostile;
 mod http_batch;
 mod http_binary;

@@ -58,7 +58,8 @@ const fn same_client(kind: Kind, on: Kind) -> Dependency {
 pub const DEPENDENCIES: &[Dependency] = {
     use Kind::{
         Appointment, Assessment, Assignment, Attachment, Client, Consent, Diagnosis, Episode,
-        Message, Organization, RelatedParty, SessionLog, SessionNote, Staff, Thread, Transfer, TreatmentPlan,
+        Message, Organization, RelatedParty, SessionLog, SessionNote, Staff, Thread, Transfer,
+        TreatmentPlan,
     };
     use Needs::{Facts, Presence};
     &[

@@ -133,7 +133,8 @@ fn originates_in_part_2(record: &Record, d: &Derivation) -> bool {
             .and_then(|unit| d.neighbours.get(Kind::Organization, unit))
             .is_some_and(|unit| flag(&unit.data, "part2_program"))
     };
-    let is_program = |episode: &Record| episode.part2 == Some(true) || unit_is_program(&episode.data);
+    let is_program =
+        |episode: &Record| episode.part2 == Some(true) || unit_is_program(&episode.data);
     let by_episode = match record.kind {
         Kind::Episode => unit_is_program(data),
         // It is about the whole of somebody's care, whichever part of it goes over.

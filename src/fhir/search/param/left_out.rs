@@ -110,15 +110,7 @@ const EMPTY: &[(&str, &[&str])] = &[
     ("Provenance", &["agent-role", "location", "signature-type", "when"]),
     (
         "Task",
-        &[
-            "based-on",
-            "encounter",
-            "focus",
-            "group-identifier",
-            "part-of",
-            "performer",
-            "period",
-        ],
+        &["based-on", "encounter", "focus", "group-identifier", "part-of", "performer", "period"],
     ),
 ];
 
