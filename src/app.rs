@@ -265,7 +265,8 @@ impl App {
             audit: Arc::clone(audit),
         };
         let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
-        let exporting = Exporting { blobs, rules, elements: Elements::new(), settings };
+        let able = audit.able();
+        let exporting = Exporting { blobs, rules, elements: Elements::new(), settings, able };
         Ok((transfers, vec![Arc::new(exporting), sending, Arc::new(copying)]))
     }
 

@@ -45,19 +45,19 @@ fn recipient(server: &Server, scopes: &str) -> String {
     server.app.tokens().issue(&principal, Duration::from_mins(5), None).unwrap().0
 }
 
-async fn ask(server: &Server, token: &str, method: Method, path: &str) -> Answer {
+pub(crate) async fn ask(server: &Server, token: &str, method: Method, path: &str) -> Answer {
     let request = server.request(method, path).bearer_auth(token);
     server.send(request.header("Prefer", "respond-async")).await
 }
 
 /// The URL at which a new export is asked for.
-async fn begin(server: &Server, token: &str, path: &str) -> String {
+pub(crate) async fn begin(server: &Server, token: &str, path: &str) -> String {
     let begun = ask(server, token, Method::GET, path).await;
     assert_eq!(begun.status, StatusCode::ACCEPTED, "{}", begun.text);
     begun.header("Content-Location").to_owned()
 }
 
-async fn done(server: &Server, token: &str, url: &str) -> Value {
+pub(crate) async fn done(server: &Server, token: &str, url: &str) -> Value {
     for _ in 0..400 {
         let answer = ask(server, token, Method::GET, url).await;
         if answer.status == StatusCode::OK {

@@ -21,7 +21,7 @@ const LONGEST: u64 = 2 * 1024 * 1024 * 1024;
 /// The exit code is 1 if anything is not as it was made. An archive under a password has to be
 /// unpacked and packed again without one first.
 #[derive(Debug, Args)]
-pub(super) struct Verify {
+pub struct Verify {
     /// The archive
     file: PathBuf,
     /// Its signature; FILE.jws if left out

@@ -39,6 +39,9 @@ pub struct File {
     pub count: u64,
     /// How long it is, in bytes.
     pub bytes: u64,
+    /// Whether some of it are Part 2 records.
+    #[serde(default)]
+    pub part2: bool,
 }
 
 impl File {
@@ -52,6 +55,9 @@ impl File {
     }
 }
 
+/// How a Part 2 record is marked among the names.
+const PART2: &str = "part2";
+
 /// The name of a resource in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -61,6 +67,8 @@ pub struct Line {
     pub version: String,
     /// Whose it is.
     pub patient: Option<FhirId>,
+    /// Whether it is a Part 2 record.
+    pub part2: bool,
 }
 
 /// The names of the resources in a file; `None` if they are not kept any more.
@@ -78,7 +86,8 @@ pub async fn lines(blobs: &Blobs, names: &str, now: Timestamp) -> Result<Option<
             "" => None,
             patient => Some(patient.parse().ok()?),
         };
-        Some(Line { id, version, patient })
+        let part2 = words.next() == Some(PART2);
+        Some(Line { id, version, patient, part2 })
     };
     text.lines().map(line).collect::<Option<Vec<_>>>().map(Some).ok_or_else(broken)
 }
@@ -91,6 +100,7 @@ struct Open {
     text: Vec<u8>,
     listed: Vec<u8>,
     count: u64,
+    part2: bool,
 }
 
 /// The open files.
@@ -127,12 +137,15 @@ impl<'a> Files<'a> {
             let open = file(&mut self.open, self.blobs, self.handle, self.expires, name)?;
             open.text.extend_from_slice(shown.as_deref().unwrap_or(&resource.body));
             open.text.push(b'\n');
-            for (word, end) in
-                [(resource.id.as_str(), b' '), (&resource.version_id, b' '), (patient, b'\n')]
-            {
+            let is_part2 = !resource.shown.basis.is_empty();
+            let words = [resource.id.as_str(), &resource.version_id, patient, PART2];
+            let words = words.iter().take(if is_part2 { 4 } else { 3 });
+            for (place, word) in words.enumerate() {
+                open.listed.extend_from_slice(if place > 0 { b" " } else { b"" });
                 open.listed.extend_from_slice(word.as_bytes());
-                open.listed.push(end);
             }
+            open.listed.push(b'\n');
+            open.part2 |= is_part2;
             open.count += 1;
         }
         self.hand_over()
@@ -148,7 +161,10 @@ impl<'a> Files<'a> {
         if !self.open.contains_key(&key) {
             let bytes = self.handle.block_on(self.blobs.create(self.expires))?;
             let (text, listed) = (Vec::new(), Vec::new());
-            self.open.insert(key.clone(), Open { bytes, names: None, text, listed, count: 0 });
+            self.open.insert(
+                key.clone(),
+                Open { bytes, names: None, text, listed, count: 0, part2: false },
+            );
         }
         if let Some(open) = self.open.get_mut(&key) {
             open.text.extend_from_slice(line);
@@ -177,7 +193,8 @@ impl<'a> Files<'a> {
             let (blob, bytes) = self.handle.block_on(open.bytes.finish())?;
             let names = open.names.map(|names| self.handle.block_on(names.finish())).transpose()?;
             let names = names.map(|(name, _)| name);
-            files.push(File { kind, of, blob, names, count: open.count, bytes });
+            let (count, part2) = (open.count, open.part2);
+            files.push(File { kind, of, blob, names, count, bytes, part2 });
         }
         Ok(files)
     }
@@ -197,7 +214,7 @@ fn file<'o>(
             let bytes = handle.block_on(blobs.create(expires))?;
             let names = Some(handle.block_on(blobs.create(expires))?);
             let (text, listed) = (Vec::new(), Vec::new());
-            Ok(place.insert(Open { bytes, names, text, listed, count: 0 }))
+            Ok(place.insert(Open { bytes, names, text, listed, count: 0, part2: false }))
         }
     }
 }

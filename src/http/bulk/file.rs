@@ -14,13 +14,14 @@ use super::{Bearing, permits};
 use crate::blobs::BlobStream;
 use crate::domain::FhirId;
 use crate::error::Error;
-use crate::exchange::bulk::{File, Line, lines};
+use crate::exchange::bulk::{self, File, Line, lines};
 use crate::http::asking::Size;
 use crate::http::disclosure::{Disclosure, Seen};
 use crate::http::path::{Named, Segments};
+use crate::http::terms::{NOTICE, STATEMENT};
 use crate::http::weights::Weights;
 use crate::http::{Refusal, State};
-use crate::policy::Mandate;
+use crate::policy::{Mandate, notice};
 use crate::store::{Job, JobState, Store};
 
 /// The media type of the files.
@@ -47,6 +48,10 @@ pub(in crate::http) async fn file(
     let mut response = HttpResponse::Ok();
     response.content_type(NDJSON);
     response.extensions_mut().insert(disclosure);
+    if file.part2 {
+        response.insert_header((NOTICE, notice::VERSION));
+        response.insert_header((STATEMENT, notice::SHORT));
+    }
     if takes_gzip(request.headers()) {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
         return Ok(response.streaming(gzipped(bytes)));
@@ -76,8 +81,9 @@ impl State {
     ) -> Result<Disclosure, Refusal> {
         let bearing = Bearing::of(request)?;
         let now = self.clock.now();
-        let exporter = Mandate::read(&job.new.mandate)?.principal(&job.new.tenant, now)?;
-        let permit = permits(&bearing.principal, exporter, &file.of)?;
+        let mandate = Mandate::read(&job.new.mandate)?;
+        let exporter = bulk::exporter(&mandate, &job.new.tenant, now, self.audit.able())?;
+        let permit = permits(&bearing.principal, &exporter, &file.of)?;
         let named = lines(&self.blobs, names, now).await?.ok_or(Error::NotFound)?;
         if !permit.is_open() {
             let ids: Vec<FhirId> = named.iter().map(|line| line.id.clone()).collect();
@@ -87,12 +93,15 @@ impl State {
                 return Err(Refusal::Gone);
             }
         }
-        let seen = |Line { id, version, patient }| {
+        let part2 = named.iter().filter(|line| line.part2);
+        let part2 = part2.map(|line| format!("{}/{}", file.of, line.id)).collect();
+        let seen = |Line { id, version, patient, .. }| {
             let resource_type = file.of.clone();
             Seen { resource_type, id, version, patient }
         };
         let seen = named.into_iter().map(seen).collect();
-        Ok(Disclosure { seen, ..Disclosure::default() })
+        let notes = if file.part2 { vec![("part2", "true".to_owned())] } else { Vec::new() };
+        Ok(Disclosure { seen, part2, notes, ..Disclosure::default() })
     }
 }
 
