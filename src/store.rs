@@ -35,7 +35,7 @@ use crate::policy::Permit;
 pub use self::allowed::{Allowed, Guard};
 pub use self::apart::Apart;
 pub use self::directory::{Directory, Placed};
-pub use self::exports::{Export, Exported, Exports, Whose};
+pub use self::exports::{Export, Exported, Exports, Removed, Whose};
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
 pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};

@@ -32,10 +32,12 @@ use crate::fhir::outcome::{self, Issue, IssueType};
 use crate::fhir::r4::Elements;
 use crate::fhir::search::{Condition, index};
 use crate::policy::{Action, Mandate, OUTSIDE, Obligations, Permit, Principal, Scopes, notice};
-use crate::store::{Export, Exported, Job, JobPart, JobStep, Whose};
+use crate::store::{Export, Exported, Job, JobPart, JobStep, Removed, Store, Whose};
 
 /// The name of this kind of work.
 pub const KIND: &str = "export";
+/// How many deletions are told in one Bundle.
+const TOGETHER: usize = 1_000;
 /// What goes along with Part 2 records.
 pub const CONSENT: &str = "Consent";
 /// About how many resources a window has.
@@ -71,6 +73,8 @@ enum Stage {
     Nobody,
     /// The patients' records.
     Patients,
+    /// What is there no more.
+    Gone,
     /// Nothing.
     End,
 }
@@ -173,10 +177,14 @@ impl Run<'_> {
             }
             Stage::Patients => {
                 let Some(whose) = self.next()? else {
-                    self.place.stage = Stage::End;
+                    self.place.stage = Stage::Gone;
                     return Ok(());
                 };
                 self.window(whose)?;
+            }
+            Stage::Gone => {
+                self.gone()?;
+                self.place.stage = Stage::End;
             }
             Stage::End => {}
         }
@@ -218,6 +226,18 @@ impl Run<'_> {
         };
         self.place.after.clone_from(&last);
         Ok(Some(Whose::Between(after, last)))
+    }
+
+    /// What is there no more, for who asks what has changed.
+    fn gone(&mut self) -> Result<()> {
+        let Some((permit, _)) = self.permit()?.filter(|_| self.ask.since.is_some()) else {
+            return Ok(());
+        };
+        let found = removed(&**self.task.store(), &permit, &self.ask)?;
+        for some in found.chunks(TOGETHER) {
+            self.files.deleted(some)?;
+        }
+        Ok(())
     }
 
     fn scope(&self, types: Vec<&'static str>, whose: Whose) -> Export {
@@ -308,6 +328,24 @@ impl Run<'_> {
         let place = serde_json::to_vec(&self.place).map_err(Error::internal)?;
         self.task.keep(&JobStep { parts, place, progress })
     }
+}
+
+/// What of an export is there no more and whoever has the permit might have seen.
+pub fn removed(store: &dyn Store, permit: &Permit, ask: &Ask) -> Result<Vec<Removed>> {
+    let (types, filters) = (ask.types()?, Vec::new());
+    let whose = Whose::Everybody;
+    let scope = Export { types, whose, since: ask.since, until: ask.until, filters };
+    let mut found = store.removed(permit, &scope)?;
+    found.retain(|one| {
+        let is_nobodys = one.patient.is_empty();
+        let is_named = ask.patients.is_empty() || ask.patients.contains(&one.patient);
+        match ask.level {
+            Level::System => true,
+            _ if is_nobodys => OUTSIDE.contains(&one.resource_type.as_str()),
+            _ => is_named,
+        }
+    });
+    Ok(found)
 }
 
 /// Who an export is for, at an instant, on a way that meets these conditions.

@@ -197,7 +197,8 @@ impl State {
     fn manifest(&self, job: &Job, parts: &[JobPart]) -> Result<Value, Error> {
         let ask = Ask::read(&job.new.task)?;
         let mut has_part2 = false;
-        let mut lists = [FileKind::Output, FileKind::Error].map(|kind| (kind, Vec::new()));
+        let kinds = [FileKind::Output, FileKind::Error, FileKind::Deleted];
+        let mut lists = kinds.map(|kind| (kind, Vec::new()));
         for part in parts {
             let file = File::read(part)?;
             has_part2 |= file.part2;
@@ -206,13 +207,13 @@ impl State {
                 list.push(json!({ "type": file.of, "url": url, "count": file.count }));
             }
         }
-        let [(_, output), (_, error)] = lists;
+        let [(_, output), (_, error), (_, deleted)] = lists;
         let mut manifest = json!({
             "transactionTime": bulk::transaction_time(job).to_string(),
             "request": ask.request,
             "requiresAccessToken": true,
             "output": output,
-            "deleted": [],
+            "deleted": deleted,
             "error": error,
         });
         if let Some(manifest) = manifest.as_object_mut().filter(|_| has_part2) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::blobs::{BlobWriter, Blobs};
@@ -12,7 +13,7 @@ use crate::domain::FhirId;
 use crate::error::{Error, Result};
 use crate::fhir::r4::Elements;
 use crate::fhir::subset::View;
-use crate::store::{Exported, JobPart};
+use crate::store::{Exported, JobPart, Removed};
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub enum FileKind {
     Output,
     /// What went wrong, or was ignored, as outcomes.
     Error,
+    /// What is there no more, as transactions that delete it.
+    Deleted,
 }
 
 /// A finished file.
@@ -55,6 +58,8 @@ impl File {
     }
 }
 
+/// The one kind of file with what is gone.
+const DELETED: (FileKind, &str) = (FileKind::Deleted, "Bundle");
 /// How a Part 2 record is marked among the names.
 const PART2: &str = "part2";
 
@@ -134,7 +139,13 @@ impl<'a> Files<'a> {
             let name = resource.resource_type.as_str();
             let view = self.views.iter().find(|(known, _)| *known == name);
             let shown = view.map(|(_, view)| view.of(&self.table, name, &resource.body));
-            let open = file(&mut self.open, self.blobs, self.handle, self.expires, name)?;
+            let open = file(
+                &mut self.open,
+                self.blobs,
+                self.handle,
+                self.expires,
+                (FileKind::Output, name),
+            )?;
             open.text.extend_from_slice(shown.as_deref().unwrap_or(&resource.body));
             open.text.push(b'\n');
             let is_part2 = !resource.shown.basis.is_empty();
@@ -154,6 +165,24 @@ impl<'a> Files<'a> {
     /// Adds an OperationOutcome.
     pub(super) fn error(&mut self, outcome: &[u8]) -> Result<()> {
         self.other(FileKind::Error, "OperationOutcome", outcome)
+    }
+
+    /// Adds a transaction that deletes these. Among the names, the type stands in the version's place.
+    pub(super) fn deleted(&mut self, gone: &[Removed]) -> Result<()> {
+        let entry = |one: &Removed| {
+            let url = format!("{}/{}", one.resource_type, one.id);
+            json!({ "request": { "method": "DELETE", "url": url } })
+        };
+        let entries: Vec<_> = gone.iter().map(entry).collect();
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
+        let open = file(&mut self.open, self.blobs, self.handle, self.expires, DELETED)?;
+        open.text.extend_from_slice(bundle.to_string().as_bytes());
+        open.text.push(b'\n');
+        for Removed { resource_type, id, patient } in gone {
+            open.listed.extend_from_slice(format!("{id} {resource_type} {patient}\n").as_bytes());
+        }
+        open.count += 1;
+        self.hand_over()
     }
 
     fn other(&mut self, kind: FileKind, of: &str, line: &[u8]) -> Result<()> {
@@ -206,9 +235,9 @@ fn file<'o>(
     blobs: &Blobs,
     handle: &Handle,
     expires: Timestamp,
-    name: &str,
+    (kind, name): (FileKind, &str),
 ) -> Result<&'o mut Open> {
-    match all.entry((FileKind::Output, name.to_owned())) {
+    match all.entry((kind, name.to_owned())) {
         std::collections::btree_map::Entry::Occupied(open) => Ok(open.into_mut()),
         std::collections::btree_map::Entry::Vacant(place) => {
             let bytes = handle.block_on(blobs.create(expires))?;

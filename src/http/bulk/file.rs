@@ -1,5 +1,6 @@
 //! A file of an export, handed out if everything in it may still be seen.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use actix_web::body::SizedStream;
@@ -14,7 +15,7 @@ use super::{Bearing, permits};
 use crate::blobs::BlobStream;
 use crate::domain::FhirId;
 use crate::error::Error;
-use crate::exchange::bulk::{self, File, Line, lines};
+use crate::exchange::bulk::{self, Ask, File, FileKind, Line, lines};
 use crate::http::asking::Size;
 use crate::http::disclosure::{Disclosure, Seen};
 use crate::http::path::{Named, Segments};
@@ -41,6 +42,9 @@ pub(in crate::http) async fn file(
     let part = part.filter(|_| job.state == JobState::Done).ok_or(Error::NotFound)?;
     let file = File::read(part)?;
     let disclosure = match &file.names {
+        Some(names) if file.kind == FileKind::Deleted => {
+            state.still_gone(&request, &job, names).await?
+        }
         Some(names) => state.still(&request, &job, &file, names).await?,
         None => Disclosure::default(),
     };
@@ -102,6 +106,36 @@ impl State {
         let seen = named.into_iter().map(seen).collect();
         let notes = if file.part2 { vec![("part2", "true".to_owned())] } else { Vec::new() };
         Ok(Disclosure { seen, part2, notes, ..Disclosure::default() })
+    }
+}
+
+impl State {
+    /// Whether all that a file says is gone still is, and whoever it was made for might still have seen
+    /// it: nobody is told of a client who has taken their consent back.
+    async fn still_gone(
+        &self,
+        request: &HttpRequest,
+        job: &Job,
+        names: &str,
+    ) -> Result<Disclosure, Refusal> {
+        let bearing = Bearing::of(request)?;
+        let now = self.clock.now();
+        let mandate = Mandate::read(&job.new.mandate)?;
+        let exporter = bulk::exporter(&mandate, &job.new.tenant, now, self.audit.able())?;
+        let ask = Ask::read(&job.new.task)?;
+        let types = ask.types()?;
+        let permit = types.iter().find_map(|of| permits(&bearing.principal, &exporter, of).ok());
+        let permit = permit.ok_or(Error::Denied)?;
+        let named = lines(&self.blobs, names, now).await?.ok_or(Error::NotFound)?;
+        let question = move |store: &dyn Store| bulk::removed(store, &permit, &ask);
+        let found: BTreeSet<(String, FhirId)> = self
+            .ask(Size::Many, question)
+            .await?
+            .into_iter()
+            .map(|one| (one.resource_type, one.id))
+            .collect();
+        let is_there = |line: &Line| found.contains(&(line.version.clone(), line.id.clone()));
+        if named.iter().all(is_there) { Ok(Disclosure::default()) } else { Err(Refusal::Gone) }
     }
 }
 
