@@ -35,6 +35,8 @@ pub const KIND: &str = "transfer";
 const BY: &str = "gateway";
 /// How long a job that is done is kept.
 const KEPT: Duration = Duration::from_hours(24);
+/// What a job waits for whose transfer was delivered.
+const AWAITED: &str = "the receiver has it";
 /// How long it is waited for an attempt of another job.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -89,10 +91,12 @@ impl Work for Sending {
             let me = Arc::clone(&self);
             let begun = match task.aside(move |task| Ok(me.begin(task)?)).await? {
                 Next::Nothing => return Ok(()),
-                Next::Wait => return Err(Trouble::Later(SOON, "another_attempt")),
+                Next::Wait => {
+                    return task.aside(|task| wait(task, "another attempt", SOON)).await;
+                }
                 Next::Follow => {
-                    let me = Arc::clone(&self);
-                    return task.aside(move |task| me.await_receiver(task)).await;
+                    let follow = self.follow;
+                    return task.aside(move |task| wait(task, AWAITED, follow)).await;
                 }
                 Next::Send(begun) => Arc::new(*begun),
             };
@@ -273,7 +277,7 @@ impl Sending {
                 if taken.is_understood {
                     self.say(task, transfer, Event::Understood, Step::by(BY))?;
                 }
-                self.await_receiver(task)
+                wait(task, AWAITED, self.follow)
             }
             Ended::Unsure => {
                 let attempt = attempt(None, Some("who_is_it"));
@@ -296,13 +300,6 @@ impl Sending {
                 Err(Trouble::Later(pause, trouble.code()))
             }
         }
-    }
-
-    /// Leaves the job to look later whether consent still stands.
-    fn await_receiver(&self, task: &Task) -> std::result::Result<(), Trouble> {
-        let progress = "the receiver has it".to_owned();
-        task.keep(&JobStep { progress, ..JobStep::default() })?;
-        Err(Trouble::Later(self.follow, "awaited"))
     }
 
     /// Writes down what happened, unless somebody has stopped it meanwhile.
@@ -331,6 +328,12 @@ impl Sending {
         }
         self.audit.record_blocking(&told)
     }
+}
+
+/// Leaves a job to look again later: that it waits is no attempt that failed.
+fn wait(task: &Task, for_what: &'static str, pause: Duration) -> std::result::Result<(), Trouble> {
+    task.keep(&JobStep { progress: for_what.to_owned(), ..JobStep::default() })?;
+    Err(Trouble::Later(pause, "waits"))
 }
 
 impl Begun {
