@@ -89,7 +89,7 @@ async fn the_exporter_of_another_house_fetches_all_that_consent_gives() {
     for entry in std::fs::read_dir(&out).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if !name.contains(".ndjson") {
+        if !name.ends_with(".ndjson.gz") {
             continue;
         }
         let text = std::io::read_to_string(GzDecoder::new(std::fs::File::open(&path).unwrap()));
