@@ -194,7 +194,7 @@ impl Served {
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         let listed: Value = serde_json::from_str(&manifest).unwrap();
-        let mut all = manifest;
+        let mut all = manifest + "\n";
         for file in listed["output"].as_array().unwrap() {
             let (status, _, body) = self.request(file["url"].as_str().unwrap()).await;
             assert_eq!(status, 200, "{body}");
