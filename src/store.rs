@@ -37,7 +37,7 @@ pub use self::apart::Apart;
 pub use self::directory::{Directory, Placed};
 pub use self::exports::{Export, Exported, Exports, Removed, Whose};
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
-pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
+pub use self::grants::{ClientRow, GrantRow, Grants, Refresh, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};
 pub use self::jobs::{Job, JobEnd, JobFilter, JobPart, JobState, JobStep, Jobs, NewJob};
 pub use self::ledger::Ledger;

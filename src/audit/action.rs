@@ -115,6 +115,9 @@ actions! {
     TokenRefused = "token-refused", AUTHENTICATION, (IHE, "ITI-71", "Get Access Token"), "E";
     /// A token was revoked.
     TokenRevoked = "token-revoked", AUTHENTICATION, (OWN, "token-revoked", "Token revoked"), "E";
+    /// A client was told what a token is good for.
+    TokenIntrospected = "token-introspected", AUTHENTICATION,
+        (OWN, "token-introspected", "Token looked at"), "R";
     /// Somebody allowed a client to act.
     GrantApproved = "grant-approved", ALERT, (OWN, "grant-approved", "Access allowed"), "E";
     /// Somebody did not allow it.

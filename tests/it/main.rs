@@ -10,6 +10,8 @@ mod attacks;
 mod audit;
 mod audit_crash;
 mod audit_ledger;
+mod auth_audit;
+mod auth_expiry;
 mod auth_refusals;
 mod birthday;
 mod blobs;

@@ -84,8 +84,8 @@ texts! {
     }
     consent: Consent {
         title, lede_self, lede_other, lede_staff, practice, kinds, kinds_lede, sensitive_title,
-        sensitive_lede, parts, identity, identity_hint, refresh_title, refresh_no, refresh_no_hint,
-        refresh_days, refresh_year, refresh_hint, after_title, after_own, after_revoke, not_shared,
+        sensitive_lede, parts, identity, identity_hint, refresh_title, refresh_title_online,
+        refresh_no, refresh_no_hint, refresh_online, refresh_online_hint, refresh_days, refresh_year, refresh_hint, after_title, after_own, after_revoke, not_shared,
         allow, deny, nothing, dropped, only, goes_to,
     }
     apps: Apps {
