@@ -174,6 +174,9 @@ actions! {
     /// A transfer of care was prepared.
     TransferMade = "transfer-made", (DCM, "110100", "Application Activity"),
         (OWN, "transfer-made", "Transfer of care prepared"), "C";
+    /// Transfers of care were looked at.
+    TransferRead = "transfer-read", (DCM, "110100", "Application Activity"),
+        (OWN, "transfer-read", "Transfers of care looked at"), "R";
     /// A transfer of care moved on.
     TransferChanged = "transfer-changed", (DCM, "110100", "Application Activity"),
         (OWN, "transfer-changed", "Transfer of care moved on"), "U";

@@ -16,7 +16,7 @@ const SENSITIVE: [&str; 4] =
 const SIGNING: &str = "signing";
 
 /// The order in which kinds are shown; those that are not named come last.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "Patient",
     "Appointment",
     "Encounter",
@@ -33,6 +33,7 @@ const ORDER: [&str; 20] = [
     "Organization",
     "Location",
     "Provenance",
+    "Task",
     "Communication",
     "DocumentReference",
     "Binary",
