@@ -26,6 +26,8 @@ use throughline::policy::{Grantee, Purpose};
 use throughline::store::{Allowed, Guard, NewResource, StoredResource};
 use tokio::sync::oneshot;
 
+use super::postgres;
+
 /// The tenant of the test data.
 pub(crate) const TENANT: &str = "hv";
 
@@ -97,7 +99,12 @@ pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
 fn spawn_by(data: Arc<TempDir>, config: Config, clock: Arc<dyn Clock>) -> Server {
     keys(data.path());
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
-    let config = Config { data: data.path().to_owned(), mappings, ..config };
+    let mut config = Config { data: data.path().to_owned(), mappings, ..config };
+    if config.store.url.is_none()
+        && let Some(url) = postgres::of_folder(data.path())
+    {
+        config.store = postgres::settings(&url);
+    }
     let app = Arc::new(App::open(&config, clock).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = App::base(&listener).unwrap();
