@@ -40,6 +40,7 @@ use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
 use crate::exchange::reception::Reception;
 use crate::exchange::requests::{Copying, Requests};
+use crate::exchange::retention::Retention;
 use crate::exchange::signing::Signing;
 use crate::exchange::transfers::{Sending, Transfers};
 use crate::fhir::r4::Elements;
@@ -353,6 +354,19 @@ impl App {
     pub fn signing(&self) -> Signing {
         let (store, rules) = (Arc::clone(&self.store), Arc::clone(&self.rules));
         Signing::new(store, rules, self.ids.clone(), Arc::clone(&self.clock))
+    }
+
+    /// Takes away what was kept long enough.
+    pub fn retention(&self) -> Retention {
+        Retention {
+            store: Arc::clone(&self.store),
+            rules: Arc::clone(&self.rules),
+            ids: self.ids.clone(),
+            clock: Arc::clone(&self.clock),
+            audit: Arc::clone(&self.audit),
+            links: self.links(),
+            workshop: Arc::clone(&self.workshop),
+        }
     }
 
     /// The transfers of care.

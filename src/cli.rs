@@ -16,6 +16,7 @@ pub mod quarantine;
 pub mod received;
 pub mod release_note;
 pub mod requests;
+pub mod retention;
 pub mod serve;
 pub mod sources;
 pub mod synth;
@@ -63,6 +64,7 @@ enum Command {
     ReleaseNote(release_note::ReleaseNote),
     Migrate(migrate::Migrate),
     Requests(requests::Requests),
+    Retention(retention::Retention),
     Package(package::Package),
     Sources(sources::Sources),
     Synth(synth::Synth),
@@ -147,6 +149,7 @@ fn execute(cli: Cli, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result
         Command::Map(map) => map.run(&mut context),
         Command::Migrate(migrate) => migrate.run(&mut context),
         Command::Requests(requests) => requests.run(&mut context),
+        Command::Retention(retention) => retention.run(&mut context),
         Command::Package(package) => package.run(&mut context),
         Command::Sources(sources) => sources.run(&mut context),
         Command::Synth(synth) => synth.run(&mut context),

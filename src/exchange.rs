@@ -15,6 +15,7 @@ pub mod receiving;
 pub mod reception;
 pub mod release;
 pub mod requests;
+pub mod retention;
 pub mod sign_in;
 pub mod signing;
 pub mod synth;

@@ -27,7 +27,9 @@ mod patient;
 mod permit;
 mod principal;
 mod purpose;
+mod question;
 pub mod request;
+pub mod retention;
 pub mod rule;
 mod scope;
 mod signing;
@@ -35,6 +37,7 @@ mod staff;
 #[cfg(test)]
 mod tests;
 pub mod transfer;
+mod user;
 mod words;
 
 pub use accounting::Basis;
@@ -42,15 +45,15 @@ pub use actor::{
     Actor, Authority, AuthorityKind, Powers, Proxy, Recipient, Restriction, RestrictionKind, Role,
     Staff, Standing, Term,
 };
-pub use audit::{AUDIT_EVENT, AuditPermit, Reach as AuditReach};
+pub use audit::{AuditPermit, Reach as AuditReach};
 pub use clause::{Clause, OUTSIDE, Reach};
-pub use decide::{Means, Question, Regime, decide};
+pub use decide::decide;
 pub use decision::{Decision, Obligations};
 pub use directive::{
     Defect, Directive, Extent, Form, LabelSet, Matching, Matter, Party, PartyKind, Revocation,
     Signer, State,
 };
-pub use emergency::{Emergency, Glass};
+pub use emergency::Glass;
 pub use grantee::{Grantee, Under};
 pub use high_water::HighWater;
 pub use item::{Ground, Item, NoteClass, Status, Withheld, transfer_to};
@@ -59,8 +62,12 @@ pub use law::{Jurisdiction, Law, Parents};
 pub use mandate::Mandate;
 pub use patient::{Born, Majority, Patient};
 pub use permit::{Action, Permit};
-pub use principal::{FhirUser, Principal, UserType};
+pub use principal::Principal;
 pub use purpose::Purpose;
+pub use question::{Emergency, Means, Question, Regime};
 pub use rule::Rule;
-pub use scope::{Form as ScopeForm, Level, Plain, ResourceScope, Rights, Scope, Scopes};
+pub use scope::{
+    AUDIT_EVENT, Form as ScopeForm, Level, Plain, ResourceScope, Rights, Scope, Scopes,
+};
 pub use signing::{Act, Hand, signs_alone, signs_for};
+pub use user::{FhirUser, UserType};

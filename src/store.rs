@@ -17,6 +17,7 @@ mod postgres;
 mod quarantined;
 mod received;
 mod record;
+mod retained;
 mod sql;
 mod sqlite;
 mod upgrade;
@@ -44,6 +45,7 @@ pub use self::ledger::Ledger;
 pub use self::links::{Link, LinkState, Links};
 pub use self::postgres::{PostgresLedger, PostgresStore};
 pub use self::received::{Decision, Inbox, NewReceived, Received, ReceivedState};
+pub use self::retained::{ApartName, Doomed, Purge, Purged, Retained, Survivor};
 pub use self::sqlite::{Durability, SqliteLedger, SqliteStore};
 pub use self::upgrade::{Upgrade, Upgraded};
 
@@ -190,7 +192,7 @@ pub struct Everything {
 
 /// What HTTP asks of a store.
 pub trait Store:
-    Directory + Exports + Feeds + Grants + Handles + Inbox + Jobs + Links + Send + Sync
+    Directory + Exports + Feeds + Grants + Handles + Inbox + Jobs + Links + Retained + Send + Sync
 {
     /// Whether a read takes microseconds and waits for nothing, so that it may run where others
     /// wait for it. A store across a network has to be asked from a thread that may block.
@@ -243,7 +245,7 @@ pub trait Write {
     fn expect(&mut self, _records: &[(TenantId, Kind, String)]) -> Result<()> {
         Ok(())
     }
-    /// Offers a record version; `links` are the records that it refers to. A note with data of
+    /// Offers a record version that was not taken away for good; `links` are the records that it refers to. A note with data of
     /// which the isolated plane holds a higher version with data is `Older`.
     fn put_record(
         &mut self,
@@ -255,6 +257,13 @@ pub trait Write {
     /// changed planes (a higher version now is isolated) is removed from the general plane with
     /// its links and marked dirty, so that what was made of it goes too.
     fn put_isolated(&mut self, record: &Record, content_hash: &[u8; 32]) -> Result<Accepted>;
+    /// The notes of a client that are kept apart, by name.
+    fn apart_of(&self, tenant: &TenantId, client: &str) -> Result<Vec<ApartName>>;
+    /// Takes records away for good with all that was made of them, and leaves their names: a version
+    /// up to the one that was there is `Older` from then on.
+    fn purge(&mut self, purge: &Purge) -> Result<Purged>;
+    /// Whether a record was taken away for good, whatever came after.
+    fn was_purged(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<bool>;
     /// The current state of a record.
     fn record(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>>;
     /// The records of `kind` that refer to `(to, id)`, ordered by id.

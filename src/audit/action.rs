@@ -180,9 +180,15 @@ actions! {
     /// A transfer of care moved on.
     TransferChanged = "transfer-changed", (DCM, "110100", "Application Activity"),
         (OWN, "transfer-changed", "Transfer of care moved on"), "U";
-    /// What was kept long enough was taken away.
+    /// What was kept long enough, or had to be erased, was taken away.
     Purged = "purged", (LIFE, "destroy", "Destroy/Delete Record Lifecycle Event"),
         (OWN, "purged", "Purged"), "D";
+    /// Somebody keeps a record from being taken away.
+    HoldSet = "hold-set", (DCM, "110100", "Application Activity"),
+        (OWN, "hold-set", "Legal hold set"), "C";
+    /// Nobody does any more.
+    HoldLifted = "hold-lifted", (DCM, "110100", "Application Activity"),
+        (OWN, "hold-lifted", "Legal hold lifted"), "U";
     /// The audit was read.
     AuditRead = "audit-read", (DCM, "110101", "Audit Log Used"),
         (OWN, "audit-read", "Audit read"), "R";

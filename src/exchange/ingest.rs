@@ -33,9 +33,10 @@ mod time;
 
 use std::path::PathBuf;
 
+pub(in crate::exchange) use self::accept::line;
 pub(super) use self::allow::acts_for;
-pub(in crate::exchange) use self::allow::zone;
 pub(crate) use self::allow::{Case, OUTSIDE};
+pub(in crate::exchange) use self::allow::{dated, instant, zone};
 pub(crate) use self::derive::note_text;
 pub(super) use self::json::read as read_json;
 pub use self::live::{Batch, LIVE_BATCH, Layout, Sent, Told};

@@ -42,11 +42,11 @@ pub(super) async fn history(
     let view = call.view(&state, path.resource_type, PARAMETERS)?;
     let asked = Asked::of(&call)?;
     let permit = Permit::decide(&call.principal, Action::Read, path.resource_type)?;
-    let id = path.id.clone();
-    let mut versions = state.ask(Size::Many, move |store| store.history(&permit, &id)).await?;
+    let (id, of) = (path.id.clone(), permit.clone());
+    let mut versions = state.ask(Size::Many, move |store| store.history(&of, &id)).await?;
     let terms = state.terms(&call.principal, &mut [&mut versions]).await?;
     if versions.is_empty() {
-        return Err(Error::NotFound.into());
+        return Err(state.absent(&permit, &path.id).await);
     }
     let pages = Pages {
         state: &state,

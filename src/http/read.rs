@@ -29,7 +29,10 @@ pub(super) async fn read(
         let stored = state.ask(Size::Point, question).await?.ok_or(Error::NotFound)?;
         return state.stored(&call, &view, &path, stored).await;
     }
-    let head = state.head(&permit, &path.id).await?;
+    let head = match state.head(&permit, &path.id).await {
+        Err(Error::NotFound) => return Err(state.absent(&permit, &path.id).await),
+        head => head?,
+    };
     let body = state.body(&permit, &path.id, &head).await?;
     Ok(state.shown(&call, &view, &path, head, body))
 }
@@ -43,9 +46,11 @@ pub(super) async fn vread(
     let VersionPath { resource, version } = path;
     let view = call.view(&state, resource.resource_type, &[])?;
     let permit = Permit::decide(&call.principal, Action::Read, resource.resource_type)?;
-    let id = resource.id.clone();
-    let question = move |store: &dyn Store| store.version(&permit, &id, version.as_str());
-    let stored = state.ask(Size::Point, question).await?.ok_or(Error::NotFound)?;
+    let (id, of) = (resource.id.clone(), permit.clone());
+    let question = move |store: &dyn Store| store.version(&of, &id, version.as_str());
+    let Some(stored) = state.ask(Size::Point, question).await? else {
+        return Err(state.absent(&permit, &resource.id).await);
+    };
     state.stored(&call, &view, &resource, stored).await
 }
 

@@ -70,6 +70,8 @@ pub enum Refusal {
     Several,
     /// A file holds what the caller may not see any more.
     Gone,
+    /// It was taken away for good.
+    Destroyed,
     /// A job has failed.
     Failed,
     /// The URL is longer than the limit.
@@ -107,7 +109,7 @@ impl Refusal {
             Self::ManyRecords { .. } => (413, IssueType::TooLong),
             Self::Stale => (412, IssueType::Conflict),
             Self::Several => (412, IssueType::MultipleMatches),
-            Self::Gone => (410, IssueType::Deleted),
+            Self::Gone | Self::Destroyed => (410, IssueType::Deleted),
             Self::Failed => (500, IssueType::Exception),
             Self::Slow => (408, IssueType::Timeout),
             Self::Later { .. } => (503, IssueType::Transient),
@@ -182,6 +184,9 @@ impl fmt::Display for Refusal {
             Self::Gone => f.write_str(
                 "what this file holds has changed since it was made: start a new export",
             ),
+            Self::Destroyed => {
+                f.write_str("it was taken away for good: its time was over, or it was erased")
+            }
             Self::Failed => f.write_str("the export has failed: start a new one"),
             Self::Bypassed => f.write_str("this address is for proxies: ask by https"),
             Self::Slow => f.write_str("the body did not arrive: send it again"),

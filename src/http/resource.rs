@@ -3,8 +3,8 @@
 
 use actix_web::web::Bytes;
 
-use super::State;
 use super::asking::Size;
+use super::{Refusal, State};
 use crate::cache::CacheKey;
 use crate::domain::FhirId;
 use crate::error::{Error, Result};
@@ -40,5 +40,19 @@ impl State {
         };
         let body = self.cache.get_or_load(&key, load).await?.ok_or(Error::NotFound)?;
         Ok(Bytes::from_owner(body))
+    }
+
+    /// Why there is nothing: it was taken away for good, which only who may see everything of its type is
+    /// told, or there is nothing that this caller may know of.
+    pub(super) async fn absent(&self, permit: &Permit, id: &FhirId) -> Refusal {
+        if !permit.is_open() {
+            return Error::NotFound.into();
+        }
+        let (permit, id) = (permit.clone(), id.clone());
+        match self.ask(Size::Point, move |store| store.is_gone(&permit, &id)).await {
+            Ok(true) => Refusal::Destroyed,
+            Ok(false) => Error::NotFound.into(),
+            Err(error) => error.into(),
+        }
     }
 }

@@ -2,13 +2,14 @@
 
 use super::actor::{Authority, AuthorityKind, Powers, Proxy};
 use super::conflict::InForce;
-use super::decide::{Question, Regime, ids};
 use super::decision::Decision;
+use super::directive::ids;
 use super::item::Ground;
 use super::label::Sensitivity;
 use super::law::Parents;
 use super::patient::Majority;
 use super::purpose::Purpose;
+use super::question::{Question, Regime};
 use super::rule::{self, Rule};
 use crate::domain::Kind;
 

@@ -3,11 +3,11 @@
 
 use super::actor::{Actor, Role};
 use super::conflict::InForce;
-use super::decide::{Means, Question, Regime, ids};
 use super::decision::{Decision, Obligations};
-use super::directive::{Directive, Form};
+use super::directive::{Directive, Form, ids};
 use super::item::NoteClass;
 use super::purpose::Purpose;
+use super::question::{Means, Question, Regime};
 use super::rule::{self, Rule};
 
 /// Decides about what is kept apart; nothing about anything else.

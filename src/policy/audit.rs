@@ -1,11 +1,10 @@
 //! Who may read the audit: the privacy officer that of a tenant, a patient that of their own record.
 
-use super::{Action, Level, Principal};
+use super::permit::Action;
+use super::principal::Principal;
+use super::scope::Level;
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
-
-/// The type in which the audit is read.
-pub const AUDIT_EVENT: &str = "AuditEvent";
 
 /// How far somebody may look.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,74 +2,17 @@
 //!
 //! Deny on any doubt. Nothing here reads a clock, a store or a file.
 
-use jiff::Timestamp;
-
 use super::actor::{Actor, Recipient, Standing};
 use super::conflict::InForce;
 use super::decision::{Decision, Obligations};
-use super::directive::{Directive, Form};
-use super::emergency::{self, Emergency};
+use super::directive::{Directive, Form, ids};
+use super::emergency;
 use super::item::{Item, NoteClass, Status, transfer_to};
-use super::law::Law;
-use super::patient::Patient;
 use super::purpose::Purpose;
+use super::question::{Question, Regime};
 use super::rule::{self, Rule};
-use super::words::words;
 use super::{access, apart, staff};
 use crate::domain::Kind;
-
-words! {
-    /// Under which policy a practice lets records out.
-    Regime {
-        /// HIPAA, and nothing without a consent.
-        OptIn = "us-hipaa-opt-in",
-        /// HIPAA, and treatment, payment and operations without one.
-        Tpo = "us-hipaa-tpo",
-        /// The General Data Protection Regulation.
-        Gdpr = "gdpr",
-    }
-}
-
-words! {
-    /// By which way something would be seen.
-    Means {
-        /// A read, a search, a page, a count.
-        Query = "query",
-        /// A file with many.
-        Export = "export",
-        /// The job that releases what is kept apart.
-        Release = "release",
-    }
-}
-
-/// What is to be decided.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// Who asks.
-    pub actor: &'a Actor,
-    /// What for; nothing if they did not say.
-    pub purpose: Option<Purpose>,
-    /// By which way.
-    pub means: Means,
-    /// Whether scopes, registration and tenant cover it.
-    pub covered: bool,
-    /// Whose it is.
-    pub patient: &'a Patient,
-    /// What it is.
-    pub item: &'a Item,
-    /// The patient's consents; nothing if they cannot be had.
-    pub directives: Option<&'a [Directive]>,
-    /// The practice's policy.
-    pub regime: Regime,
-    /// The glass that was broken, if any.
-    pub emergency: Option<&'a Emergency>,
-    /// Which conditions can be met on this way.
-    pub able: Obligations,
-    /// When.
-    pub at: Timestamp,
-    /// The law.
-    pub law: &'a Law,
-}
 
 /// Decides.
 pub fn decide(question: &Question<'_>) -> Decision {
@@ -293,8 +236,4 @@ fn by_policy(q: &Question<'_>, recipient: &Recipient, purpose: Purpose) -> Decis
         }
         Regime::Tpo => Decision::deny(rule::P9_TPO_OTHER),
     }
-}
-
-pub(super) fn ids<'a>(directives: &[&'a Directive]) -> Vec<&'a str> {
-    directives.iter().map(|one| one.id.as_str()).collect()
 }

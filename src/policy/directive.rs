@@ -452,3 +452,8 @@ impl Party {
         names.iter().any(is_it)
     }
 }
+
+/// The names of consents.
+pub(super) fn ids<'a>(directives: &[&'a Directive]) -> Vec<&'a str> {
+    directives.iter().map(|one| one.id.as_str()).collect()
+}

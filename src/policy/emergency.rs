@@ -2,32 +2,22 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::actor::{Actor, Role, Standing};
 use super::clause::{Clause, Reach};
-use super::decide::{Means, Question};
 use super::decision::{Decision, Obligations};
 use super::item::Item;
 use super::permit::{Action, Permit};
-use super::principal::{Principal, UserType};
+use super::principal::Principal;
 use super::purpose::Purpose;
+use super::question::{Means, Question};
 use super::rule;
 use super::scope::{Level, Rights};
+use super::user::UserType;
 use crate::domain::{FhirId, Kind, TenantId};
 use crate::error::{Error, Result};
 use crate::fhir::search::Condition;
-
-/// A glass that somebody broke.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Emergency {
-    /// Why, in their own words.
-    pub reason: String,
-    /// Whether they proved again who they are.
-    pub proven_again: bool,
-    /// When.
-    pub since: Timestamp,
-}
 
 /// Decides about an item in an emergency; a restriction that was agreed to yields.
 pub(super) fn decide(q: &Question<'_>, restricted: bool) -> Decision {

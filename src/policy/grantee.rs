@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::decision::Obligations;
-use super::principal::{FhirUser, UserType};
 use super::purpose::Purpose;
+use super::user::{FhirUser, UserType};
 use crate::domain::FhirId;
 
 /// Somebody to whom something was granted, for a purpose.

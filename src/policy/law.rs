@@ -45,10 +45,6 @@ pub struct Jurisdiction {
     /// What it says about parents of a minor who may consent alone.
     #[serde(default)]
     pub parents: Parents,
-    /// For how many years an adult's records are kept.
-    pub adult_years: Option<i16>,
-    /// Until which age a minor's records are kept.
-    pub minor_until_age: Option<i16>,
 }
 
 /// What the law says about the access of parents (45 CFR 164.502(g)(3)(ii)).
@@ -79,8 +75,6 @@ impl Law {
             consents_alone_from: None,
             substance_use_alone_from: None,
             parents: Parents::Silent,
-            adult_years: None,
-            minor_until_age: None,
         };
         let find = |code: &str| self.jurisdictions.iter().find(|known| known.code == code);
         let country = code.split('-').next().unwrap_or_default();

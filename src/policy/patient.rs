@@ -35,7 +35,7 @@ impl Born {
     }
 
     /// The first and the last day that it may have been.
-    fn range(self) -> Option<(Date, Date)> {
+    pub(super) fn range(self) -> Option<(Date, Date)> {
         match self {
             Self::Unknown => None,
             Self::Year(year) => Some((Date::new(year, 1, 1).ok()?, Date::new(year, 12, 31).ok()?)),

@@ -1,12 +1,13 @@
 //! Who calls, as a verified token says.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Obligations, Scopes, Under};
+use super::decision::Obligations;
+use super::grantee::Under;
+use super::scope::Scopes;
+use super::user::FhirUser;
 use crate::domain::{FhirId, TenantId};
 
 /// Who calls: the person or system, the client that acts for them, and what it may do.
@@ -57,53 +58,5 @@ impl Principal {
         }
         let under = self.under.clone().map(|under| Under { at: Some(at), able, ..under });
         Arc::new(Self { under, at: Some(at), ..Self::clone(self) })
-    }
-}
-
-/// What kind of person a user is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum UserType {
-    /// The client of the practice themself.
-    Patient,
-    /// Somebody who works there.
-    Practitioner,
-    /// Somebody who acts for a client.
-    RelatedPerson,
-}
-
-impl UserType {
-    /// The resource type.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Patient => "Patient",
-            Self::Practitioner => "Practitioner",
-            Self::RelatedPerson => "RelatedPerson",
-        }
-    }
-}
-
-/// The resource that a person is: `Patient/…`, `Practitioner/…` or `RelatedPerson/…`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FhirUser {
-    /// Its type.
-    pub kind: UserType,
-    /// Its logical id.
-    pub id: FhirId,
-}
-
-impl FromStr for FhirUser {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (name, id) = text.split_once('/').ok_or(())?;
-        let kinds = [UserType::Patient, UserType::Practitioner, UserType::RelatedPerson];
-        let kind = kinds.into_iter().find(|kind| kind.as_str() == name).ok_or(())?;
-        Ok(Self { kind, id: id.parse()? })
-    }
-}
-
-impl fmt::Display for FhirUser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind.as_str(), self.id)
     }
 }

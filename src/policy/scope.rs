@@ -15,6 +15,8 @@ pub use self::rights::{Form, Rights};
 
 /// The longest list of scopes that is read, in bytes.
 const LONGEST: usize = 8 * 1024;
+/// The type in which the audit is read.
+pub const AUDIT_EVENT: &str = "AuditEvent";
 /// The one type that is sent here, by systems.
 pub(super) const BUNDLE: &str = "Bundle";
 

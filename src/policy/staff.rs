@@ -2,11 +2,12 @@
 
 use super::actor::{Role, Staff};
 use super::conflict::InForce;
-use super::decide::{Question, ids};
 use super::decision::{Decision, Obligations};
+use super::directive::ids;
 use super::emergency;
 use super::item::Item;
 use super::purpose::Purpose;
+use super::question::Question;
 use super::rule::{self, Rule};
 use crate::domain::Kind;
 

@@ -22,6 +22,7 @@ mod quarantine;
 mod read;
 mod received;
 mod reindex;
+mod retained;
 mod row;
 mod schema;
 mod search;

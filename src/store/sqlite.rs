@@ -17,6 +17,7 @@ mod quarantine;
 mod read;
 mod received;
 mod reindex;
+mod retained;
 mod schema;
 mod search;
 mod source;

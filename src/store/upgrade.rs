@@ -97,8 +97,26 @@ impl Upgraded {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// What migrations are called, with the numbers that they have by their places.
+    pub(in crate::store) fn titles(migrations: &[Migration]) -> Vec<String> {
+        for (place, migration) in migrations.iter().enumerate() {
+            assert_eq!(migration.number, place as i64 + 1, "{}", migration.name);
+        }
+        migrations.iter().map(Migration::title).collect()
+    }
+
+    /// What the files of a folder are called, in order.
+    pub(in crate::store) fn files(folder: &str) -> Vec<String> {
+        let names = std::fs::read_dir(folder).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> =
+            names.map(|name| name.strip_suffix(".sql").unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
 
     const KNOWN: [Migration; 3] = [
         Migration { number: 1, name: "a", sql: "A", loses: None },

@@ -14,6 +14,7 @@ use crate::support::charts::{
     client, diagnosis, form, guardian, holding, message, note, release, session, staff, take_in,
     with,
 };
+use crate::support::postgres;
 use crate::support::server::{Answer, Server, spawn_as_new};
 use crate::support::smart::{self, approval, parameter};
 
@@ -223,4 +224,13 @@ async fn each_use_is_written_down_alerts_and_is_reviewed() {
     let reviewed = found.iter().find(|one| one.id == id).unwrap().review.clone().unwrap();
     assert_eq!((reviewed.is_justified, reviewed.words.as_str()), (false, "No need was found"));
     assert_eq!(found.iter().filter(|one| one.review.is_none()).count(), 1);
+}
+
+/// The same over PostgreSQL.
+#[test]
+fn all_of_it_holds_over_a_database_too() {
+    postgres::again(&[
+        a_clinician_sees_what_an_emergency_needs_and_never_what_was_said,
+        nobody_breaks_a_glass_without_a_reason_a_fresh_login_and_a_clinicians_part,
+    ]);
 }

@@ -13,6 +13,7 @@ use throughline::policy::{FhirUser, Principal, Under};
 use crate::support::charts::{
     EHR, client, diagnosis, form, guardian, holding, note, release, staff, take_in, with,
 };
+use crate::support::postgres;
 use crate::support::server::{Answer, Server, spawn_as, spawn_as_new};
 use crate::support::smart;
 
@@ -485,4 +486,19 @@ async fn a_consent_and_its_end_hold_on_every_replica_within_a_second() {
         assert_eq!(ada.released().await, 0);
         assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
     }
+}
+
+/// The same over PostgreSQL.
+#[test]
+fn all_of_it_holds_over_a_database_too() {
+    postgres::again(&[
+        a_client_gives_a_consent_by_their_app_and_it_holds_for_the_next_request,
+        what_was_given_is_changed_and_taken_back_and_never_comes_back_by_itself,
+        a_consent_of_the_practices_is_taken_back_and_no_later_version_undoes_it,
+        nobody_but_the_client_and_who_represents_them_signs,
+        an_exception_is_a_no_of_its_own_and_outlasts_the_yes,
+        a_conditional_create_makes_one_of_many_and_asks_as_its_caller_only,
+        a_consent_of_another_is_changed_as_one_that_is_not_there,
+        a_consent_and_its_end_hold_on_every_replica_within_a_second,
+    ]);
 }

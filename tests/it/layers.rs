@@ -1,5 +1,6 @@
 //! The layers of `docs/architecture.md`: imports point down only.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -169,6 +170,65 @@ fn the_rules_are_pure() {
         }
     }
     assert!(wrong.is_empty(), "impure rules:\n{}", wrong.join("\n"));
+}
+
+/// The files of the rules that a file of theirs names, those through whose names it does included.
+fn rules_named(text: &str, shown_by: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let lines: String = code(text).map(|(_, line)| format!("{line}\n")).collect();
+    let mut named = BTreeSet::new();
+    for path in lines.split("super::").skip(1) {
+        let names = match path.strip_prefix('{') {
+            Some(group) => group.split('}').next().unwrap().split(',').collect(),
+            None => vec![path],
+        };
+        for name in names {
+            let is_of_name = |c: char| c.is_alphanumeric() || c == '_';
+            let name: String = name.trim().chars().take_while(|c| is_of_name(*c)).collect();
+            named.insert(shown_by.get(&name).cloned().unwrap_or(name));
+        }
+    }
+    named
+}
+
+#[test]
+fn the_rules_stand_on_each_other_without_a_circle() {
+    let all = sources();
+    let root = &all.iter().find(|(name, _)| name == "policy.rs").unwrap().1;
+    let mut shown_by = BTreeMap::new();
+    for line in root.split(';').filter_map(|line| line.trim().strip_prefix("pub use ")) {
+        let (file, names) = line.split_once("::").unwrap();
+        for name in names.trim_matches(['{', '}']).split(',') {
+            let name = name.split(" as ").last().unwrap().trim();
+            shown_by.insert(name.to_owned(), file.to_owned());
+        }
+    }
+    let mut left: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, text) in &all {
+        let Some(file) = name.strip_prefix("policy/").and_then(|name| name.strip_suffix(".rs"))
+        else {
+            continue;
+        };
+        if !file.contains('/') && file != "tests" {
+            let mut named = rules_named(text, &shown_by);
+            named.remove(file);
+            left.insert(file.to_owned(), named);
+        }
+    }
+    assert!(left.len() > 20 && left["decide"].contains("question"), "{left:?}");
+    loop {
+        let files: BTreeSet<String> = left.keys().cloned().collect();
+        let is_bottom = |named: &BTreeSet<String>| named.is_disjoint(&files);
+        let bottom: Vec<String> = left
+            .iter()
+            .filter(|(_, named)| is_bottom(named))
+            .map(|(file, _)| file.clone())
+            .collect();
+        if bottom.is_empty() {
+            break;
+        }
+        bottom.iter().for_each(|file| drop(left.remove(file)));
+    }
+    assert!(left.is_empty(), "these stand on each other: {left:?}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ use throughline::store::LinkState;
 use crate::support::browser::{drive, tools};
 use crate::support::demo::run;
 use crate::support::people::{ELLIE, demo_practice};
+use crate::support::postgres;
 use crate::support::server::{Answer, Server, TENANT, spawn_as, spawn_as_new};
 use crate::support::smart::client;
 
@@ -415,4 +416,18 @@ fn somebody_with_a_browser_alone_reads_the_record() {
     assert_eq!(listed.lines().count(), 2, "{listed}");
     assert!(listed.contains("opened 1") && listed.contains("revoked"), "{listed}");
     assert!(listed.contains("Dr. Grey, Elm Street Practice"), "{listed}");
+}
+
+/// The same over PostgreSQL.
+#[test]
+fn all_of_it_holds_over_a_database_too() {
+    postgres::again(&[
+        a_passcode_is_guessed_at_ten_times_over_all_replicas_and_never_again,
+        a_right_passcode_costs_no_try,
+        a_link_that_is_over_spent_taken_back_or_unknown_has_one_answer,
+        two_who_come_at_once_do_not_both_open_what_opens_once,
+        a_consent_that_is_taken_back_kills_the_link_and_what_was_opened_by_it,
+        a_client_that_is_no_more_opens_nothing,
+        an_opening_is_in_the_audit_and_so_is_a_guess,
+    ]);
 }

@@ -7,6 +7,7 @@
 )]
 
 mod attacks;
+mod attacks_beside;
 mod audit;
 mod audit_crash;
 mod audit_ledger;
@@ -31,6 +32,7 @@ mod declared;
 mod demo;
 mod disk_full;
 
+mod edge_cases;
 mod epochs;
 mod errors;
 mod expectation;
@@ -92,6 +94,7 @@ mod redis_topology;
 mod release;
 mod replicas;
 mod requests;
+mod retention;
 mod routes;
 mod sentinel;
 mod serve;

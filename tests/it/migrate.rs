@@ -60,6 +60,45 @@ fn a_database_is_used_once_it_is_migrated() {
     assert_eq!(run(&["quarantine", "list"], &url), (0, "quarantine is empty\n".to_owned()));
 }
 
+/// Takes the migrations of a version that did not know the last one, as that version did.
+fn migrated_before(url: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/postgres/migrations");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let last = files.pop().unwrap();
+    let keeping = "CREATE TABLE throughline_migration (
+        number bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL)";
+    postgres::execute(url, keeping).unwrap();
+    for file in files {
+        let (text, name) = (std::fs::read_to_string(&file).unwrap(), file.file_stem().unwrap());
+        let (number, name) = name.to_str().unwrap().split_once('_').unwrap();
+        let number: i64 = number.parse().unwrap();
+        let sum =
+            hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()));
+        postgres::execute(url, &text).unwrap();
+        let note =
+            format!("INSERT INTO throughline_migration VALUES ({number}, '{name}', '{sum}')");
+        postgres::execute(url, &note).unwrap();
+    }
+    last.file_stem().unwrap().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_database_of_the_version_before_is_brought_up_to_date_with_what_it_holds() {
+    let Some(server) = server() else { return };
+    let url = server.database();
+    let last = migrated_before(&url);
+    let held = "INSERT INTO source VALUES
+        ('hv', 'staff', 'st', 1, '\x00', 1, false, true, convert_to('{}', 'UTF8'))";
+    postgres::execute(&url, held).unwrap();
+    refused(&["quarantine", "list"], &url, "has an older schema: run `throughline migrate`");
+    let (code, said) = run(&["migrate"], &url);
+    assert!(code == 0 && said.contains(&format!("applied: {last}")), "{said}");
+    assert_eq!(run(&["quarantine", "list"], &url).0, 0);
+    assert_eq!(postgres::number(&url, "SELECT count(*) FROM source"), 1);
+}
+
 #[test]
 fn several_may_migrate_at_once() {
     let Some(server) = server() else { return };

@@ -265,3 +265,14 @@ fn the_stores_number_what_is_matched() {
         numbered(&store);
     }
 }
+
+/// The same over PostgreSQL.
+#[test]
+fn all_of_it_holds_over_a_database_too() {
+    postgres::again(&[
+        what_is_certain_is_matched_and_the_platform_is_told_byte_for_byte,
+        nobody_is_matched_on_a_guess_and_the_sender_learns_nothing,
+        a_hostile_bundle_is_refused_where_it_is_wrong_and_kept_in_quarantine,
+        what_comes_is_in_the_audit,
+    ]);
+}

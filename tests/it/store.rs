@@ -12,8 +12,8 @@ use throughline::fhir::search::{
 };
 use throughline::policy::{Action, Permit, Principal};
 use throughline::store::{
-    Accepted, Delivery, Durability, Export, Feed, Guard, Lease, NewResource, Page, Quarantined,
-    SqliteStore, Store, StoredResource, Whose,
+    Accepted, Delivery, Doomed, Durability, Export, Feed, Guard, Lease, NewResource, Page, Purge,
+    Quarantined, SqliteStore, Store, StoredResource, Survivor, Whose,
 };
 use throughline::{Error, Result};
 
@@ -933,5 +933,112 @@ fn what_came_and_what_is_gone_is_known_by_when_it_was_here() {
         assert!(store.removed(&partly, &scope(Some(before), None)).unwrap().is_empty());
         project(store, "hv", "a", vec![encounter("e1", "2", 0), encounter("e2", "3", 0)]);
         assert!(gone("hv", Some(before)).is_empty(), "it is there again");
+    });
+}
+
+fn doomed(kind: Kind, id: &str) -> Doomed {
+    Doomed { kind, id: id.to_owned() }
+}
+
+fn purge(records: Vec<Doomed>, is_whole: bool) -> Purge {
+    Purge {
+        name: format!("purge-{}", records.len()),
+        tenant: tenant("hv"),
+        client: "cl_7".into(),
+        patient: fhir_id("amara"),
+        authority: "a schedule".into(),
+        at: Timestamp::from_second(1_800_000_000).unwrap(),
+        survivors: vec![Survivor {
+            client: "cl_7".into(),
+            kind: Kind::Consent,
+            id: "c_1".into(),
+            version: 3,
+            until: Timestamp::from_second(1_900_000_000).unwrap(),
+            body: b"signed".to_vec(),
+        }],
+        records,
+        is_whole,
+    }
+}
+
+#[test]
+fn what_is_taken_away_for_good_does_not_come_back_by_itself() {
+    every_store(|store| {
+        put(store, &record("s", 1, json!({"a": 1})), 1, &[(Kind::Client, "cl_7")]);
+        put(store, &record("s", 2, json!({"a": 2})), 2, &[(Kind::Client, "cl_7")]);
+        put(store, &record("other", 1, json!({"a": 3})), 3, &[(Kind::SessionLog, "s")]);
+        let note = Record { kind: Kind::SessionNote, ..record("n", 4, json!({"a": 4})) };
+        let mut write = store.write().unwrap();
+        write.put_isolated(&note, &hash(4)).unwrap();
+        write.commit().unwrap();
+        project(store, "hv", "s", vec![encounter("e", "1-a", 1_000)]);
+        project(store, "hv", "s", vec![encounter("e", "2-b", 2_000)]);
+        let gone = || store.is_gone(&permit("Encounter"), &fhir_id("e")).unwrap();
+        assert!(!gone());
+
+        let mut write = store.write().unwrap();
+        let apart = write.apart_of(&tenant("hv"), "cl_7").unwrap();
+        assert_eq!(apart.iter().map(|one| one.note.id.as_str()).collect::<Vec<_>>(), ["n"]);
+        let all = vec![doomed(Kind::SessionLog, "s"), doomed(Kind::SessionNote, "n")];
+        let done = write.purge(&purge(all.clone(), false)).unwrap();
+        assert_eq!((done.records, done.resources), (2, 1));
+        drop(write);
+        assert!(state(store, "s").is_some() && !gone(), "what is not committed was not done");
+
+        let mut write = store.write().unwrap();
+        write.purge(&purge(all, true)).unwrap();
+        assert!(write.was_purged(&tenant("hv"), Kind::SessionLog, "s").unwrap());
+        assert!(write.apart_of(&tenant("hv"), "cl_7").unwrap().is_empty());
+        write.commit().unwrap();
+        assert!(state(store, "s").is_none() && gone());
+        assert!(store.history(&permit("Encounter"), &fhir_id("e")).unwrap().is_empty());
+        let due = store.write().unwrap().dirty(10).unwrap();
+        assert_eq!(
+            due,
+            [(tenant("hv"), Kind::SessionLog, "other".to_owned())],
+            "it used the session"
+        );
+        assert_eq!(store.unnoted(&tenant("hv")).unwrap().len(), 1);
+        store.note_purge("purge-2").unwrap();
+        assert!(store.unnoted(&tenant("hv")).unwrap().is_empty());
+        assert_eq!(store.survivors(&tenant("hv"), Some("cl_7")).unwrap()[0].body, b"signed");
+        assert!(store.survivors(&tenant("hv"), Some("cl_8")).unwrap().is_empty());
+
+        for (version, name) in [(1, 1), (2, 2), (2, 9)] {
+            let accepted = put(store, &record("s", version, json!({"a": name})), name, &[]);
+            assert!(matches!(accepted, Accepted::Older), "{version} {accepted:?}");
+        }
+        let mut write = store.write().unwrap();
+        assert_eq!(write.put_isolated(&note, &hash(4)).unwrap(), Accepted::Older);
+        write.commit().unwrap();
+        assert!(state(store, "s").is_none());
+        let accepted = put(store, &record("s", 3, json!({"a": 5})), 5, &[]);
+        assert!(matches!(accepted, Accepted::Stored { before: None }), "{accepted:?}");
+        project(store, "hv", "s", vec![encounter("e", "3-c", 3_000)]);
+        assert!(!gone(), "it is there again");
+        let later = Timestamp::from_second(1_900_000_000).unwrap();
+        assert_eq!(store.drop_survivors(&tenant("hv"), later).unwrap(), 1);
+        store.scrub().unwrap();
+    });
+}
+
+#[test]
+fn only_who_may_see_everything_is_told_what_is_gone() {
+    every_store(|store| {
+        put(store, &record("s", 1, json!({"a": 1})), 1, &[]);
+        project(store, "hv", "s", vec![encounter("e", "1-a", 1_000)]);
+        let mut write = store.write().unwrap();
+        write.purge(&purge(vec![doomed(Kind::SessionLog, "s")], true)).unwrap();
+        write.commit().unwrap();
+        let told = |principal: Principal| {
+            let permit =
+                Permit::decide(&Arc::new(principal), Action::Read, "Encounter".to_owned()).unwrap();
+            store.is_gone(&permit, &fhir_id("e")).unwrap()
+        };
+        let of = |scopes: &str| Principal::new(tenant("hv"), "ehr", scopes);
+        assert!(told(of("system/*.rs")));
+        assert!(!told(of("system/Encounter.rs?status=finished")));
+        assert!(!told(Principal { patient: Some(fhir_id("amara")), ..of("patient/*.rs") }));
+        assert!(!told(Principal::new(tenant("hw"), "ehr", "system/*.rs")));
     });
 }

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use throughline::policy::notice;
 
+use crate::support::postgres;
 use crate::support::receiver::{self, Fault, Receiver, Way};
 use crate::support::served::{Served, command, settled};
 
@@ -393,4 +394,13 @@ async fn an_address_in_the_operators_own_network_is_not_asked() {
     let failed = practice.becomes(&id, "failed").await;
     assert_eq!(failed["attempts"][0]["error"], "address_not_allowed");
     assert!(way.seen.lock().unwrap().is_empty());
+}
+
+/// The same over PostgreSQL.
+#[test]
+fn all_of_it_holds_over_a_database_too() {
+    postgres::again(&[
+        a_document_whose_answer_was_lost_is_there_once_and_can_be_sent_again,
+        a_consent_that_is_taken_back_between_two_attempts_ends_the_transfer,
+    ]);
 }

@@ -11,8 +11,9 @@ mod guard;
 mod people;
 
 pub(crate) use self::compile::{Around, Case, OUTSIDE, allowed};
-pub(crate) use self::guard::guard;
+pub(crate) use self::guard::{dated, guard};
 pub(crate) use self::people::acts_for;
 pub(crate) use super::term::zone;
 
-use super::term::{date, instant, midnight};
+pub(in crate::exchange) use super::term::instant;
+use super::term::{date, midnight};

@@ -71,6 +71,7 @@ impl<'a> Projector<'a> {
             if let Some(record) = &record {
                 seen.note(record);
                 self.project(write, record, &memory, &mut made, report)?;
+                self.leave_out_gone(write, record, &mut made)?;
             }
             write.release_refused(tenant, *kind, id, UNMAPPED)?;
             for entry in &made.refused {
@@ -86,6 +87,23 @@ impl<'a> Projector<'a> {
             write.put_projection(tenant, *kind, id, made.resources)?;
         }
         self.allow(write, seen)
+    }
+
+    /// Of a record about several, nothing is made for those who were taken away for good.
+    fn leave_out_gone(&self, write: &dyn Write, record: &Record, made: &mut Made) -> Result<()> {
+        if record.client_ids.len() < 2 {
+            return Ok(());
+        }
+        let tenant = &record.tenant;
+        for client in &record.client_ids {
+            let is_gone = write.was_purged(tenant, Kind::Client, client)?
+                && write.record(tenant, Kind::Client, client)?.is_none();
+            if is_gone {
+                let patient = self.ids.tenant(tenant).id(Kind::Client, client);
+                made.resources.retain(|one| one.patient.as_ref() != Some(&patient));
+            }
+        }
+        Ok(())
     }
 
     /// Works out anew what is allowed of the patients whom these records concern.

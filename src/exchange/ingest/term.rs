@@ -55,7 +55,7 @@ pub(super) fn date(text: &str) -> Option<Date> {
 }
 
 /// An instant, or the first one of a day.
-pub(super) fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+pub(crate) fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     text.parse().ok().or_else(|| midnight(date(text)?, zone))
 }
 

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use super::BUNDLE;
 use super::rights::{Form, Rights};
+use super::{AUDIT_EVENT, BUNDLE};
 use crate::fhir::search::param::{self, SearchType};
 use crate::fhir::search::parse::{self, Setting};
 use crate::fhir::search::{Condition, Operand, Test, ValueSets};
-use crate::policy::AUDIT_EVENT;
 
 /// Whose records a scope is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

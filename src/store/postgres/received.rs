@@ -82,7 +82,7 @@ impl Inbox for PostgresStore {
         Ok(self.readers.run(|session| {
             let select = format!(
                 "SELECT {RECEIVED} FROM received WHERE tenant = $1 AND number > $2
-                 ORDER BY number LIMIT $3"
+                   AND state = 'matched' ORDER BY number LIMIT $3"
             );
             let (number, limit) = (i64::from(number), i64::from(limit));
             let rows = session.query(&select, &[&tenant.as_str(), &number, &limit])?;

@@ -71,6 +71,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0010_arrived.sql"),
         loses: None,
     },
+    Migration {
+        number: 11,
+        name: "retention",
+        sql: include_str!("migrations/0011_retention.sql"),
+        loses: None,
+    },
 ];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;
@@ -234,4 +240,16 @@ pub(super) fn set_fact(session: &mut Session, name: &str, value: &str) -> Tried<
 /// Remembers nothing under a name.
 pub(super) fn unset_fact(session: &mut Session, name: &str) -> Tried<()> {
     session.execute("DELETE FROM fact WHERE name = $1", &[&name]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::upgrade::tests::{files, titles};
+
+    #[test]
+    fn migrations_are_numbered_from_one_without_gaps_as_their_files_are() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/postgres/migrations");
+        assert_eq!(titles(MIGRATIONS), files(folder));
+    }
 }

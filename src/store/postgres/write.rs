@@ -29,11 +29,13 @@ use self::records::Records;
 use super::fault::Tried;
 use super::pool::{Pool, Pooled};
 use super::session::Session;
-use super::{jobs, quarantine, schema};
+use super::{jobs, quarantine, retained, schema};
 use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
 use crate::store::record::Key;
-use crate::store::{Accepted, Allowed, NewJob, NewResource, Quarantined, Write};
+use crate::store::{
+    Accepted, Allowed, ApartName, NewJob, NewResource, Purge, Purged, Quarantined, Write,
+};
 
 /// Held by whoever offers or marks records.
 const INTAKE: &str = "SELECT pg_advisory_xact_lock(7526692001)";
@@ -148,6 +150,30 @@ impl Write for Transaction<'_> {
             open.marks.mark(name);
         }
         Ok(accepted)
+    }
+
+    fn apart_of(&self, tenant: &TenantId, client: &str) -> Result<Vec<ApartName>> {
+        let open = &mut *self.0.borrow_mut();
+        open.flush_intake()?;
+        Ok(retained::apart_of(open.session()?, tenant, client)?)
+    }
+
+    fn purge(&mut self, purge: &Purge) -> Result<Purged> {
+        let open = self.0.get_mut();
+        open.take_intake()?;
+        open.flush_intake()?;
+        open.flush_projections()?;
+        let purged = retained::purge(open.session()?, purge)?;
+        open.memory.clear();
+        Ok(purged)
+    }
+
+    fn was_purged(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<bool> {
+        let rows = self.0.borrow_mut().session()?.query(
+            "SELECT 1 FROM purged WHERE tenant = $1 AND kind = $2 AND id = $3",
+            &[&tenant.as_str(), &kind.as_str(), &id],
+        )?;
+        Ok(!rows.is_empty())
     }
 
     fn record(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>> {

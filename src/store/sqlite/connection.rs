@@ -112,6 +112,8 @@ impl Location {
             connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
             connection.pragma_update(None, "journal_size_limit", 64 * 1_024 * 1_024)?;
         }
+        // What is deleted is overwritten, so that what was taken away for good is not in the file.
+        connection.pragma_update(None, "secure_delete", true)?;
         let level = match self.durability {
             Durability::Process => "NORMAL",
             Durability::Power => "FULL",

@@ -6,7 +6,7 @@
 use rusqlite::{Connection, params};
 
 use super::connection::broken;
-use super::{projection, source};
+use super::{projection, retained, source};
 use crate::domain::Record;
 use crate::error::Result;
 use crate::store::Accepted;
@@ -25,8 +25,9 @@ pub(super) fn floor(connection: &Connection, key: Key<'_>) -> Result<Option<i64>
 /// Keeps a version; `false` if it was there.
 pub(super) fn keep(connection: &Connection, record: &Record, hash: &[u8; 32]) -> Result<bool> {
     let body = encode(record)?;
-    let [tenant, kind, id] = Key::of(record).columns();
-    connection
+    let key = Key::of(record);
+    let [tenant, kind, id] = key.columns();
+    let added = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO isolated_note (tenant, kind, id, version, hash, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -34,14 +35,18 @@ pub(super) fn keep(connection: &Connection, record: &Record, hash: &[u8; 32]) ->
         .and_then(|mut insert| {
             insert.execute(params![tenant, kind, id, number(record.version).ok(), hash, body])
         })
-        .map(|added| added > 0)
-        .map_err(broken)
+        .map_err(broken)?;
+    retained::file_isolated(connection, key).map_err(broken)?;
+    Ok(added > 0)
 }
 
 /// Keeps a version and takes what came before it out of the general plane.
 pub(super) fn put(connection: &Connection, record: &Record, hash: &[u8; 32]) -> Result<Accepted> {
     let key = Key::of(record);
     let version = number(record.version)?;
+    if retained::floor(connection, key)? >= Some(version) {
+        return Ok(Accepted::Older);
+    }
     let floor = floor(connection, key)?;
     if !keep(connection, record, hash)? {
         return Ok(Accepted::Unchanged);
@@ -67,6 +72,7 @@ fn withdraw(connection: &Connection, key: Key<'_>, version: i64) -> rusqlite::Re
     if moved == 0 {
         return Ok(());
     }
+    retained::file_isolated(connection, key)?;
     connection
         .prepare_cached(
             "DELETE FROM link WHERE tenant = ?1 AND from_kind = ?2 AND from_id = ?3 AND seq IN

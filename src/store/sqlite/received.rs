@@ -85,6 +85,7 @@ impl Inbox for SqliteStore {
             connection
                 .prepare_cached(&format!(
                     "SELECT {RECEIVED} FROM received WHERE tenant = ?1 AND number > ?2
+                       AND state = 'matched'
                      ORDER BY number LIMIT ?3"
                 ))?
                 .query_map(params![tenant.as_str(), number, limit], received)?

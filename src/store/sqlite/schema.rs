@@ -110,6 +110,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0013_arrived.sql"),
         loses: None,
     },
+    Migration {
+        number: 14,
+        name: "retention",
+        sql: include_str!("migrations/0014_retention.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,4 +237,48 @@ pub(super) fn set_fact(connection: &Connection, name: &str, value: &str) -> rusq
 pub(super) fn unset_fact(connection: &Connection, name: &str) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM fact WHERE name = ?1")?.execute([name])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::upgrade::tests::{files, titles};
+
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sqlite/migrations");
+
+    #[test]
+    fn migrations_are_numbered_from_one_without_gaps_as_their_files_are() {
+        let (audit, store): (Vec<_>, Vec<_>) =
+            files(FOLDER).into_iter().partition(|name| name.starts_with("audit_"));
+        assert_eq!(titles(STORE.migrations), store);
+        let titles = titles(LEDGER.migrations).into_iter();
+        assert_eq!(titles.map(|title| format!("audit_{title}")).collect::<Vec<_>>(), audit);
+    }
+
+    #[test]
+    fn a_file_of_any_earlier_version_is_brought_up_to_date_with_what_it_holds() {
+        for taken in 1..MIGRATIONS.len() {
+            let earlier = Schema { migrations: &MIGRATIONS[..taken], ..STORE };
+            let connection = Connection::open_in_memory().unwrap();
+            migrate(&connection, &earlier, Upgrade::default()).unwrap();
+            connection
+                .execute_batch(
+                    r#"INSERT INTO source VALUES (1, 'hv', 'staff', 'st', 1, x'00', 0, 1, '{}');
+                       INSERT INTO isolated_note VALUES ('hv', 'session_note', 'n', 1, x'00',
+                         CAST('{"client_ids":["cl_1","cl_2"]}' AS BLOB));"#
+                        .replace("'{}'", "CAST('{}' AS BLOB)")
+                        .as_str(),
+                )
+                .unwrap();
+            migrate(&connection, &STORE, Upgrade::default()).unwrap();
+            assert!(pending(&connection, &STORE).unwrap().is_empty());
+            let count = |table: &str| {
+                let select = format!("SELECT count(*) FROM {table}");
+                connection.query_row(&select, [], |row| row.get::<_, i64>(0)).unwrap()
+            };
+            let filed = MIGRATIONS.iter().position(|step| step.name == "retention").unwrap();
+            let held = if taken <= filed { 2 } else { 0 };
+            assert_eq!((count("source"), count("isolated_subject")), (1, held), "from {taken}");
+        }
+    }
 }

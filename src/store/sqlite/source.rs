@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::connection::broken;
-use super::{isolated, read};
+use super::{isolated, read, retained};
 use crate::domain::{Kind, Op, Record, TenantId};
 use crate::error::Result;
 use crate::store::Accepted;
@@ -37,6 +37,9 @@ pub(super) fn put(
     before: impl FnOnce() -> Result<Option<Known>>,
 ) -> Result<Accepted> {
     let key = Key::of(record);
+    if retained::floor(connection, key)? >= Some(number(record.version)?) {
+        return Ok(Accepted::Older);
+    }
     if isolated::floor(connection, key)? >= Some(number(record.version)?) {
         isolated::keep(connection, record, hash)?;
         return Ok(Accepted::Older);

@@ -8,11 +8,13 @@ use rusqlite::Connection;
 
 use super::connection::broken;
 use super::source::Known;
-use super::{allowed, isolated, jobs, projection, quarantine, reindex, schema, source};
+use super::{allowed, isolated, jobs, projection, quarantine, reindex, retained, schema, source};
 use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::store::record::Key;
-use crate::store::{Accepted, Allowed, NewJob, NewResource, Quarantined, Write};
+use crate::store::{
+    Accepted, Allowed, ApartName, NewJob, NewResource, Purge, Purged, Quarantined, Write,
+};
 
 /// Records kept in memory; clients, staff and threads are asked for by all that hangs on them.
 const KEPT: usize = 4_096;
@@ -115,6 +117,19 @@ impl Write for Transaction<'_> {
     fn put_isolated(&mut self, record: &Record, content_hash: &[u8; 32]) -> Result<Accepted> {
         self.forget(Key::of(record));
         isolated::put(self.connection(), record, content_hash)
+    }
+
+    fn apart_of(&self, tenant: &TenantId, client: &str) -> Result<Vec<ApartName>> {
+        retained::apart_of(self.connection(), tenant, client).map_err(broken)
+    }
+
+    fn purge(&mut self, purge: &Purge) -> Result<Purged> {
+        self.writer.records.get_mut().clear();
+        retained::purge(self.connection(), purge).map_err(broken)
+    }
+
+    fn was_purged(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<bool> {
+        Ok(retained::floor(self.connection(), Key { tenant, kind, id })?.is_some())
     }
 
     fn record(&self, tenant: &TenantId, kind: Kind, id: &str) -> Result<Option<Arc<Record>>> {

@@ -7,9 +7,14 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use super::postgres;
+
 pub(crate) fn throughline(arguments: &[&str], data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).arg("--data").arg(data);
+    if let Some(url) = postgres::of_folder(data) {
+        command.env("THROUGHLINE_DATABASE_URL", url);
+    }
     command
 }
 

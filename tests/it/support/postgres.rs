@@ -4,6 +4,8 @@
 //! The shared server ends with the process that runs the tests, however that ends: a watcher waits
 //! for the other end of a pipe to close.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
@@ -177,6 +179,34 @@ pub(crate) fn settings(url: &str) -> StoreSettings {
         lock_timeout_s: 15,
         ..StoreSettings::default()
     }
+}
+
+thread_local! {
+    /// Whether data folders that this thread begins to use have a database instead of a file.
+    static INSTEAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The databases of data folders that have one.
+static FOLDERS: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
+
+/// Runs tests again, each over databases in the place of the files of data folders.
+pub(crate) fn again(tests: &[fn()]) {
+    if shared().is_none() {
+        return;
+    }
+    INSTEAD.set(true);
+    tests.iter().for_each(|test| test());
+    INSTEAD.set(false);
+    assert!(!FOLDERS.lock().unwrap().is_empty(), "they used databases");
+}
+
+/// The database of a data folder, if it has one.
+pub(crate) fn of_folder(data: &Path) -> Option<String> {
+    let mut folders = FOLDERS.lock().unwrap();
+    if INSTEAD.get() && !folders.contains_key(data) {
+        folders.insert(data.to_owned(), shared()?.migrated());
+    }
+    folders.get(data).cloned()
 }
 
 /// A store in a new database of the shared server.

@@ -11,6 +11,8 @@ use reqwest::{Client, RequestBuilder, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::postgres;
+
 /// A running server.
 pub(crate) struct Served {
     pub(crate) folder: TempDir,
@@ -29,6 +31,9 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
     command.args(arguments).current_dir(folder).args(["--config", "throughline.toml"]);
     command.stdin(Stdio::null());
+    if let Some(url) = postgres::of_folder(&folder.join("data")) {
+        command.env("THROUGHLINE_DATABASE_URL", url);
+    }
     command
 }
 

@@ -28,6 +28,8 @@ use throughline::policy::{Grantee, Purpose};
 use throughline::store::{Allowed, Guard, NewResource, StoredResource};
 use tokio::sync::oneshot;
 
+use super::postgres;
+
 /// The tenant of the test data.
 pub(crate) const TENANT: &str = "hv";
 
@@ -101,7 +103,12 @@ fn spawn_by(data: Arc<TempDir>, config: Config, clock: Arc<dyn Clock>) -> Server
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     // No balancer looks at a test's server, so that none has to learn that it goes.
     let server = ServerSettings { drain_wait_s: 0, ..config.server };
-    let config = Config { data: data.path().to_owned(), mappings, server, ..config };
+    let mut config = Config { data: data.path().to_owned(), mappings, server, ..config };
+    if config.store.url.is_none()
+        && let Some(url) = postgres::of_folder(data.path())
+    {
+        config.store = postgres::settings(&url);
+    }
     let app = Arc::new(App::open(&config, clock).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = App::base(&listener).unwrap();

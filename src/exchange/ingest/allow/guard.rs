@@ -71,7 +71,7 @@ fn has_others(data: &Value) -> bool {
 }
 
 /// When what it says was done or observed.
-fn dated(record: &Record) -> Option<&str> {
+pub(crate) fn dated(record: &Record) -> Option<&str> {
     let data = &record.data;
     let fields: &[&str] = match record.kind {
         Kind::SessionLog => &["started_at", "scheduled_start"],
@@ -83,7 +83,10 @@ fn dated(record: &Record) -> Option<&str> {
         Kind::Consent => &["signed_at"],
         _ => &[],
     };
+    // A plan is about the time from which it is followed.
+    let from = data.get("effective").filter(|_| record.kind == Kind::TreatmentPlan);
     let stated = fields.iter().find_map(|field| text(data, field));
+    let stated = stated.or_else(|| text(from?, "from"));
     stated.or(record.occurred_at.as_deref())
 }
 

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Result};
 use crate::policy::Law;
 use crate::policy::request::Terms;
+use crate::policy::retention::Schedules;
 
 /// The tables that the pre-steps read.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,8 @@ pub struct Tables {
     pub law: Law,
     /// `deadlines.toml`: by when requests have to be answered.
     pub terms: Terms,
+    /// `retention.toml`: how long records are kept.
+    pub schedules: Schedules,
 }
 
 /// `session-types.toml`: sessions in words, and how long they may take.
@@ -170,6 +173,7 @@ impl Tables {
             consents: table(&folder, "consent-types.toml")?,
             law: table(&folder, "jurisdictions.toml")?,
             terms: table(&folder, "deadlines.toml")?,
+            schedules: table(&folder, "retention.toml")?,
         })
     }
 }

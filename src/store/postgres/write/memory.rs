@@ -82,6 +82,8 @@ pub(super) struct Known {
     pub(super) versions: Vec<Held>,
     /// The versions of the isolated plane.
     pub(super) isolated: Vec<(i64, [u8; 32])>,
+    /// The highest version that was taken away for good.
+    pub(super) purged: Option<i64>,
     /// Whether the isolated plane was asked.
     asked_isolated: bool,
     /// The state, once it was asked for: the record, and the rows that it was made from.
@@ -224,10 +226,12 @@ impl Memory {
         let [tenants, kinds, ids] = Name::columns(&unknown);
         let params: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&tenants, &kinds, &ids];
         if to_offer {
-            let mut answers = session.queries(&[(VERSIONS, &params), (ISOLATED, &params)])?;
-            let (isolated, versions) = (answers.pop(), answers.pop());
+            let mut answers =
+                session.queries(&[(VERSIONS, &params), (ISOLATED, &params), (PURGED, &params)])?;
+            let (purged, isolated, versions) = (answers.pop(), answers.pop(), answers.pop());
             self.add(&unknown, &versions.unwrap_or_default(), false)?;
-            self.add_isolated(&unknown, &isolated.unwrap_or_default())
+            self.add_isolated(&unknown, &isolated.unwrap_or_default())?;
+            self.add_purged(&unknown, &purged.unwrap_or_default())
         } else {
             let versions = session.query(BODIES, &params)?;
             self.add(&unknown, &versions, true)
@@ -260,6 +264,15 @@ impl Memory {
         for row in rows {
             if let Some(known) = self.0.get_mut(nth(names, row)?) {
                 known.isolated.push((get(row, 1)?, hash(row, 2)?));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_purged(&mut self, names: &[Name], rows: &[Row]) -> Tried<()> {
+        for row in rows {
+            if let Some(known) = self.0.get_mut(nth(names, row)?) {
+                known.purged = Some(get(row, 1)?);
             }
         }
         Ok(())
@@ -355,6 +368,12 @@ const ISOLATED: &str = "
     SELECT n.place, i.version, i.hash
     FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS n (tenant, kind, id, place)
     JOIN isolated_note i ON i.tenant = n.tenant AND i.kind = n.kind AND i.id = n.id";
+
+/// Up to which versions records were taken away for good.
+const PURGED: &str = "
+    SELECT n.place, p.version
+    FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS n (tenant, kind, id, place)
+    JOIN purged p ON p.tenant = n.tenant AND p.kind = n.kind AND p.id = n.id";
 
 /// The name that a row's first column counts to, from 1.
 fn nth<'n>(names: &'n [Name], row: &Row) -> Tried<&'n Name> {

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::store::Accepted;
 use crate::store::postgres::fault::Tried;
 use crate::store::postgres::index;
+use crate::store::postgres::retained;
 use crate::store::postgres::row::get;
 use crate::store::postgres::session::{Param, Session};
 use crate::store::record::{Key, encode, number};
@@ -47,6 +48,9 @@ impl Records {
         links: &[(Kind, String)],
     ) -> Result<Accepted> {
         let number = number(record.version)?;
+        if known.purged >= Some(number) {
+            return Ok(Accepted::Older);
+        }
         if known.isolated.iter().any(|(isolated, _)| *isolated >= number) {
             self.keep(known, record, number, hash)?;
             return Ok(Accepted::Older);
@@ -125,6 +129,9 @@ impl Records {
         hash: &[u8; 32],
     ) -> Result<(Accepted, bool)> {
         let number = number(record.version)?;
+        if known.purged >= Some(number) {
+            return Ok((Accepted::Older, false));
+        }
         let floor = known.isolated.iter().map(|(version, _)| *version).max();
         if !self.keep(known, record, number, hash)? {
             return Ok((Accepted::Unchanged, false));
@@ -215,7 +222,7 @@ impl Records {
                 &isolated.iter().map(|(.., body)| body.as_slice()).collect::<Vec<_>>(),
             ],
         )?;
-        Ok(())
+        session.execute(retained::FILE_ISOLATED, &[&tenants, &kinds, &ids]).map(drop)
     }
 
     /// Moves what became isolated out of the general plane, with what was made from it. Their
@@ -232,6 +239,8 @@ fn withdraw(session: &mut Session, name: &Name, version: i64) -> Tried<()> {
     let [tenant, kind, id] = name.text();
     let versions: [Param<'_>; 4] = [&tenant, &kind, &id, &version];
     let record: [Param<'_>; 3] = [&tenant, &kind, &id];
+    let (tenants, kinds, ids) = (vec![tenant], vec![kind], vec![id]);
+    let filed: [Param<'_>; 3] = [&tenants, &kinds, &ids];
     let answers = session.queries(&[
         (
             "INSERT INTO isolated_note (tenant, kind, id, version, hash, body)
@@ -250,6 +259,7 @@ fn withdraw(session: &mut Session, name: &Name, version: i64) -> Tried<()> {
             "DELETE FROM source WHERE tenant = $1 AND kind = $2 AND id = $3 AND version <= $4",
             &versions,
         ),
+        (retained::FILE_ISOLATED, &filed),
         ("DELETE FROM history WHERE tenant = $1 AND origin_kind = $2 AND origin_id = $3", &record),
         (
             "DELETE FROM resource WHERE tenant = $1 AND origin_kind = $2 AND origin_id = $3
