@@ -129,10 +129,10 @@ impl Sending {
             Ok(Next::Nothing)
         };
         if is_last && transfer.state.is_awaited() {
-            return match self.transfers.may_have(tenant, &transfer, now)? {
-                true => Ok(Next::Follow),
-                false => say(Event::EndedAfter, None),
-            };
+            if self.transfers.may_have(tenant, &transfer, now)? {
+                return Ok(Next::Follow);
+            }
+            return say(Event::EndedAfter, None);
         }
         if transfer.state != State::Ready || !is_last {
             return Ok(Next::Nothing);
