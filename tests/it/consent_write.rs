@@ -499,6 +499,5 @@ fn all_of_it_holds_over_a_database_too() {
         an_exception_is_a_no_of_its_own_and_outlasts_the_yes,
         a_conditional_create_makes_one_of_many_and_asks_as_its_caller_only,
         a_consent_of_another_is_changed_as_one_that_is_not_there,
-        a_consent_and_its_end_hold_on_every_replica_within_a_second,
     ]);
 }

@@ -90,7 +90,7 @@ fn a_database_of_the_version_before_is_brought_up_to_date_with_what_it_holds() {
     let url = server.database();
     let last = migrated_before(&url);
     let held = "INSERT INTO source VALUES
-        ('hv', 'staff', 'st', 1, '\x00', 1, false, true, convert_to('{}', 'UTF8'))";
+        ('hv', 'staff', 'st', 1, '\\x00', 1, false, true, convert_to('{}', 'UTF8'))";
     postgres::execute(&url, held).unwrap();
     refused(&["quarantine", "list"], &url, "has an older schema: run `throughline migrate`");
     let (code, said) = run(&["migrate"], &url);

@@ -130,7 +130,13 @@ async fn what_is_erased_is_gone(server: &Server, left: impl Fn() -> Vec<String>)
     let before = server.all_of(&practice).await;
     let patient = server.app.patient(&tenant(), "cl_1").to_string();
     let other = server.app.patient(&tenant(), "cl_2").to_string();
-    let of_first = |value: &Value| value.to_string().contains(&patient);
+    let names_first = |value: &Value| value.to_string().contains(&patient);
+    // What says where something is from is whose that is.
+    let of_first = |value: &Value| {
+        let target = value["target"][0]["reference"].as_str().unwrap_or_default();
+        let target: Vec<&str> = target.split('/').take(2).collect();
+        names_first(value) || before.get(&target.join("/")).is_some_and(names_first)
+    };
     assert!(before.values().any(|one| one.to_string().contains("ZZGONENAME")));
     let ehr = server.of_recipient();
     let person = server.of_person(&format!("Patient/{patient}"), &patient);
