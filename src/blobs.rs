@@ -24,8 +24,6 @@ use crate::error::{Error, Result};
 pub use self::place::Place;
 pub use self::seal::BlobKey;
 
-/// How much is handed to the place at once: the least that S3 takes as a part.
-const PART: usize = 5 * 1024 * 1024;
 /// How many parts may be on their way.
 const ON_THE_WAY: usize = 1;
 /// How long an unfinished file may lie in a folder: longer than anybody writes one.
@@ -58,7 +56,7 @@ impl Blobs {
         let name = name(expires)?;
         let path = Path::from(name.as_str());
         let upload = self.objects.put_multipart(&path).await.map_err(Error::unavailable)?;
-        let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, self.place.part());
         let (sealer, head) = Sealer::new(&self.key, &name)?;
         upload.write(&head);
         Ok(BlobWriter { name, upload, sealer, pending: Vec::with_capacity(CHUNK), length: 0 })

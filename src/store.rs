@@ -75,6 +75,13 @@ pub struct Shown {
     pub is_part: bool,
 }
 
+impl Shown {
+    /// By these consents, with spaces between.
+    fn by(basis: &str) -> Self {
+        Self { basis: basis.split_whitespace().map(str::to_owned).collect(), is_part: false }
+    }
+}
+
 /// What identifies a version of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {

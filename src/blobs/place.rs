@@ -19,6 +19,12 @@ use crate::error::{Error, Result};
 /// The folder in the data folder.
 const FOLDER: &str = "blobs";
 
+/// How much is handed to a folder at once: each open file holds as much, and as much again that is on
+/// its way.
+const FOLDER_PART: usize = 512 * 1024;
+/// The same for a bucket: the least that S3 takes as a part.
+const BUCKET_PART: usize = 5 * 1024 * 1024;
+
 /// Where files lie.
 #[derive(Debug, Clone)]
 pub enum Place {
@@ -42,6 +48,14 @@ impl Place {
         match self {
             Self::Folder(path) => folder(path),
             Self::Bucket(settings) => bucket(settings),
+        }
+    }
+
+    /// How much is handed over at once.
+    pub(super) fn part(&self) -> usize {
+        match self {
+            Self::Folder(_) => FOLDER_PART,
+            Self::Bucket(_) => BUCKET_PART,
         }
     }
 

@@ -9,7 +9,7 @@ use actix_web::web::{Bytes, BytesMut};
 
 /// How much is handed to the connection at a time, which copies it: a client that does not read
 /// holds no more memory than that.
-const SLICE: usize = 128 * 1024;
+const SLICE: usize = 64 * 1024;
 
 /// The bytes of an answer.
 #[derive(Debug, Clone)]

@@ -19,6 +19,7 @@ mod visible;
 
 use crate::error::Result;
 use crate::fhir::search::SortValue;
+use crate::policy::Permit;
 use crate::store::StoredResource;
 
 pub(super) use self::everything::{edition, everything};
@@ -171,14 +172,21 @@ pub(super) struct Found {
     pub(super) keys: Vec<SortValue>,
 }
 
-/// The columns of a [`Found`], before its sort keys, from a table or alias named `r`.
-const COLUMNS: &str = "r.rid, r.type, r.id, r.version_id, r.updated, r.body";
+/// How many columns a [`Found`] has before its sort keys.
+pub(super) const COLUMNS: usize = 7;
+
+/// The columns of a [`Found`], before its sort keys, from a table or alias named `r` with resources of
+/// these types; the last has the consent that goes along.
+fn columns(sql: &mut Sql, permit: &Permit, types: &[&str]) -> String {
+    let basis = allowed::basis(sql, permit, types);
+    format!("r.rid, r.type, r.id, r.version_id, r.updated, r.body, {basis}")
+}
 
 /// One snapshot of a database, which answers statements.
 pub(super) trait Snapshot {
     /// The database's dialect.
     fn dialect(&self) -> Dialect;
-    /// The rows of [`COLUMNS`] and the sort keys after them.
+    /// The rows of [`columns`] and the sort keys after them.
     fn found(&self, statement: &Statement) -> Result<Vec<Found>>;
     /// The first column as text.
     fn texts(&self, statement: &Statement) -> Result<Vec<String>>;

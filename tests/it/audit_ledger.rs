@@ -14,11 +14,10 @@ fn every_ledger(test: impl Fn(&dyn Ledger, &dyn Ledger)) {
     let folder = tempfile::tempdir().unwrap();
     let open = || SqliteLedger::open(&folder.path().join("audit.sqlite")).unwrap();
     test(&open(), &open());
-    if let Some(server) = postgres::shared() {
-        let url = server.migrated();
-        let open = || PostgresLedger::open(&postgres::settings(&url)).unwrap();
-        test(&open(), &open());
-    }
+    let server = postgres::shared();
+    let url = server.migrated();
+    let open = || PostgresLedger::open(&postgres::settings(&url)).unwrap();
+    test(&open(), &open());
 }
 
 fn fhir_id(id: &str) -> FhirId {

@@ -89,7 +89,7 @@ fn contains(haystack: &[u8], needle: &str) -> bool {
 
 #[tokio::test]
 async fn nothing_in_redis_can_be_read_and_all_of_it_expires() {
-    let Some(server) = RedisServer::start().await else { return };
+    let server = RedisServer::start().await;
     let shared = Shared::at(&server.url());
     let mut connection = fill(&server, &shared.reads(), 50).await;
     let names = names(&mut connection);
@@ -106,7 +106,7 @@ async fn nothing_in_redis_can_be_read_and_all_of_it_expires() {
 
 #[tokio::test]
 async fn what_was_changed_in_redis_is_ignored_and_counted() {
-    let Some(server) = RedisServer::start().await else { return };
+    let server = RedisServer::start().await;
     let shared = Shared::at(&server.url());
     let reads = shared.reads();
     let mut connection = fill(&server, &reads, 7).await;
@@ -140,7 +140,7 @@ async fn what_was_changed_in_redis_is_ignored_and_counted() {
 
 #[tokio::test]
 async fn another_installation_reads_nothing() {
-    let Some(server) = RedisServer::start().await else { return };
+    let server = RedisServer::start().await;
     let _connection = fill(&server, &Shared::at(&server.url()).reads(), 3).await;
     let other = Shared::of(&server.url(), &CacheSecret::new([8; 32]));
     for id in 0..3 {
@@ -166,7 +166,7 @@ async fn reader(reads: ReadThrough, seed: usize, stop: Arc<AtomicBool>) -> Durat
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_killed_and_restarted_under_load_costs_no_answer() {
-    let Some(mut server) = RedisServer::start().await else { return };
+    let mut server = RedisServer::start().await;
     let shared = Shared::at(&server.url());
     let hits = || shared.count(Lookup::Hit);
     let skips = || shared.link.faults(Fault::Skipped);
@@ -243,7 +243,7 @@ async fn memory_answers_before_anything_else_is_asked() {
 
 #[tokio::test]
 async fn what_may_be_used_once_is_first_in_one_replica_only() {
-    let Some(mut server) = RedisServer::start().await else { return };
+    let mut server = RedisServer::start().await;
     let guard = || RedisOnce::new(link_to(&server.url()), &secret()).unwrap();
     let (one, other) = (guard(), guard());
     let keep = Duration::from_millis(300);
@@ -267,7 +267,7 @@ async fn what_may_be_used_once_is_first_in_one_replica_only() {
 
 #[tokio::test]
 async fn many_misses_at_once_make_one_load() {
-    let Some(server) = RedisServer::start().await else { return };
+    let server = RedisServer::start().await;
     let shared = Shared::at(&server.url());
     let reads = shared.reads();
     let loads = AtomicU64::new(0);

@@ -120,7 +120,7 @@ async fn what_a_consent_gave_ends_between_two_files_and_between_two_pages() {
 /// 51: nobody can be asked what consents say.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_released_while_the_store_of_consents_is_away() {
-    let Some(mut database) = PostgresServer::start() else { return };
+    let mut database = PostgresServer::start();
     let url = database.migrated();
     let server = spawn_over(postgres::settings(&url), |_| Sources::default());
     let mut records = chart();

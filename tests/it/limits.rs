@@ -81,7 +81,7 @@ async fn without_limits_nothing_is_counted_or_said() {
 
 #[tokio::test]
 async fn replicas_count_together_and_each_for_itself_while_redis_is_down() {
-    let Some(mut redis) = RedisServer::start().await else { return };
+    let mut redis = RedisServer::start().await;
     let data = Arc::new(tempfile::tempdir().unwrap());
     let cache = CacheSettings::with_redis(Some(redis.url().into()));
     let replica = || spawn_limited(data.clone(), cache.clone(), limits());
@@ -114,7 +114,7 @@ async fn replicas_count_together_and_each_for_itself_while_redis_is_down() {
 
 #[tokio::test]
 async fn a_quota_that_somebody_put_into_redis_does_not_lock_a_client_out_for_ever() {
-    let Some(redis) = RedisServer::start().await else { return };
+    let redis = RedisServer::start().await;
     let settings = CacheSettings {
         redis: Some(RedisSettings::at(redis.url().into())),
         ..CacheSettings::default()

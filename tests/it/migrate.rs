@@ -37,13 +37,13 @@ fn refused(arguments: &[&str], url: &str, why: &str) {
     assert!(said.contains(why), "{said}");
 }
 
-fn server() -> Option<&'static PostgresServer> {
+fn server() -> &'static PostgresServer {
     postgres::shared()
 }
 
 #[test]
 fn a_database_is_used_once_it_is_migrated() {
-    let Some(server) = server() else { return };
+    let server = server();
     let url = server.database();
     refused(&["quarantine", "list"], &url, "is empty: run `throughline migrate`");
     let (code, said) = run(&["migrate", "--check"], &url);
@@ -86,7 +86,7 @@ fn migrated_before(url: &str) -> String {
 
 #[test]
 fn a_database_of_the_version_before_is_brought_up_to_date_with_what_it_holds() {
-    let Some(server) = server() else { return };
+    let server = server();
     let url = server.database();
     let last = migrated_before(&url);
     let held = "INSERT INTO source VALUES
@@ -101,7 +101,7 @@ fn a_database_of_the_version_before_is_brought_up_to_date_with_what_it_holds() {
 
 #[test]
 fn several_may_migrate_at_once() {
-    let Some(server) = server() else { return };
+    let server = server();
     let url = server.database();
     let codes: Vec<i32> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..3).map(|_| scope.spawn(|| run(&["migrate"], &url).0)).collect();
@@ -114,7 +114,7 @@ fn several_may_migrate_at_once() {
 
 #[test]
 fn a_database_of_another_program_is_refused_and_not_touched() {
-    let Some(server) = server() else { return };
+    let server = server();
     let url = server.database();
     postgres::execute(&url, "CREATE TABLE theirs (a int)").unwrap();
     for arguments in [&["migrate"][..], &["migrate", "--check"], &["quarantine", "list"]] {
@@ -138,7 +138,7 @@ fn newest(url: &str) -> i64 {
 
 #[test]
 fn a_database_of_a_newer_or_another_version_is_refused() {
-    let Some(server) = server() else { return };
+    let server = server();
     let url = server.migrated();
     let last = newest(&url);
     let next = last + 1;
@@ -177,7 +177,7 @@ fn a_database_that_cannot_be_reached_is_told_without_the_password() {
             assert!(!said.contains("SECRET"), "{said}");
         }
     }
-    let Some(server) = server() else { return };
+    let server = server();
     let missing = server.database().replace("/t", "/nothing");
     refused(&["migrate"], &missing, "there is no such database");
 }
@@ -195,7 +195,7 @@ const TENANT: &str = "hv";
 
 #[test]
 fn the_index_in_postgres_is_made_anew_when_the_parameters_have_changed() {
-    let Some(server) = server() else { return };
+    let server = server();
     let (url, data) = (server.migrated(), tempfile::tempdir().unwrap());
     fill(data.path(), Some(&url));
     let running = PostgresStore::open(&postgres::settings(&url)).unwrap();
@@ -228,7 +228,7 @@ fn the_index_in_postgres_is_made_anew_when_the_parameters_have_changed() {
 
 #[test]
 fn making_the_index_anew_goes_on_where_it_was_ended() {
-    let Some(server) = server() else { return };
+    let server = server();
     let (url, data) = (server.migrated(), tempfile::tempdir().unwrap());
     fill(data.path(), Some(&url));
     let half = "DELETE FROM token; INSERT INTO fact
@@ -323,7 +323,7 @@ fn a_file_of_the_first_schema_is_brought_up_to_date_when_it_is_opened() {
 
 #[test]
 fn a_replica_with_other_keys_is_refused() {
-    let Some(server) = server() else { return };
+    let server = server();
     let url = server.migrated();
     let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let list = |data: &Path| outcome(&throughline(&["quarantine", "list"], data, Some(&url)));

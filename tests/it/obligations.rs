@@ -300,7 +300,7 @@ async fn a_bundle_has_the_highest_label_of_what_is_in_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql_lets_records_out_under_the_same_conditions() {
-    let Some(postgres) = postgres::shared() else { return };
+    let postgres = postgres::shared();
     let settings = postgres::settings(&postgres.migrated());
     let server = spawn_over(settings.clone(), |_| Sources::default());
     take_in(&server, &with_program());

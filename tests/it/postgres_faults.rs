@@ -123,7 +123,7 @@ fn is_answered(answer: &Answer, answered: &AtomicU64, refused: &AtomicU64) -> bo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_restarted_under_load_loses_and_doubles_nothing() {
-    let Some(mut database) = PostgresServer::start() else { return };
+    let mut database = PostgresServer::start();
     let mut settings = postgres::settings(&database.migrated());
     settings.connect_timeout_s = 2;
     let server = spawn_over(settings, |data| {

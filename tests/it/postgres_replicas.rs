@@ -109,7 +109,7 @@ fn is_whole(url: &str) {
 
 #[test]
 fn processes_that_take_in_the_same_records_at_once_end_where_one_does() {
-    let Some(server) = postgres::shared() else { return };
+    let server = postgres::shared();
     let practice = Practice::new(14);
     let expected = practice.expected();
     for _round in 0..3 {
@@ -132,7 +132,7 @@ fn processes_that_take_in_the_same_records_at_once_end_where_one_does() {
 
 #[test]
 fn a_process_that_is_killed_loses_nothing_and_hinders_nobody() {
-    let Some(server) = postgres::shared() else { return };
+    let server = postgres::shared();
     let practice = Practice::new(14);
     let expected = practice.expected();
     let url = server.migrated();
@@ -165,7 +165,7 @@ fn read(store: &dyn Store) -> throughline::Result<()> {
 
 #[test]
 fn a_server_that_went_away_is_an_error_and_is_found_again() {
-    let Some(mut server) = PostgresServer::start() else { return };
+    let mut server = PostgresServer::start();
     let store = open(&server.migrated());
     std::thread::scope(|scope| {
         // Several connections, all of which die.
@@ -192,7 +192,7 @@ fn a_server_that_went_away_is_an_error_and_is_found_again() {
 
 #[test]
 fn a_server_that_answers_nothing_is_given_up_in_time() {
-    let Some(server) = PostgresServer::start() else { return };
+    let server = PostgresServer::start();
     let url = server.migrated();
     let mut settings = postgres::settings(&url);
     (settings.connect_timeout_s, settings.statement_timeout_s, settings.lock_timeout_s) = (1, 1, 1);
@@ -212,7 +212,7 @@ fn a_server_that_answers_nothing_is_given_up_in_time() {
 
 #[test]
 fn a_write_that_waits_too_long_for_another_says_so() {
-    let Some(server) = postgres::shared() else { return };
+    let server = postgres::shared();
     let url = server.migrated();
     let mut settings = postgres::settings(&url);
     settings.lock_timeout_s = 1;
@@ -232,7 +232,7 @@ fn a_write_that_waits_too_long_for_another_says_so() {
 
 #[test]
 fn more_callers_than_connections_take_turns() {
-    let Some(server) = postgres::shared() else { return };
+    let server = postgres::shared();
     let mut settings = postgres::settings(&server.migrated());
     (settings.readers, settings.writers) = (2, 1);
     let store = PostgresStore::open(&settings).unwrap();
@@ -250,7 +250,7 @@ fn more_callers_than_connections_take_turns() {
 
 #[test]
 fn a_mark_set_while_its_record_is_mapped_is_not_lost() {
-    let Some(store) = postgres::store() else { return };
+    let store = postgres::store();
     let tenant: throughline::domain::TenantId = TENANT.parse().unwrap();
     let kind = throughline::domain::Kind::Client;
     let mark = || {
@@ -276,7 +276,7 @@ fn a_mark_set_while_its_record_is_mapped_is_not_lost() {
 
 #[tokio::test]
 async fn requests_and_ingest_live_through_a_restart_of_the_database() {
-    let Some(mut server) = PostgresServer::start() else { return };
+    let mut server = PostgresServer::start();
     let url = server.migrated();
     let mut demo = Demo::start(&["--database-url", &url]);
     let said = demo.until("Ctrl-C");

@@ -23,7 +23,7 @@ fn readers_at(url: String) -> Readers {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_killed_and_comes_back_costs_no_answer() {
-    let Some(mut redis) = RedisServer::start().await else { return };
+    let mut redis = RedisServer::start().await;
     let readers = readers_at(redis.url());
     for _ in 0..2 {
         readers.until_redis_is_used().await;
@@ -37,7 +37,7 @@ async fn a_redis_that_is_killed_and_comes_back_costs_no_answer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_paused_does_not_hold_reads_up() {
-    let Some(redis) = RedisServer::start().await else { return };
+    let redis = RedisServer::start().await;
     let readers = readers_at(redis.url());
     readers.until_redis_is_used().await;
     redis.pause();
@@ -53,7 +53,7 @@ async fn a_redis_that_is_paused_does_not_hold_reads_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_full_is_still_read_and_written_to_once_there_is_room() {
-    let Some(redis) = RedisServer::start().await else { return };
+    let redis = RedisServer::start().await;
     let readers = readers_at(redis.url());
     readers.until_redis_is_used().await;
     let limit = |bytes: &str| {
@@ -89,7 +89,7 @@ async fn late(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_slow_is_left_alone() {
-    let Some(redis) = RedisServer::start().await else { return };
+    let redis = RedisServer::start().await;
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (url, behind) = (format!("redis://{}", proxy.local_addr().unwrap()), redis.address());
     tokio::spawn(async move {
@@ -111,7 +111,7 @@ async fn a_redis_that_is_slow_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_costs_no_answer_and_the_right_one_is_read_from_a_file() {
-    let Some(redis) = RedisServer::start_with(&["--requirepass", "right"]).await else { return };
+    let redis = RedisServer::start_with(&["--requirepass", "right"]).await;
     let readers = readers_at(format!("redis://:wrong@{}", redis.address()));
     readers.go_on(100).await;
     assert!(readers.faults("refused") >= 1);

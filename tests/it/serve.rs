@@ -235,7 +235,7 @@ async fn health_is_told_in_words() {
 
 #[tokio::test]
 async fn a_database_that_is_gone_makes_the_server_not_ready_until_it_is_back() {
-    let mut database = postgres::PostgresServer::start().unwrap();
+    let mut database = postgres::PostgresServer::start();
     let url = database.migrated();
     let folder = settled("");
     let mut serve = command(folder.path(), &["serve"]);

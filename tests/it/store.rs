@@ -24,9 +24,7 @@ fn every_store(test: impl Fn(&dyn Store)) {
     test(&SqliteStore::in_memory().unwrap());
     let folder = tempfile::tempdir().unwrap();
     test(&SqliteStore::open(&folder.path().join("throughline.db")).unwrap());
-    if let Some(store) = postgres::store() {
-        test(&store);
-    }
+    test(&postgres::store());
 }
 
 fn tenant(name: &str) -> TenantId {

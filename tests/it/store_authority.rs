@@ -10,9 +10,7 @@ use crate::support::postgres;
 
 fn every_store(test: impl Fn(&dyn Store)) {
     test(&SqliteStore::in_memory().unwrap());
-    if let Some(store) = postgres::store() {
-        test(&store);
-    }
+    test(&postgres::store());
 }
 
 fn at(second: i64) -> Timestamp {

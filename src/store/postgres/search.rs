@@ -10,10 +10,8 @@ use super::row::{count, get, indexable, resource};
 use super::session::{Param, Session};
 use crate::error::{Error, Result};
 use crate::fhir::search::SortValue;
-use crate::store::sql::{Dialect, Found, Snapshot, Statement, Value};
-
-/// How many columns come before the sort keys: the row number and the resource.
-const BEFORE_KEYS: usize = 6;
+use crate::store::Shown;
+use crate::store::sql::{COLUMNS, Dialect, Found, Snapshot, Statement, Value};
 
 /// A connection inside a read transaction.
 pub(super) struct Reading<'a>(RefCell<&'a mut Session>);
@@ -63,9 +61,11 @@ impl Snapshot for Reading<'_> {
 
     fn found(&self, statement: &Statement) -> Result<Vec<Found>> {
         self.rows(statement, |row| {
-            let keys = (BEFORE_KEYS..row.len()).map(|column| key(row, column));
+            let keys = (COLUMNS..row.len()).map(|column| key(row, column));
             let keys = keys.collect::<Tried<_>>()?;
-            Ok(Found { rid: get(row, 0)?, resource: resource(row, 1)?, keys })
+            let mut resource = resource(row, 1)?;
+            resource.shown = Shown::by(get(row, COLUMNS - 1)?);
+            Ok(Found { rid: get(row, 0)?, resource, keys })
         })
     }
 

@@ -4,17 +4,16 @@
 //! (`exchange/ingest/allow`); they are looked up at the instant of the request, so that what a
 //! consent says about time holds to the microsecond.
 
-use std::collections::BTreeSet;
-
+use super::Sql;
 use super::operand::NEVER;
-use super::{Snapshot, Sql};
-use crate::error::Result;
 use crate::fhir::search::index::SECURITY_CONTEXT;
 use crate::fhir::search::param::{self, Param};
 use crate::policy::{Obligations, Permit, Under};
 
 /// The type that says who may see a Binary.
 pub(super) const DOCUMENT: &str = "DocumentReference";
+/// The index that says whether a resource may be seen, without the resource being read.
+pub(super) const SEEN: &str = "resource_seen";
 
 /// The test that the row of `resource` under this alias has to meet; none for the practice itself.
 ///
@@ -64,6 +63,7 @@ pub(super) fn of_type(sql: &mut Sql, permit: &Permit, name: &str, row: &str) -> 
 /// itself.
 pub(super) fn target(sql: &mut Sql, permit: &Permit, param: &Param) -> Option<String> {
     permit.under()?;
+    let index = sql.dialect.indexed_by(SEEN);
     let mut seen = Vec::new();
     let mut local = Vec::new();
     for name in param::served().filter(|name| param.refers_to(name)) {
@@ -74,7 +74,7 @@ pub(super) fn target(sql: &mut Sql, permit: &Permit, param: &Param) -> Option<St
             (sql.bind(prefix.as_str()), sql.bind(format!("{prefix}\u{10ffff}").as_str()));
         let test = of_type(sql, permit, name, "t")?;
         seen.push(format!(
-            "(x.target >= {low} AND x.target < {high} AND EXISTS (SELECT 1 FROM resource t \
+            "(x.target >= {low} AND x.target < {high} AND EXISTS (SELECT 1 FROM resource t {index} \
              WHERE t.tenant = x.tenant AND t.type = '{name}' AND t.id = substr(x.target, {start}) \
              AND {test}))"
         ));
@@ -91,8 +91,9 @@ pub(super) fn known_target(sql: &mut Sql, permit: &Permit, reference: &str) -> O
     let name = param::served().find(|served| *served == name)?;
     let (tenant, id) = (sql.bind(permit.tenant().as_str()), sql.bind(id));
     let test = of_type(sql, permit, name, "t")?;
+    let index = sql.dialect.indexed_by(SEEN);
     Some(format!(
-        "EXISTS (SELECT 1 FROM resource t WHERE t.tenant = {tenant} AND t.type = '{name}' \
+        "EXISTS (SELECT 1 FROM resource t {index} WHERE t.tenant = {tenant} AND t.type = '{name}' \
          AND t.id = {id} AND {test})"
     ))
 }
@@ -128,36 +129,29 @@ fn belonging(sql: &mut Sql, row: &str) -> Belonging {
     }
 }
 
-/// Of these resources those with which consents have to go along, each as `Type/id`, and which.
-pub(super) fn accompanied(
-    snapshot: &impl Snapshot,
-    permit: &Permit,
-    resources: &BTreeSet<(String, String)>,
-) -> Result<Vec<(String, Vec<String>)>> {
-    let Some(under) = permit.under() else { return Ok(Vec::new()) };
-    let mut all = Vec::new();
-    for name in resources.iter().map(|(name, _)| name).collect::<BTreeSet<_>>() {
-        let mut sql = Sql::new(snapshot.dialect());
-        // A Binary is shown by what shows the document that it belongs to.
-        let (by, join) = if name == "Binary" {
-            let Belonging { of, document } = belonging(&mut sql, "r");
-            ("d", format!("JOIN reference b ON {of} JOIN resource d ON {document}"))
-        } else {
-            ("r", String::new())
-        };
-        let Some(grants) = grants(&mut sql, under, by) else { return Ok(Vec::new()) };
-        let (tenant, kind) = (sql.bind(permit.tenant().as_str()), sql.bind(name.as_str()));
-        let ids = resources.iter().filter(|(of, _)| of == name).map(|(_, id)| id.as_str());
-        let ids = sql.bind_all(ids);
-        let text = format!(
-            "SELECT r.id || ' ' || g.basis FROM resource r {join} JOIN allowed g ON {grants} \
-             WHERE r.tenant = {tenant} AND r.type = {kind} AND r.id IN ({ids}) AND g.basis <> ''"
-        );
-        for found in snapshot.texts(&sql.finish(text))? {
-            let mut words = found.split(' ').map(str::to_owned);
-            let id = words.next().unwrap_or_default();
-            all.push((format!("{name}/{id}"), words.collect()));
+/// The column with the consent that has to go along with the resource `r`, which is of one of these
+/// types; empty where none has to. A Binary is shown by what shows the document that it belongs to.
+pub(super) fn basis(sql: &mut Sql, permit: &Permit, types: &[&str]) -> String {
+    let along = permit.under().filter(|under| under.able.include(Obligations::CONSENT_COPY));
+    let Some(under) = along else { return "''".to_owned() };
+    let Some(own) = grants(sql, under, "r") else { return "''".to_owned() };
+    // The rows with a consent are few, and have an index of their own.
+    let index = sql.dialect.indexed_by("allowed_basis");
+    let told = |from: &str, tests: &str| {
+        format!("(SELECT min(g.basis) FROM {from} WHERE g.basis <> '' AND {tests})")
+    };
+    let of_row = told(&format!("allowed g {index}"), &own);
+    let of_file = types.contains(&"Binary").then(|| {
+        let Belonging { of, document } = belonging(sql, "r");
+        let grants = grants(sql, under, "d")?;
+        let from =
+            format!("reference b JOIN resource d ON {document} JOIN allowed g {index} ON {grants}");
+        Some(told(&from, &of))
+    });
+    match of_file.flatten() {
+        None => format!("coalesce({of_row}, '')"),
+        Some(of_file) => {
+            format!("coalesce(CASE r.type WHEN 'Binary' THEN {of_file} ELSE {of_row} END, '')")
         }
     }
-    Ok(all)
 }

@@ -9,7 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use super::page::cursor;
 use super::trim::trim;
 use super::visible::visible;
-use super::{COLUMNS, Snapshot, Sql, Statement, Value, also};
+use super::{Snapshot, Sql, Statement, Value, also, columns};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, SortValue, param};
 use crate::policy::{OUTSIDE, Permit};
@@ -146,9 +146,10 @@ fn inside(
         ));
     }
     let limit = sql.bind(i64::try_from(scope.count.saturating_add(1)).unwrap_or(i64::MAX));
+    let columns = columns(&mut sql, permit, types);
     let (index, conditions) = (sql.dialect.indexed_by("resource_patient"), sql.conditions());
     let text = format!(
-        "SELECT {COLUMNS}, r.type, r.updated FROM resource r {index} WHERE {conditions} \
+        "SELECT {columns}, r.type, r.updated FROM resource r {index} WHERE {conditions} \
          ORDER BY r.type, r.updated DESC, r.id LIMIT {limit}"
     );
     Some(sql.finish(text))
@@ -190,9 +191,10 @@ fn outside(
         sql.and(format!("(r.type > {name} OR (r.type = {name} AND r.id > {id}))"));
     }
     let limit = sql.bind(i64::try_from(room).unwrap_or(i64::MAX));
+    let columns = columns(&mut sql, permit, &reach.outside);
     let conditions = sql.conditions();
     let text = format!(
-        "SELECT {COLUMNS}, r.type FROM resource r WHERE {conditions} \
+        "SELECT {columns}, r.type FROM resource r WHERE {conditions} \
          ORDER BY r.type, r.id LIMIT {limit}"
     );
     Some(sql.finish(text))

@@ -1,8 +1,9 @@
 //! Exports: a window of patients, and whether what was exported may still be seen.
 
+use super::allowed::SEEN;
 use super::trim::trim;
 use super::visible::visible;
-use super::{COLUMNS, Snapshot, Sql, Statement, condition};
+use super::{Snapshot, Sql, Statement, columns, condition};
 use crate::domain::FhirId;
 use crate::error::{Error, Result};
 use crate::fhir::search::SortValue;
@@ -83,9 +84,10 @@ fn inside(snapshot: &impl Snapshot, permit: &Permit, scope: &Export) -> Option<S
         sql.and(format!("(r.type <> {name} OR ({}))", tests.join(") OR (")));
     }
     within(&mut sql, scope, "r.arrived");
+    let columns = columns(&mut sql, permit, &reached);
     let (index, conditions) = (sql.dialect.indexed_by("resource_patient"), sql.conditions());
     let text = format!(
-        "SELECT {COLUMNS}, r.patient FROM resource r {index} WHERE {conditions} \
+        "SELECT {columns}, r.patient FROM resource r {index} WHERE {conditions} \
          ORDER BY r.tenant, r.patient, r.type, r.updated DESC, r.id"
     );
     Some(sql.finish(text))
@@ -208,7 +210,8 @@ pub(in crate::store) fn still(
         for test in visible(&mut sql, permit, "r") {
             sql.and(test);
         }
-        let text = format!("SELECT r.id FROM resource r WHERE {}", sql.conditions());
+        let index = sql.dialect.indexed_by(SEEN);
+        let text = format!("SELECT r.id FROM resource r {index} WHERE {}", sql.conditions());
         seen += snapshot.texts(&sql.finish(text))?.len();
     }
     Ok(seen)

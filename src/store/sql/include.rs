@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::visible::visible;
-use super::{COLUMNS, Found, Snapshot, Sql, also};
+use super::{Found, Snapshot, Sql, also, columns};
 use crate::error::{Error, Result};
 use crate::fhir::search::{Direction, Include, Query, param};
 use crate::policy::Permit;
@@ -103,15 +103,15 @@ pub(super) fn named(
     for (name, ids) in by_type {
         let Some(permit) = permit.on(name) else { continue };
         let mut sql = Sql::new(snapshot.dialect());
-        let (tenant, name) = (sql.bind(permit.tenant().as_str()), sql.bind(name));
+        let (tenant, of_type) = (sql.bind(permit.tenant().as_str()), sql.bind(name));
         let ids = sql.bind_all(ids.into_iter());
-        sql.and(format!("r.tenant = {tenant} AND r.type = {name} AND r.id IN ({ids})"));
+        sql.and(format!("r.tenant = {tenant} AND r.type = {of_type} AND r.id IN ({ids})"));
         for test in visible(&mut sql, &permit, "r") {
             sql.and(test);
         }
-        let conditions = sql.conditions();
+        let (columns, conditions) = (columns(&mut sql, &permit, &[name]), sql.conditions());
         let text = format!(
-            "SELECT {COLUMNS} FROM resource r WHERE {conditions} ORDER BY r.updated DESC, r.id"
+            "SELECT {columns} FROM resource r WHERE {conditions} ORDER BY r.updated DESC, r.id"
         );
         all.append(&mut snapshot.found(&sql.finish(text))?);
     }
@@ -139,10 +139,11 @@ fn reverse(
     let targets = sql.bind_all(references.iter().map(String::as_str));
     let params = sql.bind_all(include.params.iter().copied());
     let seen = also(&visible(&mut sql, &permit, "r"));
+    let columns = columns(&mut sql, &permit, &[include.source]);
     let index = sql.dialect.indexed_by("reference_search");
     // A resource that refers to several matches comes once for each; the caller keeps one.
     let text = format!(
-        "SELECT {COLUMNS} FROM reference d {index} {} resource r ON r.rid = d.rid \
+        "SELECT {columns} FROM reference d {index} {} resource r ON r.rid = d.rid \
          WHERE d.tenant = {tenant} AND d.type = {source} AND d.target IN ({targets}) \
          AND d.param IN ({params}){seen} ORDER BY r.updated DESC, r.id",
         sql.dialect.join()

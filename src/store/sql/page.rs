@@ -8,7 +8,7 @@ use super::path::{Path, choose};
 use super::sort::{self, Order};
 use super::trim::trim;
 use super::visible::visible_key;
-use super::{COLUMNS, Found, Snapshot, Sql, Statement};
+use super::{Found, Snapshot, Sql, Statement, columns};
 use crate::error::Result;
 use crate::fhir::search::{Condition, Cursor, Query, Total};
 use crate::policy::Permit;
@@ -99,13 +99,20 @@ fn select(snapshot: &impl Snapshot, permit: &Permit, query: &Query, path: &Path<
     let limit = if query.count == 0 { 0 } else { query.count.saturating_add(1) };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     match order {
-        Order::Updated { ascending } => updated(sql, query, path, ascending, limit),
+        Order::Updated { ascending } => updated(sql, permit, query, path, ascending, limit),
         Order::Keys(keys) => sort::by_keys(sql, permit, query.after.as_ref(), path, &keys, limit),
     }
 }
 
 /// In the order of the indexes, or against it.
-fn updated(mut sql: Sql, query: &Query, path: &Path<'_>, ascending: bool, limit: i64) -> Statement {
+fn updated(
+    mut sql: Sql,
+    permit: &Permit,
+    query: &Query,
+    path: &Path<'_>,
+    ascending: bool,
+    limit: i64,
+) -> Statement {
     let key = path.key();
     let (before, after, order) = if ascending {
         (">", "<", format!("{key}.updated, {key}.id DESC"))
@@ -118,9 +125,10 @@ fn updated(mut sql: Sql, query: &Query, path: &Path<'_>, ascending: bool, limit:
         sql.and(format!("({key}.updated {before} {updated} OR {key}.id {after} {id})"));
     }
     let limit = sql.bind(limit);
+    let columns = columns(&mut sql, permit, &[permit.resource_type()]);
     let (rows, conditions) = (path.rows(&sql), sql.conditions());
     let text = format!(
-        "SELECT {COLUMNS}, r.updated FROM {rows} WHERE {conditions} ORDER BY {order} LIMIT {limit}"
+        "SELECT {columns}, r.updated FROM {rows} WHERE {conditions} ORDER BY {order} LIMIT {limit}"
     );
     sql.finish(text)
 }

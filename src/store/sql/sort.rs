@@ -3,7 +3,7 @@
 //! Resources without a value come last in either direction; the id decides between equals.
 
 use super::path::Path;
-use super::{COLUMNS, Sql, Statement, allowed};
+use super::{Sql, Statement, allowed, columns};
 use crate::fhir::search::param::by_number;
 use crate::fhir::search::{Cursor, ParamKind, SortBy, SortKey, SortValue};
 use crate::policy::Permit;
@@ -49,9 +49,8 @@ pub(super) fn by_keys(
     limit: i64,
 ) -> Statement {
     let alias = path.key();
-    let columns: Vec<String> =
-        keys.iter().map(|key| value(&mut sql, permit, alias, *key)).collect();
-    let named: Vec<String> = columns
+    let values: Vec<String> = keys.iter().map(|key| value(&mut sql, permit, alias, *key)).collect();
+    let named: Vec<String> = values
         .iter()
         .enumerate()
         .map(|(place, column)| format!(", {column} AS s{place}"))
@@ -61,11 +60,12 @@ pub(super) fn by_keys(
     let start = after.map(|cursor| start(&mut sql, keys, cursor));
     let start = start.map_or_else(String::new, |start| format!("WHERE {start}"));
     let limit = sql.bind(limit);
+    let columns = columns(&mut sql, permit, &[permit.resource_type()]);
     let (from, conditions) = (path.keys(&sql), sql.conditions());
     let places: Vec<String> = (0..keys.len()).map(|place| format!(", q.s{place}")).collect();
     let places = places.concat();
     let text = format!(
-        "SELECT {COLUMNS}{places} FROM \
+        "SELECT {columns}{places} FROM \
          (SELECT * FROM (SELECT {alias}.rid AS rid, {alias}.id AS id{named} \
           FROM {from} WHERE {conditions}) q {start} ORDER BY {order} LIMIT {limit}) q \
          JOIN resource r ON r.rid = q.rid ORDER BY {order}"

@@ -1,19 +1,20 @@
-//! What is taken out of what is shown, or goes along with it, under a grant: references to what is
-//! withheld, since nothing may tell that there is something; what a purpose does not need; and by
-//! which consents it is shown, where those have to be told.
+//! What is taken out of what is shown under a grant: references to what is withheld, since nothing
+//! may tell that there is something; and what a purpose does not need.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::{Snapshot, Sql, Statement, allowed};
 use crate::error::Result;
 use crate::fhir::prune::{self, prune};
 use crate::fhir::search::param;
-use crate::policy::{Obligations, Permit, minimum};
+use crate::policy::{Permit, minimum};
 use crate::store::StoredResource;
 
 /// How many references are looked up in one statement.
 const TOGETHER: usize = 256;
+/// So few have a statement for each number of them.
+const FEW: usize = 8;
 
 /// A reference to a resource of this server: its type and its id.
 type Local<'a> = (&'a str, &'a str);
@@ -45,19 +46,6 @@ pub(super) fn trim<'r>(
         resource.body = Arc::from(pruned.body);
         resource.version_id = pruned.version_id;
         resource.shown.is_part = elements.is_some();
-    }
-    if !under.able.include(Obligations::CONSENT_COPY) {
-        return Ok(());
-    }
-    let keys = all.iter().map(|one| (one.resource_type.clone(), one.id.to_string())).collect();
-    let along: HashMap<_, _> = allowed::accompanied(snapshot, permit, &keys)?.into_iter().collect();
-    if along.is_empty() {
-        return Ok(());
-    }
-    for resource in &mut all {
-        if let Some(basis) = along.get(&format!("{}/{}", resource.resource_type, resource.id)) {
-            resource.shown.basis.clone_from(basis);
-        }
     }
     Ok(())
 }
@@ -106,17 +94,21 @@ fn visible_of(
 ) -> Statement {
     let mut sql = Sql::new(snapshot.dialect());
     let tenant = sql.bind(permit.tenant().as_str());
-    // The last is repeated up to a power of two, so that there are few statements, which are kept.
+    // The last of many is repeated up to a power of two, so that there are few statements, which are
+    // kept.
     let all = references.iter().chain(references.last().into_iter().cycle());
+    let few = references.len() <= FEW;
+    let count = if few { references.len() } else { references.len().next_power_of_two() };
     let mut named = Vec::new();
-    for (name, id) in all.take(references.len().next_power_of_two()) {
+    for (name, id) in all.take(count) {
         named.push(format!("({}, {})", sql.bind(*name), sql.bind(*id)));
     }
     let test = allowed::of_type(&mut sql, permit, name, "r");
     let test: String = test.iter().flat_map(|test| [" AND ", test]).collect();
     let (named, join) = (named.join(", "), sql.dialect.join());
+    let index = sql.dialect.indexed_by(allowed::SEEN);
     sql.finish(format!(
-        "SELECT r.type || '/' || r.id FROM (VALUES {named}) n {join} resource r \
+        "SELECT r.type || '/' || r.id FROM (VALUES {named}) n {join} resource r {index} \
          ON r.tenant = {tenant} AND r.type = n.column1 AND r.id = n.column2{test}"
     ))
 }

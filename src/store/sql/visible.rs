@@ -7,7 +7,7 @@ use super::allowed::{self, DOCUMENT};
 use super::condition;
 use super::operand::NEVER;
 use super::trim::trim;
-use super::{Snapshot, Sql, also};
+use super::{Snapshot, Sql, also, columns};
 use crate::domain::FhirId;
 use crate::error::Result;
 use crate::fhir::search::index::MEMBER;
@@ -115,8 +115,9 @@ pub(in crate::store) fn current(
     for test in visible(&mut sql, permit, "r") {
         sql.and(test);
     }
+    let columns = columns(&mut sql, permit, &[permit.resource_type()]);
     let conditions = sql.conditions();
-    let text = format!("SELECT {} FROM resource r WHERE {conditions}", super::COLUMNS);
+    let text = format!("SELECT {columns} FROM resource r WHERE {conditions}");
     let found = snapshot.found(&sql.finish(text))?.pop();
     let mut resource = found.map(|found| found.resource);
     trim(snapshot, permit, resource.iter_mut())?;

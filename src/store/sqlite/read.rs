@@ -10,15 +10,12 @@ use crate::domain::{FhirId, Kind};
 use crate::policy::Permit;
 use crate::store::{Head, Shown, StoredResource};
 
-/// How many columns a resource has: type, id, version, last update and bytes.
-pub(super) const RESOURCE_COLUMNS: usize = 5;
-
 /// A row that is a resource.
 fn resource(row: &Row<'_>) -> rusqlite::Result<StoredResource> {
     resource_at(row, 0)
 }
 
-/// The resource whose columns begin there.
+/// The resource whose columns, type, id, version, last update and bytes, begin there.
 pub(super) fn resource_at(row: &Row<'_>, first: usize) -> rusqlite::Result<StoredResource> {
     Ok(StoredResource {
         resource_type: row.get(first)?,

@@ -116,6 +116,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0014_retention.sql"),
         loses: None,
     },
+    Migration {
+        number: 15,
+        name: "seen",
+        sql: include_str!("migrations/0015_seen.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

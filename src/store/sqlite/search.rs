@@ -7,7 +7,8 @@ use super::connection::broken;
 use super::read;
 use crate::error::{Error, Result};
 use crate::fhir::search::SortValue;
-use crate::store::sql::{Dialect, Found, Snapshot, Statement, Value};
+use crate::store::Shown;
+use crate::store::sql::{COLUMNS, Dialect, Found, Snapshot, Statement, Value};
 
 /// A connection inside a read transaction.
 pub(super) struct Reading<'a>(pub(super) &'a Connection);
@@ -36,11 +37,12 @@ impl Snapshot for Reading<'_> {
     fn found(&self, statement: &Statement) -> Result<Vec<Found>> {
         self.rows(statement, |row| {
             let mut keys = Vec::new();
-            // The row number and the resource come before.
-            for column in 1 + read::RESOURCE_COLUMNS..row.as_ref().column_count() {
+            for column in COLUMNS..row.as_ref().column_count() {
                 keys.push(key(row.get_ref(column)?));
             }
-            Ok(Found { rid: row.get(0)?, resource: read::resource_at(row, 1)?, keys })
+            let mut resource = read::resource_at(row, 1)?;
+            resource.shown = Shown::by(row.get_ref(COLUMNS - 1)?.as_str()?);
+            Ok(Found { rid: row.get(0)?, resource, keys })
         })
     }
 

@@ -7,7 +7,6 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -41,12 +40,9 @@ pub(crate) struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Starts one; `None`, with a line that says so, where PostgreSQL is not installed.
-    pub(crate) fn start() -> Option<Self> {
-        let Some(binaries) = binaries() else {
-            let _ = writeln!(std::io::stderr(), "SKIP: PostgreSQL is not installed");
-            return None;
-        };
+    /// Starts one.
+    pub(crate) fn start() -> Self {
+        let binaries = binaries();
         let folder = ram_folder();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
         let data = folder.path().join("data");
@@ -62,12 +58,12 @@ impl PostgresServer {
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let mut server = Self { port, folder, child: None };
         server.start_again();
-        Some(server)
+        server
     }
 
     /// Starts it (again) on the same port, and waits until it answers.
     pub(crate) fn start_again(&mut self) {
-        let mut command = as_postgres(&binaries().unwrap().join("postgres"));
+        let mut command = as_postgres(&binaries().join("postgres"));
         command.arg("-D").arg(self.folder.path().join("data")).arg("-p").arg(self.port.to_string());
         for flag in FLAGS {
             command.arg("-c").arg(flag);
@@ -143,12 +139,12 @@ impl Drop for PostgresServer {
 }
 
 /// The server that tests share, each with a database of its own; it is ended with the process.
-pub(crate) fn shared() -> Option<&'static PostgresServer> {
-    static SHARED: OnceLock<Option<PostgresServer>> = OnceLock::new();
+pub(crate) fn shared() -> &'static PostgresServer {
+    static SHARED: OnceLock<PostgresServer> = OnceLock::new();
     static WATCHER: Mutex<Option<Child>> = Mutex::new(None);
     SHARED
         .get_or_init(|| {
-            let server = PostgresServer::start()?;
+            let server = PostgresServer::start();
             let pid = server.child.as_ref().unwrap().id();
             // `read` ends when this process is gone and its end of the pipe is closed.
             let script = format!(
@@ -164,9 +160,8 @@ pub(crate) fn shared() -> Option<&'static PostgresServer> {
                 .spawn()
                 .unwrap();
             *WATCHER.lock().unwrap() = Some(watcher);
-            Some(server)
+            server
         })
-        .as_ref()
 }
 
 /// The settings of a store in that database, with limits that suit a test.
@@ -191,9 +186,6 @@ static FOLDERS: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
 
 /// Runs tests again, each over databases in the place of the files of data folders.
 pub(crate) fn again(tests: &[fn()]) {
-    if shared().is_none() {
-        return;
-    }
     INSTEAD.set(true);
     tests.iter().for_each(|test| test());
     INSTEAD.set(false);
@@ -204,15 +196,15 @@ pub(crate) fn again(tests: &[fn()]) {
 pub(crate) fn of_folder(data: &Path) -> Option<String> {
     let mut folders = FOLDERS.lock().unwrap();
     if INSTEAD.get() && !folders.contains_key(data) {
-        folders.insert(data.to_owned(), shared()?.migrated());
+        folders.insert(data.to_owned(), shared().migrated());
     }
     folders.get(data).cloned()
 }
 
 /// A store in a new database of the shared server.
-pub(crate) fn store() -> Option<PostgresStore> {
-    let url = shared()?.migrated();
-    Some(PostgresStore::open(&settings(&url)).unwrap())
+pub(crate) fn store() -> PostgresStore {
+    let url = shared().migrated();
+    PostgresStore::open(&settings(&url)).unwrap()
 }
 
 /// Runs statements past the product, as another program would.
@@ -250,7 +242,7 @@ fn with<T: Send>(
 }
 
 /// Where the programs are.
-fn binaries() -> Option<PathBuf> {
+fn binaries() -> PathBuf {
     let mut places: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -259,9 +251,11 @@ fn binaries() -> Option<PathBuf> {
         .collect();
     places.sort();
     places.insert(0, "/usr/local/bin".into());
-    places
-        .into_iter()
-        .find(|place| place.join("initdb").exists() && place.join("postgres").exists())
+    let has_both =
+        |place: &PathBuf| ["initdb", "postgres"].iter().all(|name| place.join(name).exists());
+    let found = places.into_iter().find(has_both);
+    assert!(found.is_some(), "PostgreSQL is missing: tests/run installs it");
+    found.unwrap()
 }
 
 /// PostgreSQL refuses to run as root.

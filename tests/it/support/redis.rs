@@ -25,21 +25,18 @@ fn free_port() -> u16 {
 }
 
 impl RedisServer {
-    /// Starts one; `None`, with a line that says so, where redis-server is not installed.
-    pub(crate) async fn start() -> Option<Self> {
+    /// Starts one.
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// Starts one with options of its own.
-    pub(crate) async fn start_with(options: &[&str]) -> Option<Self> {
+    pub(crate) async fn start_with(options: &[&str]) -> Self {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let folder = tempfile::tempdir().unwrap();
         let mut server = Self { port: free_port(), options, folder, process: None };
-        if server.start_again().await {
-            return Some(server);
-        }
-        let _ = writeln!(std::io::stderr(), "SKIP: redis-server is not installed");
-        None
+        assert!(server.start_again().await, "redis-server is missing: tests/run installs it");
+        server
     }
 
     /// Starts it (again), empty, and waits until it answers.
@@ -84,12 +81,12 @@ impl RedisServer {
 
     /// Starts the masters of a Cluster without replicas, which share the slots, and waits until
     /// each knows all of them.
-    pub(crate) async fn start_cluster(nodes: u16) -> Option<Vec<Self>> {
+    pub(crate) async fn start_cluster(nodes: u16) -> Vec<Self> {
         let mut cluster = Vec::new();
         for _ in 0..nodes {
             let bus = free_port().to_string();
             let options = ["--cluster-enabled", "yes", "--cluster-port", &bus];
-            cluster.push((Self::start_with(&options).await?, bus));
+            cluster.push((Self::start_with(&options).await, bus));
         }
         let (first, first_bus) = (cluster[0].0.port.to_string(), cluster[0].1.clone());
         for (number, (node, _)) in (0..nodes).zip(&cluster) {
@@ -113,7 +110,7 @@ impl RedisServer {
             })
             .await;
         }
-        Some(cluster.into_iter().map(|(node, _)| node).collect())
+        cluster.into_iter().map(|(node, _)| node).collect()
     }
 
     /// Kills it, as a crash would.
