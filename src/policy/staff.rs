@@ -61,6 +61,7 @@ fn is_office(item: &Item) -> bool {
                 | Kind::Assignment
                 | Kind::Consent
                 | Kind::RecordRequest
+                | Kind::Transfer
                 | Kind::Disclosure
                 | Kind::AccessEvent
         )

@@ -67,8 +67,14 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 10,
+        name: "arrived",
+        sql: include_str!("migrations/0010_arrived.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 11,
         name: "retention",
-        sql: include_str!("migrations/0010_retention.sql"),
+        sql: include_str!("migrations/0011_retention.sql"),
         loses: None,
     },
 ];

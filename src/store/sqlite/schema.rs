@@ -106,8 +106,14 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         number: 13,
+        name: "arrived",
+        sql: include_str!("migrations/0013_arrived.sql"),
+        loses: None,
+    },
+    Migration {
+        number: 14,
         name: "retention",
-        sql: include_str!("migrations/0013_retention.sql"),
+        sql: include_str!("migrations/0014_retention.sql"),
         loses: None,
     },
 ];

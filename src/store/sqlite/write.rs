@@ -8,11 +8,13 @@ use rusqlite::Connection;
 
 use super::connection::broken;
 use super::source::Known;
-use super::{allowed, isolated, projection, quarantine, reindex, retained, schema, source};
+use super::{allowed, isolated, jobs, projection, quarantine, reindex, retained, schema, source};
 use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::store::record::Key;
-use crate::store::{Accepted, Allowed, ApartName, NewResource, Purge, Purged, Quarantined, Write};
+use crate::store::{
+    Accepted, Allowed, ApartName, NewJob, NewResource, Purge, Purged, Quarantined, Write,
+};
 
 /// Records kept in memory; clients, staff and threads are asked for by all that hangs on them.
 const KEPT: usize = 4_096;
@@ -224,6 +226,10 @@ impl Write for Transaction<'_> {
 
     fn put_allowed(&mut self, tenant: &TenantId, patient: &FhirId, rows: &[Allowed]) -> Result<()> {
         allowed::put(self.connection(), tenant, patient, rows).map_err(broken)
+    }
+
+    fn order_job(&mut self, job: &NewJob) -> Result<()> {
+        jobs::put(self.connection(), job, u32::MAX).map(drop).map_err(broken)
     }
 
     fn quarantine(&mut self, entry: &Quarantined) -> Result<()> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 use throughline::app::Config;
 use throughline::config::{
-    ClientSettings, Cors, DemoAccount, LoginSettings, Part, ProviderSettings, Sources,
+    ClientSettings, Cors, DemoAccount, LoginSettings, Part, ProviderSettings, ReceiverSettings,
+    Sources,
 };
 use throughline::domain::{FhirId, Kind};
 
@@ -64,6 +65,16 @@ pub(crate) fn doctor() -> ClientSettings {
     super::smart::client("ehr-frfm", "public", &others)
 }
 
+/// The same as a receiver of records, whose server is down.
+fn receiver() -> ReceiverSettings {
+    serde_json::from_value(json!({
+        "name": "frfm", "tenant": "hv", "title": "Front Range Family Medicine",
+        "client": "ehr-frfm", "base_url": "http://127.0.0.1:9/fhir", "takes": "document",
+        "private_networks": ["127.0.0.0/8"],
+    }))
+    .unwrap()
+}
+
 /// A practice with some of the fixtures, whose people sign in as the settings say.
 pub(crate) fn practice(login: LoginSettings, back: &str, origins: &[String]) -> Server {
     let data = Arc::new(tempfile::tempdir().unwrap());
@@ -73,6 +84,7 @@ pub(crate) fn practice(login: LoginSettings, back: &str, origins: &[String]) -> 
         clients: vec![app(back), doctor()],
         cors: Cors { origins: origins.to_vec() },
         sources,
+        receivers: vec![receiver()],
         ..Config::default()
     };
     let server = spawn_as(data, config);

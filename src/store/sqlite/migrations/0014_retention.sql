@@ -1,4 +1,4 @@
--- Schema 13. What is taken away for good, and what stays of it.
+-- Schema 14. What is taken away for good, and what stays of it.
 
 -- Whose the notes are that are kept apart, so that they go with the rest.
 CREATE TABLE isolated_subject (
