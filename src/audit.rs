@@ -18,8 +18,8 @@ mod strangers;
 pub mod verify;
 mod writer;
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -42,8 +42,6 @@ pub use self::statement::Statement;
 use self::strangers::Strangers;
 use self::writer::{Waiting, Writer};
 
-/// Threads that write: one waits for the disk while the other writes.
-const WRITERS: usize = 2;
 /// How long an answer waits for its event where it may not leave without.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it waits where it may.
@@ -53,7 +51,7 @@ const HASTE: Duration = Duration::from_millis(250);
 pub struct Audit {
     mode: AuditMode,
     queue: Option<Sender<Waiting>>,
-    threads: Vec<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
     ledger: Arc<dyn Ledger>,
     notary: Arc<Notary>,
     strangers: Strangers,
@@ -61,7 +59,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Starts the writers.
+    /// Starts the writer.
     pub fn start(
         ledger: Arc<dyn Ledger>,
         notary: Notary,
@@ -69,7 +67,7 @@ impl Audit {
         mode: AuditMode,
     ) -> Result<Self> {
         let (meter, notary) = (Meter::default(), Arc::new(notary));
-        let (mut queue, mut threads) = (None, Vec::new());
+        let (mut queue, mut thread) = (None, None);
         if mode != AuditMode::Off {
             let (sender, waiting) = mpsc::channel();
             let desk = writer::Desk {
@@ -79,16 +77,11 @@ impl Audit {
                 meter: meter.clone(),
             };
             let writer = Writer::new(desk, waiting, mode == AuditMode::Open);
-            let writer = Arc::new(Mutex::new(writer));
-            for _ in 0..WRITERS {
-                let writer = Arc::clone(&writer);
-                let builder = thread::Builder::new().name("audit".to_owned());
-                let thread = builder.spawn(move || Writer::run(&writer));
-                threads.push(thread.map_err(Error::internal)?);
-            }
+            let builder = thread::Builder::new().name("audit".to_owned());
+            thread = Some(builder.spawn(move || writer.run()).map_err(Error::internal)?);
             queue = Some(sender);
         }
-        Ok(Self { mode, queue, threads, ledger, notary, strangers: Strangers::new(clock), meter })
+        Ok(Self { mode, queue, thread, ledger, notary, strangers: Strangers::new(clock), meter })
     }
 
     /// Whether anything is written.
@@ -164,7 +157,7 @@ impl Drop for Audit {
     fn drop(&mut self) {
         // The writer writes what is waiting, signs the ends of the chains, and is done.
         drop(self.queue.take());
-        for thread in self.threads.drain(..) {
+        if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             drop(ended);
         }

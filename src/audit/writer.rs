@@ -1,11 +1,10 @@
-//! Writing events: those of many requests in one commit.
+//! The one thread that writes events: those of many requests in one commit.
 //!
-//! Two threads write in turn. While one waits for the disk, the next events gather and the other adds
-//! them; nobody waits for others to come.
+//! While a commit waits for the disk, the next events gather; nobody waits for others to come.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -41,7 +40,7 @@ pub(super) struct Desk {
     pub(super) meter: Meter,
 }
 
-/// Writes events.
+/// Writes events until nobody can send any more.
 pub(super) struct Writer {
     desk: Desk,
     waiting: Receiver<Waiting>,
@@ -53,79 +52,51 @@ pub(super) struct Writer {
     unsealed: BTreeMap<String, Tip>,
 }
 
-/// Those who wait for events that were added, or could not be.
-struct Added {
-    done: Vec<oneshot::Sender<bool>>,
-    is_added: bool,
-}
-
 impl Writer {
     pub(super) fn new(desk: Desk, waiting: Receiver<Waiting>, keeps: bool) -> Self {
         let (backlog, unsealed) = (VecDeque::new(), BTreeMap::new());
         Self { desk, waiting, keeps, backlog, lost: 0, unsealed }
     }
 
-    /// Writes events until nobody can send any more. Several threads do, each in its turn: while one waits
-    /// for the disk, the next adds what has gathered.
-    pub(super) fn run(writer: &Mutex<Self>) {
-        let ledger = Arc::clone(&turn(writer).desk.ledger);
+    pub(super) fn run(mut self) {
         loop {
-            let Some(added) = turn(writer).step() else { break };
-            if added.done.is_empty() {
-                continue;
-            }
-            let settled = if added.is_added { ledger.settle() } else { Ok(()) };
-            if let Err(cause) = &settled {
-                turn(writer).complain(cause);
-            }
-            for told in added.done {
-                // Whoever has stopped waiting needs no answer.
-                let _gone = told.send(added.is_added && settled.is_ok());
+            match self.waiting.recv_timeout(SEAL_IDLE) {
+                Ok(first) => {
+                    let rest = self.waiting.try_iter().take(BATCH - 1);
+                    let batch = std::iter::once(first).chain(rest).collect();
+                    self.write(batch);
+                    self.seal(SEAL_AFTER);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.write(Vec::new());
+                    self.seal(1);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        turn(writer).end();
-    }
-
-    /// Adds the next events; nothing once nobody can send any more.
-    fn step(&mut self) -> Option<Added> {
-        match self.waiting.recv_timeout(SEAL_IDLE) {
-            Ok(first) => {
-                let rest = self.waiting.try_iter().take(BATCH - 1);
-                let batch = std::iter::once(first).chain(rest).collect();
-                let added = self.add(batch);
-                self.seal(SEAL_AFTER);
-                Some(added)
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                let added = self.add(Vec::new());
-                self.seal(1);
-                Some(added)
-            }
-            Err(RecvTimeoutError::Disconnected) => None,
-        }
-    }
-
-    fn end(&mut self) {
-        self.add(Vec::new());
+        self.write(Vec::new());
         self.seal(1);
     }
 
-    fn add(&mut self, batch: Vec<Waiting>) -> Added {
+    fn write(&mut self, batch: Vec<Waiting>) {
         let mut entries: Vec<Entry> = self.backlog.drain(..).collect();
         entries.extend(self.gap());
         let (new, done): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.entry, waiting.done)).unzip();
         entries.extend(new);
         if entries.is_empty() {
-            return Added { done, is_added: true };
+            return;
         }
-        let added = self.desk.ledger.append(&entries);
-        let is_added = added.is_ok();
-        match added {
+        let written = self.desk.ledger.append(&entries);
+        let is_written = written.is_ok();
+        match written {
             Ok(tips) => self.note(tips, entries.len()),
             Err(cause) => self.fail(&cause, entries),
         }
-        Added { done, is_added }
+        for told in done {
+            // Whoever has stopped waiting needs no answer.
+            let _gone = told.send(is_written);
+        }
     }
 
     fn note(&mut self, tips: Vec<Tip>, count: usize) {
@@ -136,7 +107,9 @@ impl Writer {
     }
 
     fn fail(&mut self, cause: &crate::Error, entries: Vec<Entry>) {
-        self.complain(cause);
+        self.desk.meter.failures.inc();
+        let why = std::error::Error::source(cause).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(cause = %cause, why, "audit events cannot be written");
         if self.keeps {
             let kept = entries.into_iter().filter(|entry| entry.action != Action::Gap.name());
             self.backlog.extend(kept);
@@ -146,12 +119,6 @@ impl Writer {
             self.lost += over;
             self.desk.meter.lost.inc_by(over);
         }
-    }
-
-    fn complain(&self, cause: &crate::Error) {
-        self.desk.meter.failures.inc();
-        let why = std::error::Error::source(cause).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(cause = %cause, why, "audit events cannot be written");
     }
 
     /// An event that says how many were lost, if any were.
@@ -184,10 +151,4 @@ impl Writer {
             }
         });
     }
-}
-
-/// The writer, once it is this thread's turn.
-fn turn(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
-    // A thread that panicked has added all of its events or none.
-    writer.lock().unwrap_or_else(PoisonError::into_inner)
 }

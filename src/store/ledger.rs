@@ -100,15 +100,9 @@ pub struct Wanted {
 
 /// Where what was done is kept. The methods block.
 pub trait Ledger: Send + Sync {
-    /// Adds entries to the ends of their chains, all or none; they are on the disk once
-    /// [`Ledger::settle`] has returned after it. Answers the ends of the chains that have grown.
+    /// Adds entries to the ends of their chains, all or none; they are on the disk once it returns.
+    /// Answers the ends of the chains that have grown.
     fn append(&self, entries: &[Entry]) -> Result<Vec<Tip>>;
-    /// Waits until what was added before is on the disk. Meanwhile others may add more.
-    ///
-    /// # Errors
-    ///
-    /// It may not be there, and nothing that is added later can be.
-    fn settle(&self) -> Result<()>;
     /// The ends of all chains, by name.
     fn tips(&self) -> Result<Vec<Tip>>;
     /// The entries of a chain after a number, in order.

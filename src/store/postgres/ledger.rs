@@ -64,11 +64,6 @@ impl Ledger for PostgresLedger {
         Ok(added.map_err(|failure| failure.fault)?)
     }
 
-    fn settle(&self) -> Result<()> {
-        // Each commit waits for the disk.
-        Ok(())
-    }
-
     fn tips(&self) -> Result<Vec<Tip>> {
         Ok(self.readers.run(|session| {
             let select = "SELECT tenant, number, hash, sealed FROM audit_tip ORDER BY tenant";

@@ -1,6 +1,5 @@
 //! Opening the database: where it lives, how it syncs, and the readers' pool.
 
-use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -98,16 +97,6 @@ impl Location {
             Ok(connection)
         };
         open().map_err(|error| self.explain(error))
-    }
-
-    /// The log that commits are written to, once a connection has written; none in memory.
-    pub(super) fn log(&self) -> Result<Option<File>> {
-        if self.in_memory {
-            return Ok(None);
-        }
-        let mut name = self.name.clone().into_os_string();
-        name.push("-wal");
-        OpenOptions::new().write(true).open(name).map(Some).map_err(Error::internal)
     }
 
     /// Sets up the connection that writes.

@@ -1,13 +1,9 @@
 //! The ledger in a file of its own, so that its waiting for the disk holds no other writer up.
 //!
-//! A commit writes to the log and does not wait; `settle` has the log on the disk, also if the machine
-//! loses power right after. So the next events are added while the last ones are waited for. What SQLite
-//! moves out of the log is on the disk before the log begins anew, as at every durability.
+//! Every commit is on the disk when it returns, also if the machine loses power right after.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -21,25 +17,16 @@ use crate::error::{Error, Result};
 use crate::store::ledger::{Checkpoint, Entry, Kept, Ledger, Tip, Wanted, stored};
 use crate::store::upgrade::{Migration, Upgrade, Upgraded, check_losses};
 
-/// How many may wait for the disk at once.
-const WAITING: usize = 2;
-
 /// A ledger in a SQLite file.
 pub struct SqliteLedger {
     readers: Readers,
     writer: Mutex<Connection>,
-    /// The log, opened as often as it may be waited for at once: the system tells each of a failure of
-    /// the disk, and once only. None in memory.
-    logs: Vec<Mutex<File>>,
-    /// Whether the log could not be had on the disk. What comes after a gap in it would be lost with it,
-    /// and nobody can tell later whether the gap was closed.
-    is_torn: AtomicBool,
 }
 
 impl SqliteLedger {
     /// Opens or creates the file at `path`, whose folder must exist.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::at(Location::file(path, Durability::Process, &LEDGER))
+        Self::at(Location::file(path, Durability::Power, &LEDGER))
     }
 
     /// A new ledger in this process's memory, gone when it is dropped.
@@ -50,7 +37,7 @@ impl SqliteLedger {
     /// Brings a file up to date, or says what that would take. Opening does the same where nothing
     /// is lost by it.
     pub fn migrate(path: &Path, upgrade: Upgrade) -> Result<Upgraded> {
-        let location = Location::file(path, Durability::Process, &LEDGER);
+        let location = Location::file(path, Durability::Power, &LEDGER);
         let connection = location.open_writer()?;
         let due = schema::pending(&connection, &LEDGER)?;
         check_losses(due, upgrade.allow_loss)?;
@@ -66,18 +53,7 @@ impl SqliteLedger {
         let connection = location.open_writer()?;
         location.prepare(&connection)?;
         schema::migrate(&connection, &LEDGER, Upgrade::default())?;
-        let logs = (0..WAITING).filter_map(|_| location.log().transpose());
-        let logs = logs.map(|log| log.map(Mutex::new)).collect::<Result<_>>()?;
-        let (readers, writer) = (Readers::new(location), Mutex::new(connection));
-        Ok(Self { readers, writer, logs, is_torn: AtomicBool::new(false) })
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.is_torn.load(Ordering::Acquire) {
-            let advice = "the audit's disk has failed: see to it, and start the server again";
-            return Err(Error::Setup(advice.to_owned()));
-        }
-        Ok(())
+        Ok(Self { readers: Readers::new(location), writer: Mutex::new(connection) })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -88,25 +64,12 @@ impl SqliteLedger {
 
 impl Ledger for SqliteLedger {
     fn append(&self, entries: &[Entry]) -> Result<Vec<Tip>> {
-        self.check()?;
         let mut writer = self.writer();
         let transaction =
             writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(broken)?;
         let tips = add(&transaction, entries).map_err(broken)?;
         transaction.commit().map_err(broken)?;
         Ok(tips)
-    }
-
-    fn settle(&self) -> Result<()> {
-        let free = self.logs.iter().find_map(|log| log.try_lock().ok());
-        let wait =
-            || self.logs.first().map(|log| log.lock().unwrap_or_else(PoisonError::into_inner));
-        let Some(log) = free.or_else(wait) else { return Ok(()) };
-        if let Err(cause) = log.sync_data() {
-            self.is_torn.store(true, Ordering::Release);
-            return Err(Error::internal(cause));
-        }
-        self.check()
     }
 
     fn tips(&self) -> Result<Vec<Tip>> {
@@ -182,8 +145,7 @@ impl Ledger for SqliteLedger {
             transaction.commit()
         };
         let sealed: rusqlite::Result<()> = { seal }();
-        sealed.map_err(broken)?;
-        self.settle()
+        sealed.map_err(broken)
     }
 
     fn checkpoints(&self, tenant: &str) -> Result<Vec<Checkpoint>> {
