@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod amendments;
 mod attacks;
 mod audit;
 mod audit_crash;
@@ -87,7 +88,9 @@ mod redis_faults;
 mod redis_topology;
 mod release;
 mod replicas;
+mod request_breaks;
 mod requests;
+mod requests_platform;
 mod routes;
 mod sentinel;
 mod serve;

@@ -3,16 +3,14 @@
 //! the platform's own records.
 
 use actix_web::web::{self, Payload};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::people::{People, User};
-use crate::http::push::Verified;
+use crate::http::push::{Verified, signed_json};
 use crate::http::{Refusal, State};
 use crate::smart::{Launch, Told};
 
@@ -58,19 +56,7 @@ pub(in crate::http) async fn launch(
     request: HttpRequest,
     state: web::Data<State>,
 ) -> std::result::Result<HttpResponse, Refusal> {
-    if request.content_type() != "application/json" {
-        return Err(Refusal::MediaType { expected: &["application/json"] });
-    }
-    let body = payload.to_bytes_limited(LONGEST).await;
-    let body = body.map_err(|_over| Error::TooLarge { limit: LONGEST })?;
-    let body = body.map_err(|_cut| Refusal::Slow)?;
-    if verify_slices_are_equal(digest(&SHA256, &body).as_ref(), signed.digest()).is_err() {
-        return Err(Refusal::Unsigned);
-    }
-    let asked: Asked = serde_json::from_slice(&body).map_err(|cause| {
-        let hint = format!("line {}, column {}: this is no launch", cause.line(), cause.column());
-        Error::invalid("body", hint)
-    })?;
+    let asked: Asked = signed_json(&request, payload, &signed, LONGEST).await?;
     let sign_in = state.sign_in.clone().ok_or(Error::Denied)?;
     let authority = state.authority.clone();
     let tenant = signed.tenant().clone();
