@@ -205,7 +205,7 @@ impl Requests {
         let version = record.version.saturating_add(1);
         let mut lines = vec![line(tenant, (id, version), &kept, &practice, now)];
         if before != (kept.correction.clone(), kept.disagreement.clone()) {
-            lines.extend(self.papers(&*write, tenant, &at, &kept)?);
+            lines.extend(at.papers(&*write, tenant, &kept)?);
         }
         self.ingest(&rules).put_all_own(&mut *write, lines, Vec::new())?;
         write.commit()?;

@@ -1,6 +1,8 @@
 //! Requests about records for the platform: opened, read and moved on by a source that signs
 //! (`docs/requests.md`).
 
+use std::fmt::Write as _;
+
 use actix_web::web::{self, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
@@ -88,7 +90,10 @@ pub(super) async fn list(
 ) -> std::result::Result<HttpResponse, Refusal> {
     let found = ask(&state, &signed, Requests::all).await?;
     let open = found.iter().filter(|request| !request.state.is_closed());
-    let lines: String = open.map(|request| format!("{}\n", request.standing_value())).collect();
+    let mut lines = String::new();
+    for request in open {
+        writeln!(lines, "{}", request.standing_value()).map_err(Error::internal)?;
+    }
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").body(lines))
 }
 

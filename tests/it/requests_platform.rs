@@ -87,9 +87,7 @@ async fn nobody_brings_a_request_who_does_not_sign_or_speaks_for_another_practic
     let good = signed("/platform/requests", opening(&json!({})).to_string());
     let forged = Push { secret: "x".repeat(40), ..good.clone() };
     let old = Push { timestamp: good.timestamp - 4_000, ..good };
-    for (push, status) in
-        [(forged, StatusCode::UNAUTHORIZED), (old, StatusCode::BAD_REQUEST)]
-    {
+    for (push, status) in [(forged, StatusCode::UNAUTHORIZED), (old, StatusCode::BAD_REQUEST)] {
         let answer = push.send(&server).await;
         assert_eq!(answer.status, status, "{}", answer.text);
     }

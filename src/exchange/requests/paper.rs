@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::kept::Kept;
 use super::letter::Papers;
-use super::{At, OWN, Requests};
+use super::{At, OWN};
 use crate::domain::{Kind, Op, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::store::Write;
@@ -84,13 +84,12 @@ fn paper(
     Paper { id, data: Value::Object(data) }
 }
 
-impl Requests {
+impl At<'_> {
     /// What a correction, or a disagreement, leaves in the record, as far as it is not there yet.
     pub(super) fn papers(
         &self,
         write: &dyn Write,
         tenant: &TenantId,
-        at: &At<'_>,
         kept: &Kept,
     ) -> Result<Vec<Vec<u8>>> {
         let Some(entry) = &kept.entry else { return Ok(Vec::new()) };
@@ -100,16 +99,20 @@ impl Requests {
             Error::Conflict { hint: hint.to_owned() }
         })?;
         let mut lines = Vec::new();
-        for paper in of(at, kept, &entry)? {
+        for paper in of(self, kept, &entry)? {
             let known = write.record(tenant, Kind::SessionNote, &paper.id)?;
+            let said = |data: &Value| data.get("sections").cloned();
+            if known.as_ref().is_some_and(|known| said(&known.data) == said(&paper.data)) {
+                continue;
+            }
             let version = known.as_ref().map_or(0, |known| known.version).saturating_add(1);
-            let now = format!("{:.3}", at.now);
+            let now = format!("{:.3}", self.now);
             let labels = entry.labels.iter();
             let labels = labels.map(|label| json!({ "system": label.system, "code": label.code }));
             let mut record = json!({
                 "schema": "tp.record/1", "kind": Kind::SessionNote.as_str(),
                 "tenant_id": tenant.as_str(), "id": paper.id, "version": version, "op": "upsert",
-                "recorded_at": now, "updated_at": now, "tz": at.practice.tz,
+                "recorded_at": now, "updated_at": now, "tz": self.practice.tz,
                 "client_ids": entry.client_ids, "labels": labels.collect::<Vec<_>>(),
                 "data": paper.data,
             });
