@@ -13,6 +13,7 @@ mod witness;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use prometheus_client::registry::Registry;
@@ -264,7 +265,8 @@ impl App {
             audit: Arc::clone(audit),
         };
         let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
-        let exporting = Exporting { blobs, rules, elements: Elements::new(), settings };
+        let able = audit.able();
+        let exporting = Exporting { blobs, rules, elements: Elements::new(), settings, able };
         Ok((transfers, vec![Arc::new(exporting), sending, Arc::new(copying)]))
     }
 
@@ -280,7 +282,8 @@ impl App {
         let partners = config.receivers.iter().map(|one| Partner::open(one, clock));
         let partners = partners.collect::<Result<Vec<_>>>()?;
         let audit = Arc::clone(audit);
-        let sending = Sending { transfers: transfers.clone(), partners, audit };
+        let follow = Duration::from_secs(config.jobs.follow_s);
+        let sending = Sending { transfers: transfers.clone(), partners, audit, follow };
         Ok((transfers, Arc::new(sending)))
     }
 

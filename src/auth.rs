@@ -16,7 +16,7 @@ pub use guard::Guard;
 pub use key_sets::KeySets;
 pub use keys::Keys;
 pub use login::{Attempt, Departure, Identity, Provider, Return};
-pub use notary::Notary;
+pub use notary::{Notary, signer};
 pub use ring::{AFTER_S, AHEAD_S, Ring, RingKey, Signing};
 pub use secret::{SecretHash, digest, name, same, secret};
 pub use token::{Grant, Tokens, Verified};

@@ -59,6 +59,7 @@ mod site;
 mod summary;
 mod terms;
 pub mod tls;
+mod transfers;
 mod weights;
 mod witness;
 
@@ -86,6 +87,7 @@ use crate::exchange::receiving::Receiving;
 use crate::exchange::requests::{Copies, Requests};
 use crate::exchange::sign_in::SignIn;
 use crate::exchange::signing::Signing;
+use crate::exchange::transfers::Transfers;
 use crate::fhir::capability;
 use crate::fhir::r4::Elements;
 use crate::limits::Limits;
@@ -131,6 +133,7 @@ pub struct State {
     requests: Arc<Requests>,
     copies: Copies,
     signing: Arc<Signing>,
+    transfers: Transfers,
     practice: Option<String>,
     languages: Languages,
     summaries: Arc<Summarizer>,
@@ -174,6 +177,8 @@ pub struct Ports {
     pub requests: Arc<Requests>,
     /// The consents that they sign.
     pub signing: Arc<Signing>,
+    /// Care that goes over to others.
+    pub transfers: Transfers,
     /// What the pages call the practice.
     pub practice: Option<String>,
     /// Where it is written down what was done.
@@ -246,6 +251,7 @@ impl State {
             copies,
             requests: ports.requests,
             signing: ports.signing,
+            transfers: ports.transfers,
             practice: ports.practice,
             languages: Languages::load()?,
             summaries: Arc::new(Summarizer::new(Language::English)?),

@@ -8,6 +8,7 @@
 mod archive;
 mod attachments;
 mod carry;
+mod check;
 mod collection;
 mod document;
 mod file;
@@ -36,6 +37,7 @@ use self::texts::Texts;
 
 pub use self::archive::{Package, locked};
 pub use self::carry::{Carried, Form, IDENTIFIERS, carry};
+pub use self::check::{Checked, Fault, check};
 pub use self::file::File;
 pub use self::manifest::FORM;
 pub use self::page::style_hash;

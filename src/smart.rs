@@ -18,6 +18,7 @@ mod issuers;
 mod launch;
 mod pending;
 mod proof;
+mod refusal;
 mod token;
 
 use std::sync::{Arc, OnceLock};

@@ -35,9 +35,9 @@ use crate::policy::Permit;
 pub use self::allowed::{Allowed, Guard};
 pub use self::apart::Apart;
 pub use self::directory::{Directory, Placed};
-pub use self::exports::{Export, Exported, Exports, Whose};
+pub use self::exports::{Export, Exported, Exports, Removed, Whose};
 pub use self::feeds::{Delivery, Feed, Feeds, Lease};
-pub use self::grants::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
+pub use self::grants::{ClientRow, GrantRow, Grants, Refresh, RefreshRow, Rotation, TokenName};
 pub use self::handles::{Handle, Handles, Taken};
 pub use self::jobs::{Job, JobEnd, JobFilter, JobPart, JobState, JobStep, Jobs, NewJob};
 pub use self::ledger::Ledger;
@@ -303,6 +303,8 @@ pub trait Write {
     fn classes(&self, tenant: &TenantId, patient: &FhirId) -> Result<Vec<String>>;
     /// Replaces what of a patient is allowed.
     fn put_allowed(&mut self, tenant: &TenantId, patient: &FhirId, rows: &[Allowed]) -> Result<()>;
+    /// Keeps a job that is to be done once all this is.
+    fn order_job(&mut self, job: &NewJob) -> Result<()>;
     /// Puts something into quarantine, once per (origin-independent) content and reason.
     fn quarantine(&mut self, entry: &Quarantined) -> Result<()>;
     /// Takes the entries out of quarantine that say why no resource could be made from a record

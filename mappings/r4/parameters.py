@@ -15,7 +15,7 @@ import glob, json, os, re, sys
 folder, us_core = sys.argv[1:3]
 SERVED = """Patient Practitioner PractitionerRole Organization Location RelatedPerson CareTeam EpisodeOfCare
 Appointment Encounter Communication DocumentReference CarePlan Goal Condition Observation
-QuestionnaireResponse Consent Provenance Resource""".split()
+QuestionnaireResponse Consent Provenance Task Resource""".split()
 
 
 def parts(expression, base):

@@ -6,10 +6,10 @@ use crate::audit::{Action, Actor, Audit, Event};
 use crate::clock::Clock;
 use crate::domain::TenantId;
 use crate::error::Result;
-use crate::smart::{Decision, Event as Decided, Witness};
+use crate::smart::{Code, Decision, Event as Decided, Witness};
 
-/// The status of a refusal, as in HTTP.
-const REFUSED: u16 = 400;
+/// The status of a refusal, and of one for its rate, as in HTTP.
+const REFUSED: (u16, u16) = (400, 429);
 
 /// Writes decisions down before anybody is told of them.
 pub(super) struct AuditWitness {
@@ -30,12 +30,13 @@ impl Witness for AuditWitness {
         let who = Actor {
             subject: decision.subject.unwrap_or_default().to_owned(),
             client: decision.client.map(str::to_owned),
+            address: decision.address.map(|address| address.to_string()),
             ..Actor::default()
         };
         let mut event = Event::new(action(decision.event), self.clock.now(), tenant.as_ref(), who);
         if let Some(error) = decision.error {
-            event.status = REFUSED;
-            event.issue = Some(error.to_owned());
+            event.status = if error == Code::SlowDown { REFUSED.1 } else { REFUSED.0 };
+            event.issue = Some(error.as_str().to_owned());
         }
         let patient = decision.patient.filter(|patient| !patient.is_empty());
         event.patients.extend(patient.map(str::to_owned));
@@ -44,8 +45,8 @@ impl Witness for AuditWitness {
                 event.note(name, value);
             }
         }
-        if decision.event == Decided::Turned {
-            // Anybody who knows a client can ask for nonsense in its name.
+        if matches!(decision.event, Decided::Turned | Decided::Refused) {
+            // Anybody can ask for nonsense, and in the name of a client that they know.
             self.audit.note_stranger(event);
             return Ok(());
         }
@@ -63,5 +64,6 @@ fn action(decided: Decided) -> Action {
         Decided::Refused => Action::TokenRefused,
         Decided::Reused => Action::GrantRevoked,
         Decided::Revoked => Action::TokenRevoked,
+        Decided::Introspected => Action::TokenIntrospected,
     }
 }

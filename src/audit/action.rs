@@ -115,6 +115,9 @@ actions! {
     TokenRefused = "token-refused", AUTHENTICATION, (IHE, "ITI-71", "Get Access Token"), "E";
     /// A token was revoked.
     TokenRevoked = "token-revoked", AUTHENTICATION, (OWN, "token-revoked", "Token revoked"), "E";
+    /// A client was told what a token is good for.
+    TokenIntrospected = "token-introspected", AUTHENTICATION,
+        (OWN, "token-introspected", "Token looked at"), "R";
     /// Somebody allowed a client to act.
     GrantApproved = "grant-approved", ALERT, (OWN, "grant-approved", "Access allowed"), "E";
     /// Somebody did not allow it.
@@ -171,6 +174,9 @@ actions! {
     /// A transfer of care was prepared.
     TransferMade = "transfer-made", (DCM, "110100", "Application Activity"),
         (OWN, "transfer-made", "Transfer of care prepared"), "C";
+    /// Transfers of care were looked at.
+    TransferRead = "transfer-read", (DCM, "110100", "Application Activity"),
+        (OWN, "transfer-read", "Transfers of care looked at"), "R";
     /// A transfer of care moved on.
     TransferChanged = "transfer-changed", (DCM, "110100", "Application Activity"),
         (OWN, "transfer-changed", "Transfer of care moved on"), "U";

@@ -9,12 +9,16 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keys;
 use crate::error::{Error, Result};
+
+/// What a point that is written whole begins with (SEC 1, 2.3.3).
+const UNCOMPRESSED: u8 = 4;
 
 /// Signs and checks.
 pub struct Notary {
@@ -65,16 +69,19 @@ impl Notary {
         Ok(format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
+    /// The public half as a JSON Web Key, by which others check what was signed.
+    pub fn jwk(&self) -> Result<Jwk> {
+        // A parser's message could quote a secret, so it is not passed on.
+        let jwk = Jwk::from_encoding_key(&self.encoding, Algorithm::ES384);
+        let mut jwk = jwk.map_err(|_secret| Error::broken("the signing key cannot be read"))?;
+        jwk.common.key_id = Some(self.key_id.clone());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        Ok(jwk)
+    }
+
     /// Whether this key has signed these bytes as that kind.
     pub fn is_signed(&self, kind: &str, content: &[u8], signature: &str) -> bool {
-        let Some((header, signature)) = signature.split_once("..") else { return false };
-        let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-        let read: Option<Header> = serde_json::from_slice(&decoded(header)).ok();
-        let is_kind = read
-            .is_some_and(|read| read.typ.as_deref() == Some(kind) && read.alg == Algorithm::ES384);
-        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(content));
-        let public = UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, self.pair.public_key());
-        is_kind && public.verify(signed.as_bytes(), &decoded(signature)).is_ok()
+        is_signed_by(self.pair.public_key().as_ref(), kind, content, signature)
     }
 
     /// What a statement of that kind says, if this key has signed it.
@@ -86,6 +93,39 @@ impl Notary {
         let read = jsonwebtoken::decode::<T>(statement, &self.decoding, &validation).ok()?;
         (read.header.typ.as_deref() == Some(kind)).then_some(read.claims)
     }
+}
+
+/// The name of the key of a set that has signed these bytes as that kind; nothing where none has.
+pub fn signer(set: &JwkSet, kind: &str, content: &[u8], signature: &str) -> Option<String> {
+    let (header, _) = signature.split_once("..")?;
+    let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+    let kid = header.kid?;
+    let mut named = set.keys.iter().filter(|key| key.common.key_id.as_deref() == Some(&kid));
+    let is_it = |key: &Jwk| {
+        point(key).is_some_and(|public| is_signed_by(&public, kind, content, signature))
+    };
+    named.any(is_it).then_some(kid)
+}
+
+/// The public point of a key over P-384.
+fn point(key: &Jwk) -> Option<Vec<u8>> {
+    let AlgorithmParameters::EllipticCurve(curve) = &key.algorithm else { return None };
+    if curve.curve != EllipticCurve::P384 {
+        return None;
+    }
+    let half = |text: &str| URL_SAFE_NO_PAD.decode(text).ok().filter(|half| half.len() == 48);
+    Some([vec![UNCOMPRESSED], half(&curve.x)?, half(&curve.y)?].concat())
+}
+
+fn is_signed_by(public: &[u8], kind: &str, content: &[u8], signature: &str) -> bool {
+    let Some((header, signature)) = signature.split_once("..") else { return false };
+    let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+    let read: Option<Header> = serde_json::from_slice(&decoded(header)).ok();
+    let is_kind =
+        read.is_some_and(|read| read.typ.as_deref() == Some(kind) && read.alg == Algorithm::ES384);
+    let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(content));
+    let public = UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, public);
+    is_kind && public.verify(signed.as_bytes(), &decoded(signature)).is_ok()
 }
 
 #[cfg(test)]
@@ -107,6 +147,18 @@ mod tests {
         assert!(!notary.is_signed("other", b"content", &signed));
         assert!(!other.is_signed("kind", b"content", &signed));
         assert!(!notary.is_signed("kind", b"content", &signed.replace("..", ".")));
+        // Others know the key by its public half, and take no other.
+        let set =
+            |of: &[&Notary]| JwkSet { keys: of.iter().map(|one| one.jwk().unwrap()).collect() };
+        let both = set(&[&other, &notary]);
+        assert_eq!(signer(&both, "kind", b"content", &signed), Some(notary.key_id.clone()));
+        assert_eq!(signer(&set(&[&other]), "kind", b"content", &signed), None);
+        assert_eq!(signer(&both, "other", b"content", &signed), None);
+        assert_eq!(signer(&both, "kind", b"Content", &signed), None);
+        let mut renamed = other.jwk().unwrap();
+        renamed.common.key_id = Some(notary.key_id.clone());
+        let forged = JwkSet { keys: vec![renamed] };
+        assert_eq!(signer(&forged, "kind", b"content", &signed), None);
         // Another library takes it too, with the content put back.
         let whole =
             signed.replace("..", &format!(".{}.", URL_SAFE_NO_PAD.encode(b"{\"first\":1}")));

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
 use super::ring::{Ring, Signing};
-use super::{Keys, secret};
+use super::{Keys, Notary, secret};
 use crate::clock::Clock;
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
@@ -95,6 +95,8 @@ pub struct Verified {
 /// Signs and verifies tokens.
 pub struct Tokens {
     ring: ArcSwap<Ring>,
+    /// The key that signs copies of records, for those who check them.
+    notary: Jwk,
     validation: Validation,
     issuer: String,
     clock: Arc<dyn Clock>,
@@ -112,7 +114,9 @@ impl Tokens {
         // The expiry is checked against the clock that was passed in, here as for a remembered one.
         validation.validate_exp = false;
         let ring = ArcSwap::from_pointee(keys.ring()?);
-        Ok(Self { ring, validation, issuer, clock, verdicts: Cache::new(REMEMBERED) })
+        let notary = Notary::new(keys)?.jwk()?;
+        let verdicts = Cache::new(REMEMBERED);
+        Ok(Self { ring, notary, validation, issuer, clock, verdicts })
     }
 
     /// Goes on with the keys that are in the file now.
@@ -121,10 +125,11 @@ impl Tokens {
         Ok(())
     }
 
-    /// The public halves of the keys (RFC 7517).
+    /// The public halves of the keys (RFC 7517), that of copies of records last.
     pub fn key_set(&self) -> JwkSet {
-        let now = self.now();
-        JwkSet { keys: self.ring.load().published(now).map(|key| key.jwk.clone()).collect() }
+        let (now, ring) = (self.now(), self.ring.load());
+        let keys = ring.published(now).map(|key| key.jwk.clone());
+        JwkSet { keys: keys.chain([self.notary.clone()]).collect() }
     }
 
     /// A token that the installation makes for itself.

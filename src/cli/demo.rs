@@ -17,7 +17,10 @@ use crate::Error;
 use crate::app::{App, Config, Goldens, Reload, Watch};
 use crate::auth::Keys;
 use crate::cli::token::DEMO_TENANT;
-use crate::config::{Auditing, CacheSettings, DemoAccount, LoginSettings, Part, Serving, Sources};
+use crate::config::{
+    Auditing, CacheSettings, ClientAuth, ClientSettings, DemoAccount, LoginSettings, Part, Serving,
+    Sources,
+};
 use crate::platform::Secret;
 
 /// Folders of `fixtures/` that are for tests alone: broken input, and single cases.
@@ -73,6 +76,7 @@ impl Demo {
             cache: CacheSettings::with_redis(self.serving.redis_url),
             sources: sender,
             login: Some(LoginSettings::of_demo(DEMO_TENANT, PRACTICE, accounts())),
+            clients: vec![recipient()],
             audit: self.auditing.audit,
             ..Config::default()
         };
@@ -98,6 +102,27 @@ fn accounts() -> Vec<DemoAccount> {
     let account =
         |(part, record): &(Part, &str)| DemoAccount { part: *part, record: (*record).to_owned() };
     PEOPLE.iter().map(account).collect()
+}
+
+/// The practice that the fixtures' consents name: at the portal, one more can be given to it.
+fn recipient() -> ClientSettings {
+    ClientSettings {
+        id: "ehr-frfm".to_owned(),
+        tenant: DEMO_TENANT.to_owned(),
+        name: "Front Range Family Medicine".to_owned(),
+        auth: ClientAuth::Asymmetric,
+        redirect_uris: Vec::new(),
+        launch_url: None,
+        scopes: "system/*.rs".to_owned(),
+        secret_hashes: Vec::new(),
+        // No key: nobody can be it here.
+        jwks: Some(r#"{"keys":[]}"#.to_owned()),
+        jwks_url: None,
+        id_token_alg: "RS256".to_owned(),
+        purpose: Some("TREAT".to_owned()),
+        own: false,
+        disabled: false,
+    }
 }
 
 /// A source that pushes to the demo, with a secret that is made at first use.

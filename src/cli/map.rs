@@ -103,17 +103,22 @@ impl Map {
 
 /// Loads the set, or prints everything that is wrong with it.
 fn load(context: &mut Context<'_>) -> anyhow::Result<Option<MapSet>> {
-    let folder = context.folders.mappings.clone();
-    if !folder.is_dir() {
-        anyhow::bail!("there is no folder {}; name one with --mappings", folder.display());
-    }
-    match MapSet::load(&folder) {
+    match MapSet::load(folder(context)?) {
         Ok(set) => Ok(Some(set)),
         Err(diagnostics) => {
             print(context, &diagnostics)?;
             Ok(None)
         }
     }
+}
+
+/// The folder of the maps.
+fn folder<'a>(context: &'a Context<'_>) -> anyhow::Result<&'a Path> {
+    let folder = &context.folders.mappings;
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    anyhow::bail!("there is no folder {}; name one with --mappings", folder.display());
 }
 
 fn print(context: &mut Context<'_>, diagnostics: &[Diagnostic]) -> anyhow::Result<()> {
@@ -124,7 +129,7 @@ fn print(context: &mut Context<'_>, diagnostics: &[Diagnostic]) -> anyhow::Resul
 }
 
 fn check(context: &mut Context<'_>, json: bool) -> anyhow::Result<Outcome> {
-    let loaded = MapSet::load(&context.folders.mappings);
+    let loaded = MapSet::load(folder(context)?);
     let (outcome, diagnostics) = match &loaded {
         Ok(set) => (Outcome::Done, set.warnings()),
         Err(diagnostics) => (Outcome::Attention, diagnostics.as_slice()),

@@ -1,13 +1,14 @@
 //! `throughline package`: a copy of a record as an archive.
 
 mod copy;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::{Context, Outcome};
 use crate::app::{open_ledger, open_store};
@@ -16,9 +17,21 @@ use crate::auth::{Keys, Notary};
 use crate::config::AuditMode;
 
 pub(super) use self::copy::Copy;
+use self::verify::Verify;
 
+/// The subcommand that checks.
+const VERIFY: &str = "verify";
 /// What a signature over a list of files says that it is.
 const SIGNATURE: &str = "throughline-package+jws";
+
+/// Copies of records: one is made, or one that was made is checked.
+#[derive(Debug)]
+pub enum Package {
+    /// A copy is made.
+    Make(Making),
+    /// A copy is checked.
+    Verify(Verify),
+}
 
 /// Write a copy of a patient's record as an archive
 ///
@@ -26,7 +39,7 @@ const SIGNATURE: &str = "throughline-package+jws";
 /// with their hashes. A signature over that list goes beside it. What is in it is what the person may
 /// have of their own record, or with --to what consent gives to whoever treats them next.
 #[derive(Debug, Args)]
-pub struct Package {
+pub struct Making {
     #[command(flatten)]
     copy: Copy,
     /// Where the archive is written; its signature goes beside it, as FILE.jws
@@ -34,9 +47,45 @@ pub struct Package {
     out: PathBuf,
 }
 
+impl FromArgMatches for Package {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        match matches.subcommand() {
+            Some((VERIFY, of_it)) => Verify::from_arg_matches(of_it).map(Self::Verify),
+            _ => Making::from_arg_matches(matches).map(Self::Make),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Package {
+    fn augment_args(command: Command) -> Command {
+        Making::augment_args(command)
+            .args_conflicts_with_subcommands(true)
+            .subcommand_negates_reqs(true)
+            .subcommand(Verify::augment_args(Command::new(VERIFY)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
 impl Package {
-    /// Runs the subcommand.
+    /// Runs the command.
     pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Make(making) => making.run(context),
+            Self::Verify(verify) => verify.run(context),
+        }
+    }
+}
+
+impl Making {
+    fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
         let (data, settings) = (&context.folders.data, &context.store);
         let keys = Keys::open(data)?;
         let store = open_store(data, settings, &keys.id_key())?;

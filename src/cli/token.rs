@@ -34,6 +34,11 @@ impl Token {
         let tenant: TenantId = self.tenant.parse().map_err(|()| {
             anyhow::anyhow!("--tenant has up to 64 letters, digits, dots, hyphens and underscores")
         })?;
+        anyhow::ensure!(
+            context.folders.data.is_dir(),
+            "there is no data folder {}: name the one that is served with --data",
+            context.folders.data.display()
+        );
         let keys = Keys::open(&context.folders.data)?;
         let tokens = Tokens::new(&keys, Arc::clone(&context.clock))?;
         let lifetime = Duration::from_secs(self.minutes * 60);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::token::DEMO_TENANT;
 use super::{Context, Outcome};
@@ -121,7 +120,7 @@ impl Transfers {
         match self.command {
             Command::Create(creating) => {
                 let approve = creating.approve;
-                let made = desk.app.transfers().create(&desk.tenant, creating.wanted())?;
+                let (made, _) = desk.app.transfers().create(&desk.tenant, creating.wanted())?;
                 desk.note(context, Action::TransferMade, &made)?;
                 if approve {
                     desk.step(context, &made.id, Event::Approve, Step::by(OPERATOR))?;
@@ -169,6 +168,7 @@ impl Creating {
             sections: self.sections,
             notes: self.notes,
             by: OPERATOR.to_owned(),
+            key: None,
         }
     }
 }
@@ -225,7 +225,7 @@ fn list(found: &[Transfer], json: bool, context: &mut Context<'_>) -> anyhow::Re
     let now = context.clock.now();
     for transfer in found {
         if json {
-            writeln!(context.out, "{}", value(transfer))?;
+            writeln!(context.out, "{}", transfer.outline())?;
         } else {
             let mark = if transfer.needs_somebody(now) { "  needs somebody" } else { "" };
             let state = transfer.state.as_str();
@@ -242,7 +242,7 @@ fn list(found: &[Transfer], json: bool, context: &mut Context<'_>) -> anyhow::Re
 
 fn show(transfer: &Transfer, json: bool, out: &mut dyn Write) -> std::io::Result<()> {
     if json {
-        return writeln!(out, "{}", value(transfer));
+        return writeln!(out, "{}", transfer.outline());
     }
     writeln!(out, "id        {}", transfer.id)?;
     writeln!(out, "client    {}", transfer.client)?;
@@ -260,18 +260,4 @@ fn show(transfer: &Transfer, json: bool, out: &mut dyn Write) -> std::io::Result
         writeln!(out, "step      {} {} by {by}{why}", step.at, step.event.as_str())?;
     }
     Ok(())
-}
-
-/// The transfer for programs. What people wrote is left out: it belongs in no log.
-fn value(transfer: &Transfer) -> Value {
-    let step = |step: &crate::exchange::transfers::Happened| json!({ "event": step.event.as_str(), "at": step.at.to_string(), "by": step.by });
-    json!({
-        "id": transfer.id, "client": transfer.client, "to": transfer.to,
-        "receiver": transfer.receiver, "state": transfer.state.as_str(),
-        "urgency": transfer.urgency, "expires": transfer.expires.map(|at| at.to_string()),
-        "attempts": transfer.attempts, "package": transfer.package,
-        "ack": transfer.ack.as_ref().map(|ack| json!({ "kind": ack.kind, "at": ack.at })),
-        "reminders": transfer.reminders().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "history": transfer.history.iter().map(step).collect::<Vec<_>>(),
-    })
 }

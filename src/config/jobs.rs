@@ -18,11 +18,13 @@ pub struct JobSettings {
     pub attempts: u32,
     /// How often it is looked for jobs that others left, in seconds
     pub look_s: u64,
+    /// How often it is looked whether consent to what a receiver has still stands, in seconds
+    pub follow_s: u64,
 }
 
 impl Default for JobSettings {
     fn default() -> Self {
-        Self { at_once: 2, lease_s: 30, attempts: 5, look_s: 2 }
+        Self { at_once: 2, lease_s: 30, attempts: 5, look_s: 2, follow_s: 900 }
     }
 }
 
@@ -37,6 +39,9 @@ impl JobSettings {
         }
         if self.look_s == 0 {
             problems.add("jobs.look_s", "give a number of seconds, 1 or more");
+        }
+        if self.follow_s == 0 {
+            problems.add("jobs.follow_s", "give a number of seconds, 1 or more");
         }
     }
 

@@ -62,7 +62,7 @@ kinds! {
     /// A request for access, amendment or an accounting.
     RecordRequest = "record_request", false;
     /// A transfer of care.
-    Transfer = "transfer", false;
+    Transfer = "transfer", true;
     /// One disclosure, for the accounting.
     Disclosure = "disclosure", false;
     /// Two client records that are one person.

@@ -10,6 +10,7 @@
 mod ask;
 mod files;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,15 +26,20 @@ use super::ingest::Rules;
 use super::jobs::{Doing, Task, Trouble, Work};
 use crate::blobs::Blobs;
 use crate::config::BulkSettings;
+use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
 use crate::fhir::outcome::{self, Issue, IssueType};
 use crate::fhir::r4::Elements;
-use crate::fhir::search::Condition;
-use crate::policy::{Action, Mandate, OUTSIDE, Permit};
-use crate::store::{Export, Job, JobPart, JobStep, Whose};
+use crate::fhir::search::{Condition, index};
+use crate::policy::{Action, Mandate, OUTSIDE, Obligations, Permit, Principal, Scopes, notice};
+use crate::store::{Export, Exported, Job, JobPart, JobStep, Removed, Store, Whose};
 
 /// The name of this kind of work.
 pub const KIND: &str = "export";
+/// How many deletions are told in one Bundle.
+const TOGETHER: usize = 1_000;
+/// What goes along with Part 2 records.
+pub const CONSENT: &str = "Consent";
 /// About how many resources a window has.
 const WINDOW: u32 = 2_000;
 /// After how many windows it is written down how far it has come, however short the files are.
@@ -51,6 +57,9 @@ struct Place {
     number: u32,
     /// How many resources are in finished files.
     resources: u64,
+    /// Whether it was said which notice goes with what is in them.
+    #[serde(default)]
+    noticed: bool,
 }
 
 /// What an export reads next.
@@ -64,6 +73,8 @@ enum Stage {
     Nobody,
     /// The patients' records.
     Patients,
+    /// What is there no more.
+    Gone,
     /// Nothing.
     End,
 }
@@ -78,6 +89,9 @@ pub struct Exporting {
     pub elements: Elements,
     /// How long they are, and how long they are kept.
     pub settings: BulkSettings,
+    /// Which conditions can be met on this way: the notice and the consents go along, and what is
+    /// handed out is accounted for.
+    pub able: Obligations,
 }
 
 impl Work for Exporting {
@@ -114,6 +128,7 @@ struct Run<'a> {
     ask: Ask,
     mandate: Mandate,
     filters: Vec<(&'static str, Vec<Condition>)>,
+    able: Obligations,
     place: Place,
     files: Files<'a>,
 }
@@ -131,7 +146,8 @@ impl Exporting {
         let expires = job.new.expires + self.settings.kept();
         let files = Files::new(&self.blobs, handle, expires, ask.views(&self.elements)?);
         let mandate = Mandate::read(&job.new.mandate)?;
-        let mut run = Run { task, ask, mandate, filters, place, files };
+        let able = self.able;
+        let mut run = Run { task, ask, mandate, filters, able, place, files };
         let mut windows = 0;
         while run.place.stage != Stage::End {
             task.go_on()?;
@@ -161,20 +177,29 @@ impl Run<'_> {
             }
             Stage::Patients => {
                 let Some(whose) = self.next()? else {
-                    self.place.stage = Stage::End;
+                    self.place.stage = Stage::Gone;
                     return Ok(());
                 };
                 self.window(whose)?;
+            }
+            Stage::Gone => {
+                self.gone()?;
+                self.place.stage = Stage::End;
             }
             Stage::End => {}
         }
         Ok(())
     }
 
+    /// Who asks, at this moment.
+    fn principal(&self) -> Result<Arc<Principal>> {
+        let now = self.task.now();
+        exporter(&self.mandate, &self.task.job().new.tenant, now, self.able)
+    }
+
     /// The permit at this moment, and the types that it reaches.
     fn permit(&self) -> Result<Option<(Permit, Vec<&'static str>)>> {
-        let principal = self.mandate.principal(&self.task.job().new.tenant, self.task.now())?;
-        let principal = Arc::new(principal);
+        let principal = self.principal()?;
         let wanted = self.ask.types()?;
         let any =
             wanted.iter().find_map(|name| Permit::decide(&principal, Action::Search, *name).ok());
@@ -203,6 +228,18 @@ impl Run<'_> {
         Ok(Some(Whose::Between(after, last)))
     }
 
+    /// What is there no more, for who asks what has changed.
+    fn gone(&mut self) -> Result<()> {
+        let Some((permit, _)) = self.permit()?.filter(|_| self.ask.since.is_some()) else {
+            return Ok(());
+        };
+        let found = removed(&**self.task.store(), &permit, &self.ask)?;
+        for some in found.chunks(TOGETHER) {
+            self.files.deleted(some)?;
+        }
+        Ok(())
+    }
+
     fn scope(&self, types: Vec<&'static str>, whose: Whose) -> Export {
         let (since, until) = (self.ask.since, self.ask.until);
         Export { types, whose, since, until, filters: self.filters.clone() }
@@ -215,8 +252,55 @@ impl Run<'_> {
             types.retain(|name| OUTSIDE.contains(name));
         }
         let found = self.task.store().export(&permit, &self.scope(types, whose))?;
+        let found = self.accompanied(found)?;
         self.files.add(&found)?;
         Ok(())
+    }
+
+    /// The same with the consents that have to go along, and with the notice said once (42 CFR 2.32,
+    /// 2.33). Where a consent cannot be had, what it goes along with is left out.
+    fn accompanied(
+        &mut self,
+        mut found: Vec<Exported>,
+    ) -> std::result::Result<Vec<Exported>, Trouble> {
+        let basis = |one: &Exported| one.resource.shown.basis.clone();
+        let named: BTreeSet<String> = found.iter().flat_map(basis).collect();
+        if named.is_empty() {
+            return Ok(found);
+        }
+        let permit = Permit::decide(&consents_of(&self.principal()?), Action::Read, CONSENT)?;
+        let mut consents = BTreeMap::new();
+        for name in named {
+            let id = name.strip_prefix("Consent/").and_then(|id| id.parse().ok());
+            let Some(id) = id else { continue };
+            if let Some(consent) = self.task.store().read(&permit, &id)? {
+                consents.insert(name, consent);
+            }
+        }
+        found.retain(|one| one.resource.shown.basis.iter().all(|name| consents.contains_key(name)));
+        let is_there = |id: &FhirId| {
+            let is_it =
+                |one: &Exported| one.resource.resource_type == CONSENT && one.resource.id == *id;
+            found.iter().any(is_it)
+        };
+        let more: Vec<Exported> = consents
+            .into_values()
+            .filter(|consent| !is_there(&consent.id))
+            .map(|consent| {
+                let patient = index::patient(CONSENT, &consent.body);
+                let patient = patient.map_or_else(String::new, |patient| patient.to_string());
+                Exported { resource: consent, patient }
+            })
+            .collect();
+        if !self.place.noticed && found.iter().any(|one| !one.resource.shown.basis.is_empty()) {
+            let text = notice::STATEMENT.to_owned();
+            let code = IssueType::BusinessRule;
+            let issue = Issue { code, text, expression: None, refused: false };
+            self.files.error(&outcome::encode(vec![issue])?)?;
+            self.place.noticed = true;
+        }
+        found.extend(more);
+        Ok(found)
     }
 
     /// What was ignored of the request.
@@ -244,6 +328,41 @@ impl Run<'_> {
         let place = serde_json::to_vec(&self.place).map_err(Error::internal)?;
         self.task.keep(&JobStep { parts, place, progress })
     }
+}
+
+/// What of an export is there no more and whoever has the permit might have seen.
+pub fn removed(store: &dyn Store, permit: &Permit, ask: &Ask) -> Result<Vec<Removed>> {
+    let (types, filters) = (ask.types()?, Vec::new());
+    let whose = Whose::Everybody;
+    let scope = Export { types, whose, since: ask.since, until: ask.until, filters };
+    let mut found = store.removed(permit, &scope)?;
+    found.retain(|one| {
+        let is_nobodys = one.patient.is_empty();
+        let is_named = ask.patients.is_empty() || ask.patients.contains(&one.patient);
+        match ask.level {
+            Level::System => true,
+            _ if is_nobodys => OUTSIDE.contains(&one.resource_type.as_str()),
+            _ => is_named,
+        }
+    });
+    Ok(found)
+}
+
+/// Who an export is for, at an instant, on a way that meets these conditions.
+pub fn exporter(
+    mandate: &Mandate,
+    tenant: &TenantId,
+    at: Timestamp,
+    able: Obligations,
+) -> Result<Arc<Principal>> {
+    Ok(Arc::new(mandate.principal(tenant, at)?).asking_at(at, able))
+}
+
+/// The same, for the consents that whoever they name may see, whatever scopes their token has: the law
+/// says that they go along.
+pub fn consents_of(principal: &Arc<Principal>) -> Arc<Principal> {
+    let scopes = Scopes::parse("system/Consent.rs");
+    Arc::new(Principal { scopes, ..Principal::clone(principal) })
 }
 
 /// The instant up to which an export is complete: when it was asked for.

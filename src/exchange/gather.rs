@@ -56,6 +56,8 @@ pub fn gather(
         scope.after = page.next;
     }
     if matches!(part, Part::Whole) {
+        // What is done with the record is no part of a copy of it.
+        pieces.retain(|piece: &Piece| piece.resource_type != "Task");
         files(store, principal, &mut pieces)?;
     }
     Ok(pieces)

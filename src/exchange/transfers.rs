@@ -28,11 +28,11 @@ use crate::domain::{FhirId, IdKey, Kind, Op, TenantId};
 use crate::error::{Error, Result};
 use crate::policy::transfer::{Event, OPEN_FOR, Side, State};
 use crate::policy::{Mandate, Obligations, Principal, Purpose, Under};
-use crate::store::{NewJob, Store, Write};
+use crate::store::{JobFilter, JobState, NewJob, Store, Write};
 
 pub use self::kept::{Acknowledged, Attempt, Package};
 pub use self::sending::{KIND, Sending};
-pub use self::transfer::{Happened, SECTIONS, Transfer, Wanted};
+pub use self::transfer::{Happened, LONGEST, SECTIONS, Transfer, URGENCIES, Wanted};
 
 /// How long a job may take: longer than any transfer is open, which ends by its own time.
 const WITHIN: Duration = Duration::from_hours(30 * 24);
@@ -83,15 +83,23 @@ impl Transfers {
         Self { store, rules, ids, clock, receivers: receivers.into(), able }
     }
 
-    /// Prepares a transfer: a draft, which nobody is sent before it is signed off.
+    /// Prepares a transfer: a draft, which nobody is sent before it is signed off. Says whether it is
+    /// a new one, and not one that was made by the same key before.
     ///
     /// # Errors
     ///
     /// `NotFound` where there is no such client, `Invalid` for what cannot be sent, `Conflict` where
     /// no consent lets the receiver have anything.
-    pub fn create(&self, tenant: &TenantId, wanted: Wanted) -> Result<Transfer> {
+    pub fn create(&self, tenant: &TenantId, wanted: Wanted) -> Result<(Transfer, bool)> {
         wanted.check()?;
         let now = self.clock.now();
+        let id = match &wanted.key {
+            Some(key) => format!("{OWN}{}", self.ids.tenant(tenant).id(Kind::Transfer, key)),
+            None => format!("{OWN}{}", auth::name()?),
+        };
+        if let Some(before) = self.transfer(tenant, &id)? {
+            return Ok((before, false));
+        }
         let client = self.store.source(tenant, Kind::Client, &wanted.client)?;
         client.filter(|client| client.op == Op::Upsert).ok_or(Error::NotFound)?;
         let receiver = self.receiver(tenant, &wanted.receiver).ok_or_else(|| {
@@ -118,17 +126,43 @@ impl Transfers {
             ack: None,
             receiver: Some(wanted.receiver),
             patient_there: None,
+            made_at: Some(written(now)),
             ready_at: None,
             expires_at: Some(written(later(now, OPEN_FOR))),
             history: Vec::new(),
             status: State::Draft.as_str().to_owned(),
             more: Map::new(),
         };
-        let id = format!("{OWN}{}", auth::name()?);
         let mut write = self.store.write()?;
-        self.put(&mut *write, tenant, (&id, 1), &kept)?;
+        write
+            .hold_patients(tenant, std::slice::from_ref(&self.patient(tenant, &kept.client_id)))?;
+        let is_new = write.record(tenant, Kind::Transfer, &id)?.is_none();
+        if is_new {
+            self.put(&mut *write, tenant, (&id, 1), &kept)?;
+        }
         write.commit()?;
-        self.transfer(tenant, &id)?.ok_or(Error::NotFound)
+        Ok((self.transfer(tenant, &id)?.ok_or(Error::NotFound)?, is_new))
+    }
+
+    /// Refuses who is none of the practice's people.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` where there is no such member of staff.
+    pub fn member(&self, tenant: &TenantId, staff: &str) -> Result<()> {
+        let found = self.store.source(tenant, Kind::Staff, staff)?;
+        let is_known = found.is_some_and(|record| record.op == Op::Upsert);
+        let hint = "name one of your staff, whose record you have sent";
+        if is_known { Ok(()) } else { Err(Error::invalid("by", hint)) }
+    }
+
+    /// The receivers of a practice: the name in the settings, and what it is called.
+    pub fn receivers<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let own = self.receivers.iter().filter(|one| one.tenant == tenant.as_str());
+        own.map(|one| (one.name.as_str(), one.title.as_str()))
     }
 
     /// Somebody of the practice moves a transfer on: signs it off, stops it, has it sent again, or
@@ -168,6 +202,11 @@ impl Transfers {
             Error::Conflict { hint: format!("a transfer that is {state} cannot have {event}") }
         })?;
         let begins = matches!(event, Event::Approve | Event::Resend);
+        // Who it is there cannot change under an attempt.
+        if step.patient_there.is_some() && self.is_carried(id, "", now)? {
+            let hint = "it is being sent at this moment: look how that ends first";
+            return Err(Error::Conflict { hint: hint.to_owned() });
+        }
         if begins {
             let receiver = self.receiver_of(tenant, &before)?;
             self.consented(tenant, &before.client, receiver, now)?;
@@ -175,12 +214,10 @@ impl Transfers {
         let mut kept = Kept::read(&record).ok_or(Error::NotFound)?;
         note(&mut kept, (event, after), step, now);
         self.put(&mut *write, tenant, (id, record.version.saturating_add(1)), &kept)?;
-        write.commit()?;
         if begins {
-            // A crash before this leaves a transfer that is ready and not carried: sending it again
-            // has it carried, and doubles nothing.
-            self.order(tenant, id, now)?;
+            write.order_job(&Self::order(tenant, id, now)?)?;
         }
+        write.commit()?;
         self.transfer(tenant, id)?.ok_or(Error::NotFound)
     }
 
@@ -240,6 +277,17 @@ impl Transfers {
         Arc::new(principal).asking_at(at, self.able)
     }
 
+    /// Whether a consent still lets the receiver of a transfer know of the person. One whose receiver
+    /// is known no more is not told of.
+    fn may_have(&self, tenant: &TenantId, transfer: &Transfer, at: Timestamp) -> Result<bool> {
+        let name = transfer.receiver.as_deref().unwrap_or_default();
+        let Some(receiver) = self.receiver(tenant, name) else { return Ok(false) };
+        match self.consented(tenant, &transfer.client, receiver, at) {
+            Err(Error::Conflict { .. }) => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
+
     /// Refuses where no consent lets the receiver know of the person.
     fn consented(
         &self,
@@ -259,10 +307,10 @@ impl Transfers {
         }
     }
 
-    /// Has a transfer carried.
-    fn order(&self, tenant: &TenantId, id: &str, now: Timestamp) -> Result<()> {
+    /// The job that carries a transfer: with what it follows from, or not at all.
+    fn order(tenant: &TenantId, id: &str, now: Timestamp) -> Result<NewJob> {
         let own = Principal::new(tenant.clone(), "transfers", "system/*.rs");
-        let job = NewJob {
+        Ok(NewJob {
             id: auth::name()?,
             tenant: tenant.clone(),
             kind: KIND.to_owned(),
@@ -274,9 +322,19 @@ impl Transfers {
             made: now,
             due: now,
             expires: later(now, WITHIN),
-        };
-        self.store.put_job(&job, u32::MAX)?;
-        Ok(())
+        })
+    }
+
+    /// Whether another job than this one is at a transfer now.
+    fn is_carried(&self, id: &str, but: &str, now: Timestamp) -> Result<bool> {
+        let state = Some(JobState::Open);
+        let filter = JobFilter { kind: Some(KIND.to_owned()), state, limit: u32::MAX >> 1 };
+        let of_it = format!("{id} ");
+        Ok(self.store.jobs(&filter)?.iter().any(|job| {
+            job.new.id != but
+                && job.new.task.starts_with(of_it.as_bytes())
+                && job.lease.as_ref().is_some_and(|lease| lease.ends > now)
+        }))
     }
 
     fn put(

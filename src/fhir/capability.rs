@@ -93,13 +93,18 @@ fn rest(server: &Server<'_>) -> Result<CapabilityStatementRest> {
     let searched =
         param::TYPES.iter().map(|kind| resource::resource(server, kind.name, Some(kind)));
     let read_only = param::READ_ONLY.iter().map(|name| resource::resource(server, name, None));
-    let resources = searched.chain(read_only).chain([resource::audit(), resource::roster(server)]);
+    let resources = searched.chain(read_only).chain([
+        resource::audit(),
+        resource::roster(server),
+        resource::received(),
+    ]);
     let resources = resources.map(|one| one.map(Some)).collect::<Result<Vec<_>>>()?;
     let interactions = server.system.iter().map(|code| interaction(code));
     CapabilityStatementRest::builder()
         .mode(RestfulCapabilityMode::Server)
         .documentation(
-            "Read only, but for the consents of whoever is signed in. Unknown search parameters are refused unless the request says \
+            "Read only, but for the consents of whoever is signed in and for what registered \
+             providers send. Unknown search parameters are refused unless the request says \
              Prefer: handling=lenient. Dates without an offset are read as UTC. An OpenAPI \
              document of the same is at openapi.json."
                 .to_owned(),

@@ -3,16 +3,21 @@
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, Payload};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
 use tokio::time::timeout;
 
 use super::parameters::{self, Pairs};
 use super::{Refusal, State};
 use crate::error::Error;
+use crate::exchange::push::Signed;
 
 /// The media type of a form.
 const FORM: &[&str] = &["application/x-www-form-urlencoded"];
 /// The media types of FHIR's JSON.
 const JSON: &[&str] = &["application/fhir+json", "application/json"];
+/// The media type of JSON that is no resource.
+const PLAIN: &[&str] = &["application/json"];
 /// The longest form that is read, in bytes.
 const MAX_FORM: usize = 64 * 1024;
 
@@ -31,6 +36,19 @@ pub(super) async fn resource(
     limit: usize,
 ) -> Result<Bytes, Refusal> {
     read(request, payload, JSON, limit).await
+}
+
+/// A JSON object whose bytes are those that were signed, of up to `limit` bytes.
+pub(super) async fn signed(
+    signed: &Signed,
+    request: &HttpRequest,
+    payload: Payload,
+    limit: usize,
+) -> Result<Bytes, Refusal> {
+    let body = read(request, payload, PLAIN, limit).await?;
+    let hash = digest(&SHA256, &body);
+    let is_it = verify_slices_are_equal(hash.as_ref(), signed.digest()).is_ok();
+    if is_it { Ok(body) } else { Err(Refusal::Unsigned) }
 }
 
 async fn read(

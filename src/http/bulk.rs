@@ -20,7 +20,7 @@ use crate::auth::Verified;
 use crate::error::Error;
 use crate::exchange::bulk::{self, Ask, File, FileKind, KIND, Level};
 use crate::exchange::jobs::Order;
-use crate::policy::{Action, Mandate, Permit, Principal};
+use crate::policy::{Action, Mandate, Permit, Principal, notice};
 use crate::store::{Job, JobPart, JobState};
 
 pub(super) use self::file::file;
@@ -29,6 +29,8 @@ pub(super) use self::file::file;
 pub(super) const ROSTER: &str = "roster";
 /// The longest set of parameters that is read, in bytes.
 const MAX_PARAMETERS: usize = 64 * 1024;
+/// The member of a manifest's `extension` that has the notices.
+const NOTICES: &str = "https://throughline.example/fhir/bulk-notices";
 /// When to ask again how an export stands, in seconds.
 const RETRY_AFTER: u32 = 2;
 
@@ -194,32 +196,47 @@ impl State {
 
     fn manifest(&self, job: &Job, parts: &[JobPart]) -> Result<Value, Error> {
         let ask = Ask::read(&job.new.task)?;
-        let mut lists = [FileKind::Output, FileKind::Error].map(|kind| (kind, Vec::new()));
+        let mut has_part2 = false;
+        let kinds = [FileKind::Output, FileKind::Error, FileKind::Deleted];
+        let mut lists = kinds.map(|kind| (kind, Vec::new()));
         for part in parts {
             let file = File::read(part)?;
+            has_part2 |= file.part2;
             let url = format!("{}/{}", self.export_url(&job.new.id), part.number);
             for (_, list) in lists.iter_mut().filter(|(kind, _)| *kind == file.kind) {
                 list.push(json!({ "type": file.of, "url": url, "count": file.count }));
             }
         }
-        let [(_, output), (_, error)] = lists;
-        Ok(json!({
+        let [(_, output), (_, error), (_, deleted)] = lists;
+        let mut manifest = json!({
             "transactionTime": bulk::transaction_time(job).to_string(),
             "request": ask.request,
             "requiresAccessToken": true,
             "output": output,
-            "deleted": [],
+            "deleted": deleted,
             "error": error,
-        }))
+        });
+        if let Some(manifest) = manifest.as_object_mut().filter(|_| has_part2) {
+            let notice = json!({
+                "rule": "42 CFR 2.32", "version": notice::VERSION, "text": notice::STATEMENT,
+            });
+            manifest.insert("extension".to_owned(), json!({ NOTICES: [notice] }));
+        }
+        Ok(manifest)
     }
 }
 
-/// The permits that a download needs: the caller's own for the type, and that of the export.
+/// The permits that a download needs: the caller's own for the type, and that of the export. Consents
+/// are there whatever scopes either has, if they had to go along.
 fn permits(
     caller: &std::sync::Arc<Principal>,
-    exporter: Principal,
+    exporter: &std::sync::Arc<Principal>,
     of: &str,
 ) -> Result<Permit, Error> {
-    Permit::decide(caller, Action::Search, of.to_owned())?;
-    Permit::decide(&std::sync::Arc::new(exporter), Action::Search, of.to_owned())
+    let decide = |who, of: &str| Permit::decide(who, Action::Search, of.to_owned());
+    if of == bulk::CONSENT && decide(exporter, of).is_err() {
+        return decide(&bulk::consents_of(exporter), of);
+    }
+    decide(caller, of)?;
+    decide(exporter, of)
 }

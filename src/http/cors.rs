@@ -52,8 +52,10 @@ pub(super) fn expose<B>(response: &mut ServiceResponse<B>) {
     }
 }
 
+/// What the server is, which it tells everybody.
+const METADATA: &str = "/fhir/metadata";
 /// Where any page may call: documents for anybody, and what shows its own proof of who asks.
-const OPEN: &[&str] = &[smart::TOKEN, smart::REVOKE, smart::INTROSPECT, smart::JWKS];
+const OPEN: &[&str] = &[smart::TOKEN, smart::REVOKE, smart::INTROSPECT, smart::JWKS, METADATA];
 
 /// The settings, where pages may call at all: the FHIR API, and what apps in a browser need of the
 /// authorization server (SMART App Launch 2.2, "browser-based apps").

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
 
@@ -73,7 +74,7 @@ impl Door {
     }
 
     /// The address of the caller: that of the connection, or the one that the proxies name.
-    pub(super) fn caller(&self, request: &ServiceRequest) -> Option<IpAddr> {
+    pub(super) fn caller(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip();
         if !self.proxies.contains(peer) {
             return Some(peer);

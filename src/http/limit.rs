@@ -23,7 +23,7 @@ pub(super) async fn count<T>(
     let Some(state) = request.app_data::<web::Data<State>>() else { return (admitted, None) };
     let Some(limits) = state.limits.clone() else { return (admitted, None) };
     let principal = request.extensions().get::<Arc<Principal>>().cloned();
-    let address = state.door.caller(request);
+    let address = state.door.caller(request.request());
     let who = match (&principal, address) {
         (Some(principal), _) => {
             Who::Client { tenant: &principal.tenant, subject: &principal.subject }

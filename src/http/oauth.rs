@@ -1,6 +1,8 @@
 //! The endpoints that apps call by themselves: token, introspection and revocation, with errors in
 //! the words of OAuth (RFC 6749, 5.2).
 
+use std::net::IpAddr;
+
 use actix_web::http::header;
 use actix_web::web::{self, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -18,16 +20,12 @@ pub(super) async fn token(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let form = body::form(&request, payload).await?;
-    let asked = Form(&form).token(&request);
-    let answered = match asked {
+    let form = Form::read(&state, &request, payload).await;
+    let answered = match form.and_then(|form| form.token()) {
         Ok(asked) => state.authority.token(asked).await,
-        Err(fault) => Err(fault.into()),
+        Err(fault) => Err(turned_away(&state, &request, fault).await),
     };
-    match answered {
-        Ok(answer) => Ok(unstored(HttpResponse::Ok()).json(answer)),
-        Err(refused) => refuse(refused, &request),
-    }
+    answer(answered.map(|token| unstored(HttpResponse::Ok()).json(token)), &request)
 }
 
 /// Says what a token is good for.
@@ -36,16 +34,12 @@ pub(super) async fn introspect(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let form = body::form(&request, payload).await?;
-    let asked = Form(&form).asker(&request).and_then(|asker| Ok((asker, Form(&form).shown()?)));
-    let answered = match asked {
+    let form = Form::read(&state, &request, payload).await;
+    let answered = match form.and_then(|form| Ok((form.asker()?, form.shown()?))) {
         Ok((asker, token)) => state.authority.introspect(asker, token).await,
-        Err(fault) => Err(fault.into()),
+        Err(fault) => Err(turned_away(&state, &request, fault).await),
     };
-    match answered {
-        Ok(answer) => Ok(unstored(HttpResponse::Ok()).json(answer)),
-        Err(refused) => refuse(refused, &request),
-    }
+    answer(answered.map(|told| unstored(HttpResponse::Ok()).json(told)), &request)
 }
 
 /// Takes a token back.
@@ -54,17 +48,17 @@ pub(super) async fn revoke(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let form = body::form(&request, payload).await?;
-    let parsed = Form(&form);
-    let asked = parsed.credentials(&request).and_then(|who| Ok((who, parsed.shown()?)));
-    let answered = match asked {
+    let form = Form::read(&state, &request, payload).await;
+    let answered = match form.and_then(|form| Ok((form.credentials()?, form.shown()?))) {
         Ok((who, token)) => state.authority.revoke(who, token).await,
-        Err(fault) => Err(fault.into()),
+        Err(fault) => Err(turned_away(&state, &request, fault).await),
     };
-    match answered {
-        Ok(()) => Ok(unstored(HttpResponse::Ok()).finish()),
-        Err(refused) => refuse(refused, &request),
-    }
+    answer(answered.map(|()| unstored(HttpResponse::Ok()).finish()), &request)
+}
+
+/// Refuses a request that does not say what it asks for.
+async fn turned_away(state: &State, request: &HttpRequest, fault: Fault) -> Refused {
+    state.authority.turn_away(state.door.caller(request), fault).await
 }
 
 /// An answer that nobody keeps (RFC 6749, 5.1).
@@ -74,10 +68,14 @@ fn unstored(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
     answer
 }
 
-fn refuse(refused: Refused, request: &HttpRequest) -> Result<HttpResponse, Refusal> {
-    let fault = match refused {
-        Refused::Fault(fault) => fault,
-        Refused::Error(error) => return Err(error.into()),
+fn answer(
+    answered: Result<HttpResponse, Refused>,
+    request: &HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let fault = match answered {
+        Ok(answer) => return Ok(answer),
+        Err(Refused::Fault(fault)) => fault,
+        Err(Refused::Error(error)) => return Err(error.into()),
     };
     let is_client = fault.code == Code::InvalidClient;
     let mut answer = match fault.code {
@@ -96,11 +94,26 @@ fn refuse(refused: Refused, request: &HttpRequest) -> Result<HttpResponse, Refus
 }
 
 /// The parameters of a form: each at most once, and an empty one is none (RFC 6749, 3.2).
-struct Form<'a>(&'a Pairs);
+struct Form<'a> {
+    pairs: Pairs,
+    request: &'a HttpRequest,
+    address: Option<IpAddr>,
+}
 
-impl Form<'_> {
+impl<'a> Form<'a> {
+    async fn read(
+        state: &State,
+        request: &'a HttpRequest,
+        payload: Payload,
+    ) -> Result<Self, Fault> {
+        let hint = "send the parameters as application/x-www-form-urlencoded, up to 64 kB of it";
+        let pairs = body::form(request, payload).await;
+        let pairs = pairs.map_err(|_unread| Fault::new(Code::InvalidRequest, hint))?;
+        Ok(Self { pairs, request, address: state.door.caller(request) })
+    }
+
     fn get(&self, name: &str) -> Result<Option<String>, Fault> {
-        let mut values = self.0.iter().filter(|(known, _)| known == name);
+        let mut values = self.pairs.iter().filter(|(known, _)| known == name);
         let first = values.next().map(|(_, value)| value.clone());
         if values.next().is_some() {
             return Err(Fault::new(Code::InvalidRequest, "a parameter is there twice"));
@@ -108,10 +121,10 @@ impl Form<'_> {
         Ok(first.filter(|value| !value.is_empty()))
     }
 
-    fn credentials(&self, request: &HttpRequest) -> Result<Credentials, Fault> {
-        let basic = match request.headers().get(header::AUTHORIZATION) {
+    fn credentials(&self) -> Result<Credentials, Fault> {
+        let basic = match self.request.headers().get(header::AUTHORIZATION) {
             None => None,
-            Some(_) => Some(basic(request).ok_or(Fault::client())?),
+            Some(_) => Some(basic(self.request).ok_or(Fault::client())?),
         };
         Ok(Credentials {
             client_id: self.get("client_id")?,
@@ -119,13 +132,13 @@ impl Form<'_> {
             secret_in_form: self.get("client_secret")?.is_some(),
             assertion_type: self.get("client_assertion_type")?,
             assertion: self.get("client_assertion")?,
-            address: request.peer_addr().map(|address| address.ip()),
+            address: self.address,
         })
     }
 
-    fn token(&self, request: &HttpRequest) -> Result<TokenRequest, Fault> {
+    fn token(&self) -> Result<TokenRequest, Fault> {
         Ok(TokenRequest {
-            credentials: self.credentials(request)?,
+            credentials: self.credentials()?,
             grant_type: self.get("grant_type")?,
             code: self.get("code")?,
             redirect_uri: self.get("redirect_uri")?,
@@ -135,10 +148,10 @@ impl Form<'_> {
         })
     }
 
-    fn asker(&self, request: &HttpRequest) -> Result<Asker, Fault> {
-        match gate::bearer(request.headers()) {
+    fn asker(&self) -> Result<Asker, Fault> {
+        match gate::bearer(self.request.headers()) {
             Some(token) => Ok(Asker::Bearer(token.to_owned())),
-            None => Ok(Asker::Client(Box::new(self.credentials(request)?))),
+            None => Ok(Asker::Client(Box::new(self.credentials()?))),
         }
     }
 

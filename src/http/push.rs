@@ -5,9 +5,6 @@ use std::sync::Arc;
 use actix_web::dev::{Extensions, Payload, ServiceRequest};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest as sha256};
-use serde::de::DeserializeOwned;
 
 use super::disclosure::Disclosure;
 use super::{Refusal, State};
@@ -88,29 +85,6 @@ pub(super) async fn push(
     shown.notes.extend(answer.counts.map(|(name, count)| (name, count.to_string())));
     response.extensions_mut().insert(shown);
     Ok(response.content_type("application/json").body(answer.body))
-}
-
-/// Reads the JSON that a source has signed.
-pub(super) async fn signed_json<T: DeserializeOwned>(
-    request: &HttpRequest,
-    payload: web::Payload,
-    signed: &Signed,
-    longest: usize,
-) -> Result<T, Refusal> {
-    if request.content_type() != "application/json" {
-        return Err(Refusal::MediaType { expected: &["application/json"] });
-    }
-    let body = payload.to_bytes_limited(longest).await;
-    let body = body.map_err(|_over| Error::TooLarge { limit: longest })?;
-    let body = body.map_err(|_cut| Refusal::Slow)?;
-    if verify_slices_are_equal(sha256(&SHA256, &body).as_ref(), signed.digest()).is_err() {
-        return Err(Refusal::Unsigned);
-    }
-    serde_json::from_slice(&body).map_err(|cause| {
-        let (line, column) = (cause.line(), cause.column());
-        let hint = format!("line {line}, column {column}: this is not what is taken here");
-        Error::invalid("body", hint).into()
-    })
 }
 
 /// Refuses what a push cannot have: parameters, or records in another format.

@@ -8,11 +8,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::disclosure::Disclosure;
-use super::push::{Verified, signed_json};
-use super::{Refusal, State};
+use super::push::Verified;
+use super::{Refusal, State, body};
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
 use crate::exchange::push::Signed;
@@ -63,7 +64,7 @@ pub(super) async fn open(
     request: HttpRequest,
     state: web::Data<State>,
 ) -> std::result::Result<HttpResponse, Refusal> {
-    let opening: Opening = signed_json(&request, payload, &signed, LONGEST).await?;
+    let opening: Opening = read_json(&signed, &request, payload).await?;
     let asked = opening.asked()?;
     let delivery = format!("{}\n{}", signed.source().name, signed.delivery());
     let opened = ask(&state, &signed, move |requests, tenant| {
@@ -134,11 +135,25 @@ pub(super) async fn step(
     request: HttpRequest,
     state: web::Data<State>,
 ) -> std::result::Result<HttpResponse, Refusal> {
-    let taking: Taking = signed_json(&request, payload, &signed, LONGEST).await?;
+    let taking: Taking = read_json(&signed, &request, payload).await?;
     let (id, step) = (id.into_inner(), taking.step(&signed)?);
     let done = ask(&state, &signed, move |requests, tenant| requests.step(tenant, &id, step));
     let done = done.await?;
     Ok(shown(&state, &signed, &done, HttpResponse::Ok().json(done.whole_value())))
+}
+
+/// Reads what a source has signed.
+async fn read_json<T: DeserializeOwned>(
+    signed: &Signed,
+    request: &HttpRequest,
+    payload: Payload,
+) -> std::result::Result<T, Refusal> {
+    let body = body::signed(signed, request, payload, LONGEST).await?;
+    serde_json::from_slice(&body).map_err(|cause| {
+        let (line, column) = (cause.line(), cause.column());
+        let hint = format!("line {line}, column {column}: this is not what is taken here");
+        Error::invalid("body", hint).into()
+    })
 }
 
 async fn ask<T: Send + 'static>(

@@ -9,7 +9,7 @@ use super::site::{portal, staff};
 use super::{
     Refusal, audit, authorize, batch, binary, bulk, consent, deadline, discovery, docref,
     emergency, everything, explain, group, history, html, links, metadata, oauth, openapi, push,
-    read, received, requests, search, site, summary,
+    read, received, requests, search, site, summary, transfers,
 };
 use crate::exchange::links::VIEWER;
 
@@ -121,8 +121,8 @@ const AUTH: &str = "/auth/";
 const PAGES: [&str; 2] = ["/portal/", "/staff/"];
 /// Where the platform fetches what others sent.
 const RECEIVED: &str = "/platform/received/";
-/// Where the platform works on requests about records.
-const REQUESTS: &str = "/platform/requests/";
+/// Where the platform fetches, hands over and asks what is not its records.
+const SIGNED: [&str; 3] = [RECEIVED, "/platform/transfers/", "/platform/requests/"];
 /// Where links are opened.
 const LINKS: &str = "/links/";
 
@@ -276,6 +276,10 @@ pub const ROUTES: &[Endpoint] = &[
     page!("POST", staff::DECISIONS, "request-changed", staff::decide),
     page!("POST", staff::COPIES, "request-changed", staff::finish),
     page!("GET", staff::QUARANTINE, "desk", staff::quarantine),
+    page!("GET", staff::TRANSFERS, "desk", staff::transfers),
+    page!("POST", staff::TRANSFERS, "transfer-made", staff::prepare),
+    page!("GET", "/staff/transfers/{id}", "desk", staff::transfer),
+    page!("POST", staff::HANDOVERS, "transfer-changed", staff::hand_over),
     page!("GET", site::LOGOUT, "sign-out", site::signed_out),
     page!("POST", site::LOGOUT, "sign-out", site::logout),
     page!("GET", VIEWER, "link-viewer", site::viewer),
@@ -310,6 +314,17 @@ pub const ROUTES: &[Endpoint] = &[
         handler: || web::to(received::list),
         entry: None,
     },
+    row!(Signed, Platform, "POST", "/platform/transfers", "transfer-made", transfers::create),
+    row!(Signed, Platform, "GET", "/platform/transfers", "transfer-read", transfers::list),
+    row!(Signed, Platform, "GET", "/platform/transfers/{id}", "transfer-read", transfers::show),
+    row!(
+        Signed,
+        Platform,
+        "POST",
+        "/platform/transfers/{id}/{step}",
+        "transfer-changed",
+        transfers::step
+    ),
     row!(Signed, Platform, "GET", "/platform/requests", "desk", requests::list),
     row!(Signed, Platform, "POST", "/platform/requests", "request-made", requests::open),
     row!(Signed, Platform, "GET", "/platform/requests/{id}", "desk", requests::read),
@@ -369,7 +384,7 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
 pub(super) fn access(path: &str) -> Access {
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
     let other = match path {
-        _ if path.starts_with(RECEIVED) || path.starts_with(REQUESTS) => Access::Signed,
+        _ if SIGNED.iter().any(|start| path.starts_with(start)) => Access::Signed,
         _ if path.starts_with(AUTH) || path.starts_with(LINKS) => Access::Public,
         _ if PAGES.iter().any(|pages| path.starts_with(pages)) => Access::Page,
         _ => Access::Bearer,

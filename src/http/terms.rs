@@ -19,9 +19,9 @@ use crate::policy::{Action, HighWater, Permit, Principal, Scopes, notice};
 use crate::store::{Store, StoredResource};
 
 /// Says that Part 2 records are shown, and which wording of the notice goes with them.
-const NOTICE: HeaderName = HeaderName::from_static("x-part2-notice");
+pub(super) const NOTICE: HeaderName = HeaderName::from_static("x-part2-notice");
 /// The notice that takes little room.
-const STATEMENT: HeaderName = HeaderName::from_static("x-part2-statement");
+pub(super) const STATEMENT: HeaderName = HeaderName::from_static("x-part2-statement");
 /// A consent by which they are shown: where it is, and what it covers.
 const CONSENT: HeaderName = HeaderName::from_static("x-part2-consent");
 /// The type of a consent.

@@ -48,7 +48,7 @@ pub(super) async fn testify(
 
 /// The event of a request, without what was shown; nothing for what is public.
 fn event(state: &State, request: &HttpRequest, status: StatusCode) -> Option<Event> {
-    let address = request.peer_addr().map(|peer| peer.ip().to_string());
+    let address = state.door.caller(request).map(|address| address.to_string());
     let extensions = request.extensions();
     let (tenant, who): (Option<TenantId>, Actor) =
         if let Some(principal) = extensions.get::<Arc<Principal>>() {

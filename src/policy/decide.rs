@@ -9,7 +9,7 @@ use super::conflict::InForce;
 use super::decision::{Decision, Obligations};
 use super::directive::{Directive, Form};
 use super::emergency::{self, Emergency};
-use super::item::{Item, NoteClass, Status};
+use super::item::{Item, NoteClass, Status, transfer_to};
 use super::law::Law;
 use super::patient::Patient;
 use super::purpose::Purpose;
@@ -175,9 +175,16 @@ fn outside(
     if is_form(q) {
         return Decision::deny(rule::P8_OTHERS_FORM);
     }
+    let is_transfer = q.item.kind == Kind::Transfer;
+    if is_transfer && q.item.related != transfer_to(&recipient.client_id) {
+        return Decision::deny(rule::P8_OTHERS_TRANSFER);
+    }
     let mut permits = in_force.permits(q.actor, purpose, q.item);
     let mut grounds = rule::P8_PERMIT;
-    if permits.is_empty() && q.item.is_demographic() {
+    if is_transfer {
+        permits = whose_it_is(q, purpose, in_force);
+        grounds = rule::P8_OWN_TRANSFER;
+    } else if permits.is_empty() && q.item.is_demographic() {
         permits = whose_it_is(q, purpose, in_force);
         grounds = rule::P8_SUBJECT;
     }
@@ -185,7 +192,7 @@ fn outside(
         match part2(q, purpose, &permits) {
             Ok((held, by)) => {
                 permits = held;
-                grounds = if grounds == rule::P8_SUBJECT { grounds } else { by };
+                grounds = if grounds == rule::P8_PERMIT { by } else { grounds };
             }
             Err(rule) => return Decision::deny(rule),
         }

@@ -73,6 +73,9 @@ pub struct Withheld {
     pub until: Option<Timestamp>,
 }
 
+/// What says that somebody is treated by a program for substance use.
+const BY_PROGRAM: [Sensitivity; 2] = [Sensitivity::SubstanceUse, Sensitivity::SubstanceUseDisorder];
+
 /// Something to be seen.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +104,11 @@ pub struct Item {
     pub for_emergencies: bool,
 }
 
+/// What a transfer belongs to: the recipient to whom care goes over, by their `client_id`.
+pub fn transfer_to(client_id: &str) -> String {
+    format!("{}/{client_id}", Kind::Transfer)
+}
+
 impl Item {
     /// Something without particulars.
     pub fn new(kind: Kind, labels: Labels) -> Self {
@@ -122,14 +130,13 @@ impl Item {
     /// Whether it says no more than who the patient is, or that with where they are treated for
     /// substance use.
     pub fn is_demographic(&self) -> bool {
-        let by_program = [Sensitivity::SubstanceUse, Sensitivity::SubstanceUseDisorder];
         self.kind == Kind::Client
-            && self.labels.sensitivities.iter().all(|one| by_program.contains(one))
+            && self.labels.sensitivities.iter().all(|one| BY_PROGRAM.contains(one))
     }
 
     /// Whether it tells of a program for substance use.
     pub fn tells_of_a_program(&self) -> bool {
-        self.labels.part2 || !self.labels.sensitivities.is_empty()
+        self.labels.part2 || BY_PROGRAM.iter().any(|one| self.labels.has(*one))
     }
 
     /// Whether it is a note of the plane that is kept apart for psychotherapy.

@@ -105,6 +105,7 @@ const ROWS: &[Row] = &[
     Row::alike("Communication", &["status", "category", "subject", "sent"]),
     Row::alike("RelatedPerson", &["active", "patient", "relationship"]),
     Row::alike("Provenance", &["target", "recorded", "agent"]),
+    Row::alike("Task", &["status", "intent", "code", "for", "authoredOn", "lastModified"]),
 ];
 
 /// Types that are nobody's record, a consent, or go only where a consent lists them by name, so that

@@ -65,6 +65,11 @@ rules! {
         "Whom a consent names may see the consent and its signed form.", true;
     P8_OTHERS_FORM = "P8-others-form", "45 CFR 164.508(c)(4), 164.502(b); 42 CFR 2.13(a)",
         "What the patient said to one recipient is told to no other, whatever else is released.", true;
+    P8_OWN_TRANSFER = "P8-own-transfer", "45 CFR 164.506(c)(1), 164.508(c)(1)(iii)",
+        "To whom care goes over may follow it, while a consent lets them know whose care it is.",
+        true;
+    P8_OTHERS_TRANSFER = "P8-others-transfer", "45 CFR 164.502(b); 42 CFR 2.13(a)",
+        "To whom care goes over is told to no other, whatever else is released.", true;
     P8_SUBJECT = "P8-subject", "45 CFR 164.508(c)(1)(i); 42 CFR 2.31(a)(1)",
         "Whoever may see something of a patient may see whose it is.", true;
     P9_OPT_IN = "P9-opt-in", "the practice's policy: opt-in",

@@ -60,6 +60,7 @@ fn is_office(item: &Item) -> bool {
                 | Kind::Assignment
                 | Kind::Consent
                 | Kind::RecordRequest
+                | Kind::Transfer
                 | Kind::Disclosure
                 | Kind::AccessEvent
         )

@@ -64,6 +64,8 @@ words! {
         Cancel = "cancel",
         /// No consent lets the receiver have anything any more.
         ConsentEnded = "consent_ended",
+        /// The same, but the receiver has it already: it cannot be called back.
+        EndedAfter = "consent_ended_after",
         /// It cannot be delivered.
         Fail = "fail",
         /// Its time is over.
@@ -116,6 +118,7 @@ impl State {
             }
             (Ready, Event::Fail) => Failed,
             (Draft | Ready, Event::Expire) => Expired,
+            (Sent | Received | Accepted, Event::EndedAfter) => self,
             _ => return None,
         })
     }
@@ -191,9 +194,10 @@ mod tests {
              ready: attempted>ready held>ready delivered>sent cancel>cancelled \
              consent_ended>cancelled fail>failed expire>expired resend>ready\n\
              sent: understood>received accept>accepted reject>rejected complete>completed \
-             resend>ready\n\
-             received: accept>accepted reject>rejected complete>completed\n\
-             accepted: complete>completed\n\
+             consent_ended_after>sent resend>ready\n\
+             received: accept>accepted reject>rejected complete>completed \
+             consent_ended_after>received\n\
+             accepted: complete>completed consent_ended_after>accepted\n\
              rejected: \n\
              completed: \n\
              cancelled: delivered>sent\n\

@@ -78,7 +78,7 @@ impl Authority {
                 self.saw(&Decision {
                     tenant: Some(client.tenant.as_str()),
                     client: Some(&client.id),
-                    error: Some(fault.code.as_str()),
+                    error: Some(fault.code),
                     ..Decision::of(Event::Turned)
                 })?;
                 Err(back(fault))

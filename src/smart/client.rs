@@ -67,7 +67,7 @@ impl Client {
             ));
         }
         let tenant = settings.tenant.parse().map_err(|()| wrong("the tenant's name is not one"))?;
-        if settings.name.trim().is_empty() || settings.name.chars().any(char::is_control) {
+        if settings.name.trim().is_empty() || settings.name.chars().any(misleads) {
             return Err(wrong("give it a name that people know"));
         }
         for uri in settings.redirect_uris.iter().chain(&settings.launch_url) {
@@ -137,6 +137,12 @@ impl Proof {
     }
 }
 
+/// Whether a character cannot be seen, or turns the direction of what is around it (UTR 36, 2.5).
+fn misleads(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// The scopes of a list, or the one that is none of ours.
 fn scopes(text: &str) -> std::result::Result<Scopes, &str> {
     let unknown = text.split_whitespace().find(|scope| Scopes::parse(scope).is_empty());
@@ -150,6 +156,9 @@ fn check_uri(uri: &str) -> std::result::Result<(), &'static str> {
     let url = Url::parse(uri).map_err(|_url| "an address is not a URL")?;
     if uri.contains('#') || uri.contains(char::is_whitespace) || uri.contains('*') {
         return Err("an address has no fragment, no blank and no asterisk");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("an address has no user and no password before its host");
     }
     match url.scheme() {
         "https" => Ok(()),
@@ -209,6 +218,7 @@ mod tests {
             (Box::new(|s| s.tenant = String::new()), "tenant"),
             (Box::new(|s| s.name = " ".into()), "name"),
             (Box::new(|s| s.name = "a\nb".into()), "name"),
+            (Box::new(|s| s.name = "a\u{202e}b".into()), "name"),
             (Box::new(|s| s.scopes = "openid nonsense".into()), "`nonsense`"),
             (Box::new(|s| s.redirect_uris.clear()), "redirect_uris"),
             (Box::new(|s| s.id_token_alg = "none".into()), "RS256"),
@@ -235,6 +245,7 @@ mod tests {
             (to("javascript:alert(1)"), "run"),
             (to("myapp://back"), "reverse"),
             (to("/back"), "URL"),
+            (to("https://bank.example:443@app.example/"), "user"),
         ];
         for (change, part) in cases {
             let mut settings = settings();

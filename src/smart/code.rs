@@ -78,7 +78,7 @@ impl Authority {
         let Body { code, until } = body;
         if !taken.is_first {
             if let Some(tenant) = &taken.handle.tenant {
-                self.revoke_grant(tenant, &code.grant)?;
+                self.revoke_grant(tenant, &code.grant, client)?;
             }
             return Err(refused());
         }

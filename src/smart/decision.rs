@@ -1,5 +1,8 @@
 //! What the authorization server decided, for whoever keeps the record of it.
 
+use std::net::IpAddr;
+
+use super::fault::Code;
 use crate::error::Result;
 
 /// What happened.
@@ -19,12 +22,14 @@ pub enum Event {
     Refreshed,
     /// A token was issued to a system.
     Credited,
-    /// A token was refused.
+    /// A token was refused, or what may be asked about one.
     Refused,
     /// A refresh token came a second time, and its grant was taken back.
     Reused,
     /// A grant or a token was taken back.
     Revoked,
+    /// A client was told what a token is good for.
+    Introspected,
 }
 
 impl Event {
@@ -41,6 +46,7 @@ impl Event {
             Self::Refused => "refused",
             Self::Reused => "reused",
             Self::Revoked => "revoked",
+            Self::Introspected => "introspected",
         }
     }
 }
@@ -63,7 +69,9 @@ pub struct Decision<'a> {
     /// The scopes that were given.
     pub scopes: Option<&'a str>,
     /// Why it was refused: an error code.
-    pub error: Option<&'static str>,
+    pub error: Option<Code>,
+    /// Where the request came from, where that is known.
+    pub address: Option<IpAddr>,
 }
 
 impl Decision<'_> {
@@ -78,6 +86,7 @@ impl Decision<'_> {
             grant: None,
             scopes: None,
             error: None,
+            address: None,
         }
     }
 }

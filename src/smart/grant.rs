@@ -8,7 +8,7 @@ use super::decision::{Decision, Event};
 use super::launch::Told;
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
-use crate::policy::{FhirUser, Principal, Scopes, Under};
+use crate::policy::{FhirUser, Plain, Principal, Scopes, Under};
 use crate::store::GrantRow;
 
 /// What was given, as it is kept.
@@ -97,20 +97,35 @@ impl Authority {
         })
     }
 
+    /// Takes back what somebody granted for as long as they are signed in.
+    pub fn end_online(&self, tenant: &TenantId, subject: &str) -> Result<()> {
+        for grant in self.grants_of(tenant, subject, None)? {
+            let is_online = grant.scopes.has(Plain::OnlineAccess);
+            if is_online && !grant.scopes.has(Plain::OfflineAccess) {
+                self.revoke_grant(tenant, &grant.id, subject)?;
+            }
+        }
+        Ok(())
+    }
+
     /// When the person behind a grant that stands signed in.
     pub fn signed_in(&self, grant: &str) -> Result<Option<Timestamp>> {
         let Some(row) = self.store().grant(grant)? else { return Ok(None) };
         Ok(Timestamp::from_second(Given::of(&row)?.authenticated).ok())
     }
 
-    /// Takes a grant back, with all tokens made from it, on every replica within a second; answers
-    /// whether there was one to be.
-    pub fn revoke_grant(&self, tenant: &TenantId, id: &str) -> Result<bool> {
+    /// Takes a grant back in the name of `by`, with all tokens made from it, on every replica within
+    /// a second; answers whether there was one to be.
+    pub fn revoke_grant(&self, tenant: &TenantId, id: &str, by: &str) -> Result<bool> {
+        let grant = self.store().grant(id)?;
         let revoked = self.store().revoke_grant(tenant, id, self.now())?;
         self.forget(tenant, Some(id));
         if revoked {
             self.saw(&Decision {
                 tenant: Some(tenant.as_str()),
+                client: grant.as_ref().map(|grant| grant.client.as_str()),
+                subject: Some(by),
+                patient: grant.as_ref().map(|grant| grant.patient.as_str()),
                 grant: Some(id),
                 ..Decision::of(Event::Revoked)
             })?;

@@ -8,12 +8,15 @@ use serde_json::{Map, Value, json};
 use super::Authority;
 use super::client::{Client, Proof};
 use super::decision::{Decision, Event};
-use super::fault::Refused;
+use super::fault::{Code, Fault, Refused};
 use super::grant::Given;
 use super::proof::Credentials;
+use super::refusal::Caller;
 use crate::auth::{Verified, digest};
+use crate::domain::FhirId;
 use crate::error::{Error, Result};
 use crate::policy::{Principal, Scopes};
+use crate::store::Refresh;
 
 /// Who asks about a token.
 #[derive(Debug, Clone)]
@@ -32,6 +35,13 @@ enum Sight {
     Own { tenant: String, client: String },
 }
 
+/// A good token.
+struct Found {
+    principal: Arc<Principal>,
+    grant: Option<String>,
+    told: Map<String, Value>,
+}
+
 impl Authority {
     /// What a token is good for; `active` is false for one that is not, or not the asker's to know.
     ///
@@ -43,51 +53,75 @@ impl Authority {
         asker: Asker,
         token: String,
     ) -> std::result::Result<Value, Refused> {
-        let sight = match asker {
+        let (caller, asker) = match asker {
+            Asker::Client(credentials) => (Caller::of(&credentials), Asker::Client(credentials)),
+            bearer @ Asker::Bearer(_) => (Caller::default(), bearer),
+        };
+        let looked = self.look(asker, token).await;
+        self.tell(caller, looked).await
+    }
+
+    async fn look(
+        self: &Arc<Self>,
+        asker: Asker,
+        token: String,
+    ) -> std::result::Result<Value, Refused> {
+        let (sight, address) = match asker {
             Asker::Client(credentials) => {
+                let address = credentials.address;
                 let client = self.prove(*credentials).await?;
-                match client.proof {
+                let sight = match client.proof {
                     Proof::Public => {
                         Sight::Own { tenant: client.tenant.to_string(), client: client.id }
                     }
                     _ => Sight::Tenant(client),
-                }
+                };
+                (sight, address)
             }
             Asker::Bearer(own) => {
                 let principal = Arc::clone(&self.admit(&own).await?.principal);
                 let (tenant, client) = (principal.tenant.to_string(), principal.client.clone());
-                Sight::Own { tenant, client }
+                (Sight::Own { tenant, client }, None)
             }
         };
-        let inactive = json!({ "active": false });
-        if let Ok(verified) = self.admit(&token).await {
-            let is_seen = sight.sees(&verified.principal);
-            return Ok(if is_seen { self.described(&verified)? } else { inactive });
-        }
+        let admitted = self.admit(&token).await.ok();
         let authority = Arc::clone(self);
-        let refresh = move || authority.refresh_described(&token);
-        let found = tokio::task::spawn_blocking(refresh).await.map_err(Error::internal)??;
-        let seen = found.filter(|(principal, _)| sight.sees(principal));
-        Ok(seen.map_or(inactive, |(_, described)| described))
+        let work = move || {
+            let found = match &admitted {
+                Some(verified) => Some(authority.described(verified)?),
+                None => authority.refresh_described(&token)?,
+            };
+            let seen = found.filter(|found| sight.sees(&found.principal));
+            authority.saw(&Decision {
+                tenant: Some(sight.tenant()),
+                client: Some(sight.client()),
+                grant: seen.as_ref().and_then(|seen| seen.grant.as_deref()),
+                address,
+                ..Decision::of(Event::Introspected)
+            })?;
+            Ok(seen.map_or_else(|| json!({ "active": false }), |seen| seen.told.into()))
+        };
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
     }
 
-    fn described(&self, verified: &Verified) -> Result<Value> {
-        let mut described = self.about(&verified.principal, verified.expires)?;
-        described.extend([
+    fn described(&self, verified: &Verified) -> Result<Found> {
+        let mut told = self.about(&verified.principal, verified.expires)?;
+        told.extend([
             ("token_type".to_owned(), json!("Bearer")),
             ("iat".to_owned(), json!(verified.issued)),
             ("jti".to_owned(), json!(verified.jti)),
         ]);
-        Ok(described.into())
+        let principal = Arc::clone(&verified.principal);
+        Ok(Found { principal, grant: verified.grant.clone(), told })
     }
 
-    fn refresh_described(&self, token: &str) -> Result<Option<(Principal, Value)>> {
+    fn refresh_described(&self, token: &str) -> Result<Option<Found>> {
         let found = self.store().refresh(&digest(token), self.now())?;
-        let Some((grant, true)) = found else { return Ok(None) };
+        let Some(Refresh { grant, expires, is_good: true }) = found else { return Ok(None) };
         let given = Given::of(&grant)?;
         let principal = given.principal(&grant, Scopes::parse(&given.scopes))?;
-        let described = self.about(&principal, grant.expires.as_second())?;
-        Ok(Some((principal, described.into())))
+        let told = self.about(&principal, expires.min(grant.expires).as_second())?;
+        Ok(Some(Found { principal: Arc::new(principal), grant: Some(grant.id), told }))
     }
 
     fn about(&self, principal: &Principal, expires: i64) -> Result<Map<String, Value>> {
@@ -116,24 +150,39 @@ impl Authority {
         credentials: Credentials,
         token: String,
     ) -> std::result::Result<(), Refused> {
-        let client = self.prove(credentials).await?;
+        let caller = Caller::of(&credentials);
+        let client = match self.prove(credentials).await {
+            Ok(client) => client,
+            Err(refused) => return self.tell(caller, Err(refused)).await,
+        };
         let authority = Arc::clone(self);
         let work = move || authority.revoke_shown(&client, &token);
-        Ok(tokio::task::spawn_blocking(work).await.map_err(Error::internal)??)
+        let is_revoked = tokio::task::spawn_blocking(work).await.map_err(Error::internal)??;
+        if !is_revoked {
+            let hint = "there is no such token of this client";
+            let fault = Fault::new(Code::InvalidGrant, hint);
+            // Taken down, but not told (RFC 7009, 2.2).
+            if let Err(Refused::Error(error)) = self.tell::<()>(caller, Err(fault.into())).await {
+                return Err(error.into());
+            }
+        }
+        Ok(())
     }
 
-    fn revoke_shown(&self, client: &Client, token: &str) -> Result<()> {
+    /// Whether there was one to be taken back.
+    fn revoke_shown(&self, client: &Client, token: &str) -> Result<bool> {
         let now = self.now();
-        if let Some((grant, _)) = self.store().refresh(&digest(token), now)? {
-            if grant.client == client.id {
-                self.revoke_grant(&grant.tenant, &grant.id)?;
+        if let Some(Refresh { grant, .. }) = self.store().refresh(&digest(token), now)? {
+            let is_own = grant.client == client.id;
+            if is_own {
+                self.revoke_grant(&grant.tenant, &grant.id, &client.id)?;
             }
-            return Ok(());
+            return Ok(is_own);
         }
-        let Ok(verified) = self.parts.tokens.verify(token) else { return Ok(()) };
+        let Ok(verified) = self.parts.tokens.verify(token) else { return Ok(false) };
         let principal = &verified.principal;
         if principal.client != client.id || principal.tenant != client.tenant {
-            return Ok(());
+            return Ok(false);
         }
         let expires = Timestamp::from_second(verified.expires).map_err(Error::internal)?;
         self.store().revoke_token(&verified.jti, expires, now)?;
@@ -143,13 +192,28 @@ impl Authority {
             client: Some(&client.id),
             subject: Some(&principal.subject),
             grant: verified.grant.as_deref(),
+            patient: principal.patient.as_ref().map(FhirId::as_str),
             ..Decision::of(Event::Revoked)
         })?;
-        Ok(())
+        Ok(true)
     }
 }
 
 impl Sight {
+    fn tenant(&self) -> &str {
+        match self {
+            Self::Tenant(client) => client.tenant.as_str(),
+            Self::Own { tenant, .. } => tenant,
+        }
+    }
+
+    fn client(&self) -> &str {
+        match self {
+            Self::Tenant(client) => &client.id,
+            Self::Own { client, .. } => client,
+        }
+    }
+
     fn sees(&self, principal: &Principal) -> bool {
         match self {
             Self::Tenant(client) => client.tenant == principal.tenant,

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use moka::sync::Cache;
 use serde::Deserialize;
 
-use crate::auth::{KeySets, Verified, digest};
+use crate::auth::{KeySets, SKEW_S, Verified, digest};
 use crate::config::IssuerSettings;
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
@@ -122,7 +122,7 @@ impl Issuers {
             set = key_sets.get(&issuer.key_set, true).await?;
         }
         let claims = issuer.claims(token, &header, &set)?;
-        (claims.exp > now && claims.nbf <= now).then_some(())?;
+        (claims.exp > now && claims.nbf <= now + SKEW_S).then_some(())?;
         issuer.verified(claims, digest)
     }
 }

@@ -221,7 +221,7 @@ impl Authority {
         self.saw(&Decision {
             tenant: Some(pending.client.tenant.as_str()),
             client: Some(&pending.client.id),
-            error: (event == Event::Unasked).then(|| fault.code.as_str()),
+            error: (event == Event::Unasked).then_some(fault.code),
             ..Decision::of(event)
         })?;
         let told = [("error", fault.code.as_str()), ("error_description", fault.hint)];

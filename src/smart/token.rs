@@ -15,11 +15,12 @@ use super::fault::{Code, Fault, Refused};
 use super::grant::Given;
 use super::launch::after;
 use super::proof::Credentials;
+use super::refusal::Caller;
 use super::{Authority, identity};
 use crate::auth;
 use crate::error::{Error, Result};
 use crate::policy::{Level, Plain, Principal, Scope, Scopes, Under};
-use crate::store::{GrantRow, RefreshRow, Rotation};
+use crate::store::{GrantRow, Refresh, RefreshRow, Rotation};
 
 /// What a client asks the token endpoint for.
 #[derive(Debug, Clone, Default)]
@@ -70,25 +71,9 @@ impl Authority {
         self: &Arc<Self>,
         request: TokenRequest,
     ) -> std::result::Result<TokenAnswer, Refused> {
-        let named = request.credentials.named();
+        let caller = Caller::of(&request.credentials);
         let answered = self.answer(request).await;
-        if let Err(Refused::Fault(fault)) = &answered {
-            let (authority, error) = (Arc::clone(self), fault.code.as_str());
-            let tell = move || authority.saw_refusal(named.as_deref(), error);
-            tokio::task::spawn_blocking(tell).await.map_err(Error::internal)??;
-        }
-        answered
-    }
-
-    /// Takes a refusal down. A name that nobody has is not worth a record, and could hold anything.
-    fn saw_refusal(&self, named: Option<&str>, error: &'static str) -> Result<()> {
-        let client = named.map(|id| self.clients().get(id)).transpose()?.flatten();
-        self.saw(&Decision {
-            tenant: client.as_ref().map(|client| client.tenant.as_str()),
-            client: client.as_ref().map(|client| client.id.as_str()),
-            error: Some(error),
-            ..Decision::of(Event::Refused)
-        })
+        self.tell(caller, answered).await
     }
 
     async fn answer(
@@ -105,6 +90,7 @@ impl Authority {
                 return Err(Fault::new(Code::UnsupportedGrantType, hint).into());
             }
         };
+        let address = request.credentials.address;
         let client = self.prove(self.credentials(&request).await?).await?;
         let authority = Arc::clone(self);
         let work = move || -> std::result::Result<TokenAnswer, Refused> {
@@ -116,6 +102,7 @@ impl Authority {
                 patient: told.grant.as_ref().map(|grant| grant.patient.as_str()),
                 grant: told.grant.as_ref().map(|grant| grant.id.as_str()),
                 scopes: Some(&answer.scope),
+                address,
                 ..Decision::of(told.event)
             })?;
             Ok(answer)
@@ -138,8 +125,8 @@ impl Authority {
             let find = move || authority.store().refresh(&digest, authority.now());
             let found = tokio::task::spawn_blocking(find).await.map_err(Error::internal)??;
             let hint = "the refresh token is not good: ask the person again";
-            let (grant, _) = found.ok_or(Fault::new(Code::InvalidGrant, hint))?;
-            shown.client_id = Some(grant.client);
+            let found = found.ok_or(Fault::new(Code::InvalidGrant, hint))?;
+            shown.client_id = Some(found.grant.client);
         }
         Ok(shown)
     }
@@ -168,7 +155,8 @@ impl Authority {
         let shown = request.refresh_token.as_deref();
         let shown = shown.ok_or_else(|| missing("send the refresh_token"))?;
         let (digest, now) = (auth::digest(shown), self.now());
-        let (grant, is_good) = self.store().refresh(&digest, now)?.ok_or_else(invalid)?;
+        let found = self.store().refresh(&digest, now)?.ok_or_else(invalid)?;
+        let Refresh { grant, is_good, .. } = found;
         // Another client's token is nobody's here, and stays good for its own.
         if grant.client != client.id {
             return Err(invalid());
@@ -212,6 +200,8 @@ impl Authority {
                     client: Some(&grant.client),
                     subject: Some(&grant.subject),
                     grant: Some(&grant.id),
+                    patient: Some(&grant.patient),
+                    address: request.credentials.address,
                     ..Decision::of(Event::Reused)
                 })?;
                 Err(invalid())

@@ -14,6 +14,8 @@ use crate::policy::Permit;
 /// Whose resources a window has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {
+    /// Everybody's, and what is nobody's.
+    Everybody,
     /// Nobody's: organizations, practitioners, places.
     Nobody,
     /// Those of the patients after one, up to another.
@@ -29,9 +31,9 @@ pub struct Export {
     pub types: Vec<&'static str>,
     /// Whose.
     pub whose: Whose,
-    /// Only what says that it was updated since.
+    /// Only what came here since, or somewhat before.
     pub since: Option<Timestamp>,
-    /// Only what says that it was updated before.
+    /// Only what came here before.
     pub until: Option<Timestamp>,
     /// Of a type, only what meets all conditions of one of these.
     pub filters: Vec<(&'static str, Vec<Condition>)>,
@@ -46,6 +48,17 @@ pub struct Exported {
     pub patient: String,
 }
 
+/// A resource that is there no more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Removed {
+    /// Its type.
+    pub resource_type: String,
+    /// Its id.
+    pub id: FhirId,
+    /// The patient in whose compartment it was; empty where it was nobody's.
+    pub patient: String,
+}
+
 /// Exports.
 pub trait Exports {
     /// The last patient of the window after `after` that has about `rows` resources; `None` where
@@ -54,6 +67,8 @@ pub trait Exports {
     /// What of a window the caller may see, in the order of patients and types. The permit is one
     /// for any type; each type is let through by its own.
     fn export(&self, permit: &Permit, scope: &Export) -> Result<Vec<Exported>>;
+    /// What is there no more, of what the caller might have seen, by type and id.
+    fn removed(&self, permit: &Permit, scope: &Export) -> Result<Vec<Removed>>;
     /// How many of these resources of the permit's type are there and may be seen.
     fn still(&self, permit: &Permit, ids: &[FhirId]) -> Result<usize>;
     /// The patients that the caller may see, by id.

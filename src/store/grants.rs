@@ -72,6 +72,17 @@ pub struct RefreshRow {
     pub expires: Timestamp,
 }
 
+/// A refresh token that was shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refresh {
+    /// The grant it is of.
+    pub grant: GrantRow,
+    /// Until when it is good by itself.
+    pub expires: Timestamp,
+    /// Whether it is good.
+    pub is_good: bool,
+}
+
 /// A refresh token as it is kept.
 pub(super) struct Held {
     pub(super) grant: GrantRow,
@@ -124,7 +135,7 @@ pub trait Grants {
     /// Keeps the first refresh token of a grant.
     fn put_refresh(&self, refresh: &RefreshRow) -> Result<()>;
     /// The grant of a refresh token and whether the token is good; nothing is changed by it.
-    fn refresh(&self, digest: &[u8; 32], now: Timestamp) -> Result<Option<(GrantRow, bool)>>;
+    fn refresh(&self, digest: &[u8; 32], now: Timestamp) -> Result<Option<Refresh>>;
     /// Puts `next`, whose grant does not count, in the place of a good refresh token, and notes that
     /// the grant was used. A token that was rotated before takes its grant back. Of many that come
     /// at once, one is rotated.

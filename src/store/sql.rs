@@ -22,7 +22,7 @@ use crate::fhir::search::SortValue;
 use crate::store::StoredResource;
 
 pub(super) use self::everything::{edition, everything};
-pub(super) use self::export::{export, roster, still, window};
+pub(super) use self::export::{export, removed, roster, still, window};
 pub(super) use self::page::page;
 pub(super) use self::visible::{admitted, current};
 

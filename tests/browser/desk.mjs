@@ -2,7 +2,7 @@
 // keyboard where they decide something; every page inspected, in both languages.
 import { assert, inspect, person, report, settings, tabTo, withBrowser } from './support.mjs';
 
-const { origin, ellie, lucia, karin, marisol } = settings;
+const { origin, ellie, lucia, karin, marisol, transfer } = settings;
 let inspected = 0;
 const look = async (page, name) => { await inspect(page, name); inspected += 1; };
 
@@ -63,6 +63,10 @@ await withBrowser(async (browser) => {
   await look(officer.page, 'desk-list');
   await officer.page.goto(`${origin}/staff/quarantine`);
   await look(officer.page, 'desk-quarantine');
+  await officer.page.goto(`${origin}/staff/transfers`);
+  await look(officer.page, 'desk-transfers');
+  await officer.page.goto(`${origin}/staff/transfers/${transfer}`);
+  await look(officer.page, 'desk-transfer');
   await officer.page.goto(`${origin}/staff/requests/${id}`);
   await look(officer.page, 'desk-request');
   await tabTo(officer.page, 'button[name=step][value=review_started]');
@@ -71,6 +75,19 @@ await withBrowser(async (browser) => {
 
   const therapist = await person(browser);
   await signIn(therapist.page, marisol, `/staff/requests/${id}`);
+  await therapist.page.goto(`${origin}/staff/transfers`);
+  await look(therapist.page, 'desk-transfers-prepare');
+  await therapist.page.selectOption('#client', ellie);
+  await tabTo(therapist.page, '#reason');
+  await therapist.page.keyboard.type('Moves to Boulder');
+  await tabTo(therapist.page, 'main button[type=submit]');
+  await therapist.page.keyboard.press('Enter');
+  await therapist.page.waitForSelector('button[name=step][value=approve]');
+  await tabTo(therapist.page, 'button[name=step][value=approve]');
+  await therapist.page.keyboard.press('Enter');
+  await therapist.page.waitForSelector('ol.timeline li');
+  const handed = await therapist.page.textContent('ol.timeline');
+  await therapist.page.goto(`${origin}/staff/requests/${id}`);
   await decide(therapist.page, 'note_x1', 'deny');
   await decide(therapist.page, 'note_x2', 'redact', 'ZZSENTENCE');
   await look(therapist.page, 'desk-decided');
@@ -101,7 +118,11 @@ await withBrowser(async (browser) => {
   await look(second.page, 'desk-request-es');
   await second.page.goto(`${origin}/staff/requests/${id}/entries/note_x2`);
   await look(second.page, 'desk-entry-es');
+  await second.page.goto(`${origin}/staff/transfers`);
+  await look(second.page, 'desk-transfers-es');
+  await second.page.goto(`${origin}/staff/transfers/${transfer}`);
+  await look(second.page, 'desk-transfer-es');
   await second.page.goto(`${origin}/staff`);
   await look(second.page, 'desk-list-es');
-  report({ inspected, name: file.suggestedFilename(), logged: log.includes('downloaded'), title });
+  report({ inspected, handed, name: file.suggestedFilename(), logged: log.includes('downloaded'), title });
 });

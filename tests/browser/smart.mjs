@@ -103,6 +103,8 @@ async function launched(browser) {
   const scope = 'launch openid fhirUser patient/Patient.rs patient/Encounter.rs';
   await start(page, scope, { launch });
   await signIn(page, marisol);
+  await page.waitForSelector('button[value=allow]');
+  await look(page, 'consent-launch-en');
   await page.click('button[value=allow]');
   await connected(page);
   const saw = await page.evaluate(async () => {
@@ -116,6 +118,41 @@ async function launched(browser) {
       encounter: (await client.encounter.read()).id,
     };
   });
+  await context.close();
+  return saw;
+}
+
+/** A therapist chooses among their own clients, and then a session. */
+async function chosen(browser) {
+  const { context, page } = await person(browser);
+  await start(page, 'launch/patient launch/encounter openid fhirUser patient/Patient.rs online_access');
+  await signIn(page, marisol);
+  await page.waitForSelector('input[name=patient]');
+  await look(page, 'pick-staff-en');
+  await page.check('input[name=patient] >> nth=0');
+  await page.click('main button[type=submit]:not(.text)');
+  await page.waitForSelector('input[name=encounter]');
+  await look(page, 'pick-session-en');
+  await page.check('input[name=encounter] >> nth=0');
+  await page.click('main button[type=submit]:not(.text)');
+  await page.waitForSelector('button[value=allow]');
+  await look(page, 'consent-online-en');
+  await page.check('input[name=stay][value=online]');
+  await page.click('button[value=allow]');
+  await connected(page);
+  const saw = await page.evaluate(async () => {
+    const { patient, encounter } = window.client;
+    const before = window.client.state.tokenResponse.access_token;
+    await window.client.refresh();
+    const now = window.client.state.tokenResponse.access_token;
+    return { patient: patient.id, encounter: encounter.id, refreshed: now !== before };
+  });
+  const apps = await context.newPage();
+  await apps.goto(`${origin}/auth/apps`);
+  await apps.click('.who button');
+  await apps.waitForURL(`${origin}/auth/logout`);
+  saw.refreshAfterSigningOut =
+    await page.evaluate(() => window.client.refresh().then(() => 'done', () => 'refused'));
   await context.close();
   return saw;
 }
@@ -163,6 +200,7 @@ await withBrowser(async (browser) => {
   const seen = {
     standalone: await standalone(browser),
     launched: await launched(browser),
+    chosen: await chosen(browser),
     keyboard: await keyboard(browser),
   };
   report({ ...seen, inspected });

@@ -370,6 +370,32 @@ async fn a_replayed_assertion_is_known_on_every_replica() {
 }
 
 #[tokio::test]
+async fn a_replayed_assertion_is_known_when_redis_has_lost_everything() {
+    let mut redis = RedisServer::start().await.unwrap();
+    let signer = Signer::ec("k");
+    let clients = vec![client("ehr", "asymmetric", &json!({ "jwks": signer.jwks() }))];
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let cache = CacheSettings::with_redis(Some(redis.url().into()));
+    let replica = || {
+        let (clients, cache) = (clients.clone(), cache.clone());
+        spawn_as(Arc::clone(&data), Config { clients, cache, ..Config::default() })
+    };
+    let (one, other) = (replica(), replica());
+    let text = signer.sign(&json!({
+        "iss": "ehr", "sub": "ehr", "exp": now() + 240, "jti": "j",
+        "aud": [one.url("/auth/token"), other.url("/auth/token")]
+    }));
+    let form = backend_form(&text, "system/*.rs");
+    assert_eq!(one.form("/auth/token", &form).await.status, 200);
+    let _: () = redis::cmd("FLUSHALL").query(&mut redis.connect()).unwrap();
+    assert_eq!(other.form("/auth/token", &form).await.status, 401, "emptied");
+    redis.kill();
+    assert_eq!(other.form("/auth/token", &form).await.status, 401, "gone");
+    assert!(redis.start_again().await);
+    assert_eq!(one.form("/auth/token", &form).await.status, 401, "back, and empty");
+}
+
+#[tokio::test]
 async fn what_is_taken_back_on_one_replica_ends_on_all_within_a_second() {
     let data = std::sync::Arc::new(tempfile::tempdir().unwrap());
     let config = || Config { clients: clients(), ..Config::default() };

@@ -45,19 +45,19 @@ fn recipient(server: &Server, scopes: &str) -> String {
     server.app.tokens().issue(&principal, Duration::from_mins(5), None).unwrap().0
 }
 
-async fn ask(server: &Server, token: &str, method: Method, path: &str) -> Answer {
+pub(crate) async fn ask(server: &Server, token: &str, method: Method, path: &str) -> Answer {
     let request = server.request(method, path).bearer_auth(token);
     server.send(request.header("Prefer", "respond-async")).await
 }
 
 /// The URL at which a new export is asked for.
-async fn begin(server: &Server, token: &str, path: &str) -> String {
+pub(crate) async fn begin(server: &Server, token: &str, path: &str) -> String {
     let begun = ask(server, token, Method::GET, path).await;
     assert_eq!(begun.status, StatusCode::ACCEPTED, "{}", begun.text);
     begun.header("Content-Location").to_owned()
 }
 
-async fn done(server: &Server, token: &str, url: &str) -> Value {
+pub(crate) async fn done(server: &Server, token: &str, url: &str) -> Value {
     for _ in 0..400 {
         let answer = ask(server, token, Method::GET, url).await;
         if answer.status == StatusCode::OK {
@@ -141,9 +141,10 @@ async fn parameters_narrow_an_export() {
     for (query, expected) in [
         ("_type=Patient", &ALL[3..]),
         ("_type=Goal&_typeFilter=Goal%3Fpatient%3DPatient/p1", &ALL[..1]),
-        ("_since=2026-11-26T00:00:00Z", &[][..]),
+        // What counts is when it came here, however old the platform says that it is.
+        ("_since=2099-01-01T00:00:00Z", &[][..]),
         ("_until=2026-11-25T00:00:00Z", &[][..]),
-        ("_since=2026-11-25T00:00:00Z&_outputFormat=ndjson", &ALL[..]),
+        ("_since=2026-11-26T00:00:00Z&_outputFormat=ndjson", &ALL[..]),
     ] {
         let url = begin(&server, &token, &format!("Patient/$export?{query}")).await;
         let manifest = done(&server, &token, &url).await;
@@ -197,6 +198,39 @@ async fn what_cannot_be_asked_for_is_refused_and_said() {
     let told =
         ask(&server, &token, Method::GET, manifest["error"][0]["url"].as_str().unwrap()).await;
     assert!(told.text.contains("ignored"), "{}", told.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_is_told_to_who_asks_what_has_changed() {
+    let server = filled();
+    let token = recipient(&server, "system/*.rs");
+    let left = [patient("p1"), patient("p2"), goal("g1", "p1"), goal("g2", "p2")];
+    server.store(TENANT, "people", &left);
+    let path = "$export?_since=2026-11-26T00:00:00Z";
+    let whole = begin(&server, &token, "$export").await;
+    let whole = done(&server, &token, &whole).await;
+    assert_eq!(whole["deleted"], json!([]), "nobody asked what has changed");
+    let url = begin(&server, &token, path).await;
+    let manifest = done(&server, &token, &url).await;
+    let deleted = &manifest["deleted"][0];
+    assert_eq!((&deleted["type"], &deleted["count"]), (&json!("Bundle"), &json!(1)), "{manifest}");
+    let file = deleted["url"].as_str().unwrap();
+    let bundle = ask(&server, &token, Method::GET, file).await.json();
+    assert_eq!(bundle["type"], "transaction");
+    let entries = json!([{ "request": { "method": "DELETE", "url": "Goal/g3" } }]);
+    assert_eq!(bundle["entry"], entries);
+    // Who may see no goals, or some of them only, is not told that there was one.
+    for scopes in ["system/Patient.rs", "system/Goal.rs?lifecycle-status=active"] {
+        let token = recipient(&server, scopes);
+        let url = begin(&server, &token, path).await;
+        assert_eq!(done(&server, &token, &url).await["deleted"], json!([]), "{scopes}");
+    }
+    // What is there again is not gone any more.
+    let again =
+        [patient("p1"), patient("p2"), goal("g1", "p1"), goal("g2", "p2"), goal("g3", "p2")];
+    server.store(TENANT, "people", &again);
+    let refused = ask(&server, &token, Method::GET, file).await.refusal();
+    assert_eq!((refused.0, refused.1.as_str()), (410, "deleted"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,7 @@ fn the_three_commands_that_the_demo_prints_work_when_they_are_pasted() {
         found["entry"].as_array().unwrap().iter().map(|entry| &entry["search"]["mode"]).collect();
     assert!(modes.iter().any(|mode| *mode == "include"), "{modes:?}");
 
-    let edit = after("# change").replace("sleep 3", "sleep 0");
+    let edit = after("# change").replace("sleep 5", "sleep 0");
     pasted(&edit);
     let reloaded = demo.until("mappings");
     assert!(reloaded.last().unwrap().starts_with("mappings reloaded: "), "{reloaded:?}");
@@ -86,7 +86,7 @@ fn a_result_that_was_not_accepted_holds_a_reload_back_where_that_is_asked_for() 
     let mut demo = Demo::start(&["--hold-back"]);
     let said = demo.until("Ctrl-C");
     let edit = said.iter().find(|line| line.trim().starts_with("sed")).unwrap();
-    let served = pasted(&edit.replace("sleep 3", "sleep 0"));
+    let served = pasted(&edit.replace("sleep 5", "sleep 0"));
     assert_eq!(served["entry"][0]["resource"]["name"], "Care team");
     let kept = demo.until("mappings").pop().unwrap();
     assert!(kept.starts_with("mappings not reloaded, still serving the old set: "), "{kept}");

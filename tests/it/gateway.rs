@@ -178,6 +178,31 @@ impl Served {
         resources
     }
 
+    /// Every line of an export of everything, and its manifest.
+    pub(crate) async fn export(&self) -> String {
+        let get = |url: String| self.client.get(url).bearer_auth(&self.token);
+        let begun = get(format!("{}/$export", self.base)).header("Prefer", "respond-async");
+        let begun = begun.send().await.unwrap();
+        assert_eq!(begun.status().as_u16(), 202);
+        let url = begun.headers()["content-location"].to_str().unwrap().to_owned();
+        let manifest = loop {
+            let (status, _, body) = self.request(&url).await;
+            if status == 200 {
+                break body;
+            }
+            assert_eq!(status, 202, "{body}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        let listed: Value = serde_json::from_str(&manifest).unwrap();
+        let mut all = manifest + "\n";
+        for file in listed["output"].as_array().unwrap() {
+            let (status, _, body) = self.request(file["url"].as_str().unwrap()).await;
+            assert_eq!(status, 200, "{body}");
+            all.push_str(&body);
+        }
+        all
+    }
+
     /// The resource types of records that the server says can be searched.
     pub(crate) async fn types(&self) -> Vec<String> {
         let metadata = self.get("metadata").await;

@@ -97,12 +97,13 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .map(|(number, line)| (number + 1, line))
 }
 
-/// The modules that a line names after `crate::`, also inside a nested `use crate::{…}`.
+/// The modules that a line names after `crate::`; a `use crate::{…}` of several would hide them, and
+/// is refused.
 fn imported(line: &str) -> Vec<&str> {
     line.split("crate::")
         .skip(1)
         .flat_map(|rest| {
-            let rest = rest.strip_prefix('{').unwrap_or(rest);
+            assert!(!rest.starts_with('{'), "one `use` for each module: {line}");
             rest.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).take(1)
         })
         .filter(|name| !name.is_empty())

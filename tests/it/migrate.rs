@@ -266,7 +266,7 @@ fn a_file_of_the_first_schema_is_brought_up_to_date_when_it_is_opened() {
     for index in names(&file, &of_kind("index")).iter().filter(|name| !there.contains(name)) {
         file.execute_batch(&format!("DROP INDEX {index}")).unwrap();
     }
-    for column in ["class", "related", "dated"] {
+    for column in ["class", "related", "dated", "arrived"] {
         file.execute_batch(&format!("ALTER TABLE resource DROP COLUMN {column}")).unwrap();
     }
     file.execute_batch("PRAGMA user_version = 1").unwrap();

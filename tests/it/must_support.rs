@@ -186,6 +186,7 @@ const SEEN: &[(&str, &[&str])] = &[
         &[
             "status",
             "category.coding[code=survey].system",
+            "category.coding[system=http://hl7.org/fhir/us/core/CodeSystem/us-core-category].code",
             "code",
             "subject.reference",
             "effectiveDateTime",
@@ -223,7 +224,13 @@ const NOT_EXPOSED: &[(&str, &[&str])] = &[
     ("us-core-relatedperson", &["address"]),
     ("us-core-encounter", &["hospitalization"]),
     ("us-core-condition-encounter-diagnosis", &["extension"]),
-    ("us-core-condition-problems-health-concerns", &["extension"]),
+    (
+        "us-core-condition-problems-health-concerns",
+        &[
+            "extension",
+            "category.coding[system=http://hl7.org/fhir/us/core/CodeSystem/us-core-category]",
+        ],
+    ),
     ("us-core-observation-screening-assessment", &["valueString"]),
 ];
 

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
-use throughline::auth::{Keys, Notary};
+use throughline::auth::{Keys, Notary, Tokens};
+use throughline::clock::SystemClock;
 use throughline::domain::Kind;
 use throughline::policy::notice;
 
@@ -262,4 +263,43 @@ fn nobody_gets_a_copy_of_a_record_that_is_not_there() {
     let output = run(&none, practice.data.path());
     assert_eq!(output.status.code(), Some(2));
     assert!(!out.exists());
+}
+
+#[test]
+fn an_archive_is_checked_by_the_published_keys_without_the_installation() {
+    let practice = Practice::open();
+    practice.copy(ELENA, &[]);
+    let keys = practice.out("keys.json");
+    let tokens = Tokens::new(&practice.keys, std::sync::Arc::new(SystemClock));
+    let set = serde_json::to_string(&tokens.unwrap().key_set()).unwrap();
+    assert!(!set.contains("\"d\""), "public halves alone");
+    std::fs::write(&keys, &set).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let verify = |archive: &str, keys: &std::path::Path| {
+        let (archive, keys) = (practice.out(archive), keys.to_str().unwrap().to_owned());
+        let arguments = ["package", "verify", archive.to_str().unwrap(), "--jwks", &keys];
+        let output = run(&arguments, elsewhere.path());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = verify("copy.zip", &keys);
+    assert!(code == Some(0) && said.contains("as it was made"), "{said}");
+    // Another key; another archive under the same signature; a changed file; a cut one.
+    let other = practice.out("other.json");
+    let foreign = Keys::open(elsewhere.path()).unwrap();
+    let tokens = Tokens::new(&foreign, std::sync::Arc::new(SystemClock));
+    std::fs::write(&other, serde_json::to_string(&tokens.unwrap().key_set()).unwrap()).unwrap();
+    let (code, said) = verify("copy.zip", &other);
+    assert!(code == Some(1) && said.contains("NOT AS IT WAS MADE"), "{said}");
+    let whole = std::fs::read(practice.out("copy.zip")).unwrap();
+    let mut changed = whole.clone();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 0x55;
+    std::fs::write(practice.out("changed.zip"), &changed).unwrap();
+    std::fs::copy(practice.out("copy.zip.jws"), practice.out("changed.zip.jws")).unwrap();
+    let (code, said) = verify("changed.zip", &keys);
+    assert!(code == Some(1) && !said.contains("not_listed"), "{said}");
+    std::fs::write(practice.out("cut.zip"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::copy(practice.out("copy.zip.jws"), practice.out("cut.zip.jws")).unwrap();
+    assert_eq!(verify("cut.zip", &keys).0, Some(2), "it cannot be told");
+    assert_eq!(verify("copy.zip", &practice.out("none.json")).0, Some(2));
 }

@@ -47,10 +47,14 @@ fn a_smart_app_is_connected_by_people_and_cut_off_by_them() {
     assert_eq!(launched["intent"], "review");
     assert!(launched["user"].as_str().unwrap().starts_with("Practitioner/"));
     assert!(launched["encounter"].is_string());
+    let chosen = &saw["chosen"];
+    assert!(chosen["patient"].is_string() && chosen["encounter"].is_string(), "{saw}");
+    assert_eq!(chosen["refreshed"], true, "while they are signed in");
+    assert_eq!(chosen["refreshAfterSigningOut"], "refused");
     assert_eq!(saw["keyboard"]["patient"], patient(MATEO), "without a mouse");
     assert!(saw["keyboard"]["user"].as_str().unwrap().starts_with("RelatedPerson/"));
     assert_eq!(saw["keyboard"]["afterStop"], 401, "stopped without a mouse");
-    assert_eq!(saw["inspected"], 11, "{saw}");
+    assert_eq!(saw["inspected"], 15, "{saw}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use crate::handovers::prepared;
 use crate::record_copy::{KARIN, office, with_notes};
 use crate::support::browser::drive;
 use crate::support::people::{ELLIE, LUCIA, MARISOL, demo_practice};
@@ -26,12 +27,14 @@ fn a_client_looks_at_the_record_and_asks_for_a_copy_without_a_mouse() {
 fn a_request_goes_from_the_client_over_the_desk_to_the_copy_and_the_log_without_a_mouse() {
     let server = office();
     with_notes(&server);
+    let transfer = prepared(&server);
     let settings = json!({
         "origin": server.origin(), "ellie": ELLIE, "lucia": LUCIA, "karin": KARIN,
-        "marisol": MARISOL,
+        "marisol": MARISOL, "transfer": transfer,
     });
     let saw = drive("desk.mjs", &settings);
-    assert_eq!(saw["inspected"], 11, "{saw}");
+    assert_eq!(saw["inspected"], 16, "{saw}");
+    assert!(saw["handed"].as_str().unwrap().contains("Signed off"), "three clicks: {saw}");
     assert_eq!(saw["name"], "record.zip");
     assert_eq!(saw["logged"], true, "the log shows it: {saw}");
     assert!(saw["title"].as_str().unwrap().starts_with("My record"), "no script ran: {saw}");

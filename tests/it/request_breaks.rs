@@ -133,14 +133,18 @@ async fn the_request_of_another_is_a_request_that_is_not_there_on_every_page() {
     }
 }
 
+/// What somebody writes who wants it run.
+const SCRIPT: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
+
+fn is_quoted(page: &Seen, field: &str) {
+    assert!(!page.text.contains("<script>") && !page.text.contains("<img"), "{field}");
+    assert!(page.text.contains("&lt;script&gt;alert(1)"), "{field}: {}", page.text);
+}
+
 #[tokio::test]
 async fn what_people_write_is_never_markup() {
     let (server, _clock) = office();
-    let script = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
-    let is_quoted = |page: &Seen, field: &str| {
-        assert!(!page.text.contains("<script>") && !page.text.contains("<img"), "{field}");
-        assert!(page.text.contains("&lt;script&gt;alert(1)"), "{field}: {}", page.text);
-    };
+    let script = SCRIPT;
     let mut ellie = signed_in(&server, ELLIE).await;
     let mut karin = signed_in(&server, KARIN).await;
     let mut ids = Vec::new();
@@ -184,7 +188,12 @@ async fn what_people_write_is_never_markup() {
     is_quoted(&ellie.get(&url(&server, &format!("/portal/requests/{id}"))).await, "in the portal");
     let mut marisol = signed_in(&server, MARISOL).await;
     is_quoted(&marisol.get(&case).await, "to who treats");
+}
 
+#[tokio::test]
+async fn what_a_letter_says_is_never_markup() {
+    let (server, _clock) = office();
+    let mut karin = signed_in(&server, KARIN).await;
     let page = karin.get(&url(&server, "/staff/letters")).await;
     let csrf = page.token("/staff/letters");
     let fields = [
@@ -192,10 +201,10 @@ async fn what_people_write_is_never_markup() {
         ("client", ELLIE),
         ("type", "restriction"),
         ("requester", "attorney"),
-        ("name", script),
+        ("name", SCRIPT),
         ("received", "2026-01-05"),
         ("channel", "letter"),
-        ("statement", script),
+        ("statement", SCRIPT),
     ];
     let sent = karin.post(&url(&server, "/staff/letters"), &fields).await;
     is_quoted(&karin.get(&absolute(&sent.url, sent.location())).await, "a letter");

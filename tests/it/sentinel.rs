@@ -145,12 +145,14 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
     refusals(&served, &mut out).await;
     let ids = ids(&served).await;
     out.add("audit over FHIR", &audit(&served).await);
+    exported(&served, &partner, &mut out).await;
     out.add("metrics", &served.metrics());
     if let Some(redis) = &redis {
         shared(redis, &served, &mut out).await;
     }
     let patients = served.all("Patient").await;
     drop(served);
+    archives(&gateway, &patients, &mut out);
     audit_commands(&gateway, &patients, &mut out);
     for text in VISIBLE {
         assert!(out.0.values().any(|body| body.contains(text)), "{text} is not served");
@@ -168,6 +170,40 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
         let text = out.0.get(place).map_or("", String::as_str);
         let shown: Vec<_> = ids.iter().filter(|id| text.contains(id.as_str())).collect();
         assert!(shown.is_empty(), "{place} names resources: {shown:?}");
+    }
+}
+
+/// Every line of an export, each by whose it is.
+async fn exported(served: &Served, partner: &str, out: &mut Out) {
+    let lines = served.export().await;
+    assert!(lines.lines().count() > 20, "{lines}");
+    for line in lines.lines() {
+        let resource: Value = serde_json::from_str(line).unwrap();
+        let whose = if line.contains(partner) { partner } else { "exported" };
+        out.add(whose, &format!("{line}\n{}\n", text_of(&resource)));
+    }
+}
+
+/// Every file of a copy of each record, but of the partner's own.
+fn archives(gateway: &Gateway, patients: &[Value], out: &mut Out) {
+    let others = patients.iter().filter(|one| one["name"][0]["family"] != "ZZPARTNERB");
+    for patient in others {
+        let (id, file) = (patient["id"].as_str().unwrap(), gateway.data().join("copy.zip"));
+        let arguments = ["package", "--patient", id, "--out", file.to_str().unwrap()];
+        let (stdout, stderr) = gateway.run(&arguments);
+        out.add("package", &(stdout + &stderr));
+        let mut archive = zip::ZipArchive::new(fs::File::open(&file).unwrap()).unwrap();
+        assert!(archive.len() > 5);
+        for at in 0..archive.len() {
+            let mut entry = archive.by_index(at).unwrap();
+            let name = entry.name().unwrap().into_owned();
+            let mut bytes = Vec::new();
+            io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let decoded = serde_json::from_str(&text).map(|json: Value| text_of(&json));
+            out.add(format!("package {name}"), &(text + &decoded.unwrap_or_default()));
+        }
+        fs::remove_file(&file).unwrap();
     }
 }
 

@@ -286,7 +286,7 @@ async fn the_server_says_what_it_is() {
     assert_eq!(keys.header("cache-control"), "public, max-age=300");
     let set = keys.json();
     let kinds: Vec<_> = set["keys"].as_array().unwrap().iter().map(|key| &key["kty"]).collect();
-    assert_eq!(kinds, ["EC", "RSA"]);
+    assert_eq!(kinds, ["EC", "RSA", "EC"], "of tokens two, of copies of records one");
     assert!(!keys.text.contains("\"d\""), "a private key");
     assert_eq!(challenge(VERIFIER).len(), 43);
 }

@@ -12,8 +12,8 @@ use throughline::fhir::search::{
 };
 use throughline::policy::{Action, Permit, Principal};
 use throughline::store::{
-    Accepted, Delivery, Durability, Feed, Guard, Lease, NewResource, Page, Quarantined,
-    SqliteStore, Store, StoredResource,
+    Accepted, Delivery, Durability, Export, Feed, Guard, Lease, NewResource, Page, Quarantined,
+    SqliteStore, Store, StoredResource, Whose,
 };
 use throughline::{Error, Result};
 
@@ -898,4 +898,40 @@ fn a_file_that_is_not_ours_is_refused_with_advice() {
     assert!(advice(SqliteStore::open(&path)).contains("another program"));
     assert_eq!(std::fs::read(&path).unwrap(), untouched);
     assert!(advice(SqliteStore::open(folder.path())).contains("cannot be written"));
+}
+
+#[test]
+fn what_came_and_what_is_gone_is_known_by_when_it_was_here() {
+    every_store(|store| {
+        let now = Timestamp::from_second(crate::support::platform::now()).unwrap();
+        let hour = jiff::ToSpan::hours(1);
+        let (before, after) = (now.checked_sub(hour).unwrap(), now.checked_add(hour).unwrap());
+        let scope = |since, until| Export {
+            types: vec!["Encounter"],
+            whose: Whose::Everybody,
+            since,
+            until,
+            filters: Vec::new(),
+        };
+        // Both are old by what the platform says.
+        project(store, "hv", "a", vec![encounter("e1", "1", 0), encounter("e2", "1", 0)]);
+        project(store, "other", "a", vec![encounter("e1", "1", 0)]);
+        let came =
+            |since, until| store.export(&permit("Encounter"), &scope(since, until)).unwrap().len();
+        assert_eq!((came(Some(before), None), came(Some(after), None)), (2, 0));
+        assert_eq!((came(None, Some(before)), came(None, Some(after))), (0, 2));
+        let gone = |practice: &str, since| -> Vec<String> {
+            let found = store.removed(&permit_in(practice, "Encounter"), &scope(since, None));
+            found.unwrap().into_iter().map(|one| format!("{} {}", one.id, one.patient)).collect()
+        };
+        project(store, "hv", "a", vec![encounter("e1", "2", 0)]);
+        assert_eq!(gone("hv", Some(before)), ["e2 amara"], "e1 has only changed");
+        assert!(gone("hv", Some(after)).is_empty());
+        assert!(gone("other", Some(before)).is_empty());
+        let partly = Principal::new(tenant("hv"), "ehr", "system/Encounter.rs?status=finished");
+        let partly = Permit::decide(&Arc::new(partly), Action::Search, "Encounter").unwrap();
+        assert!(store.removed(&partly, &scope(Some(before), None)).unwrap().is_empty());
+        project(store, "hv", "a", vec![encounter("e1", "2", 0), encounter("e2", "3", 0)]);
+        assert!(gone("hv", Some(before)).is_empty(), "it is there again");
+    });
 }

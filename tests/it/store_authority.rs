@@ -153,15 +153,16 @@ fn a_refresh_token_is_rotated_once_and_its_reuse_takes_the_grant_back() {
     every_store(|store| {
         store.put_grant(&grant("g", "ann", "p1", 1)).unwrap();
         store.put_refresh(&refresh(1, "g", 500)).unwrap();
-        let (found, is_good) = store.refresh(&[1; 32], at(10)).unwrap().unwrap();
-        assert_eq!((found.id.as_str(), is_good), ("g", true));
+        let found = store.refresh(&[1; 32], at(10)).unwrap().unwrap();
+        assert_eq!((found.grant.id.as_str(), found.is_good), ("g", true));
+        assert_eq!(found.expires, at(500));
         let rotate = |from: u8, to: u8, now| {
             store.rotate(&[from; 32], &refresh(to, "x", 600), at(now)).unwrap()
         };
         assert_eq!(rotate(9, 2, 10), Rotation::Unknown);
         assert!(matches!(rotate(1, 2, 10), Rotation::Rotated(grant) if grant.id == "g"));
         assert_eq!(store.grant("g").unwrap().unwrap().used, Some(at(10)));
-        assert!(!store.refresh(&[1; 32], at(11)).unwrap().unwrap().1);
+        assert!(!store.refresh(&[1; 32], at(11)).unwrap().unwrap().is_good);
         assert!(matches!(rotate(2, 3, 11), Rotation::Rotated(_)));
         assert!(matches!(rotate(1, 4, 12), Rotation::Reused(grant) if grant.id == "g"));
         assert_eq!(store.grant("g").unwrap().unwrap().revoked, Some(at(12)));

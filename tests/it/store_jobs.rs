@@ -65,6 +65,20 @@ fn a_job_is_kept_as_it_was_asked_for() {
 }
 
 #[test]
+fn a_job_that_is_ordered_in_a_transaction_is_there_with_the_rest_or_not_at_all() {
+    every_store(|store| {
+        let mut write = store.write().unwrap();
+        write.order_job(&new("a", 1)).unwrap();
+        drop(write);
+        assert_eq!(store.job("a").unwrap(), None, "nothing was committed");
+        let mut write = store.write().unwrap();
+        write.order_job(&new("a", 1)).unwrap();
+        write.commit().unwrap();
+        assert_eq!(store.job("a").unwrap().unwrap().new, new("a", 1));
+    });
+}
+
+#[test]
 fn a_client_has_so_many_open_jobs_and_no_more() {
     every_store(|store| {
         assert!(store.put_job(&new("a", 1), 2).unwrap());

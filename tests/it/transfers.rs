@@ -36,7 +36,7 @@ struct Practice {
 
 impl Practice {
     fn open(receivers: &str) -> Self {
-        let folder = settled(&format!("{receivers}\n[jobs]\nlook_s = 1\n"));
+        let folder = settled(&format!("{receivers}\n[jobs]\nlook_s = 1\nfollow_s = 1\n"));
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
         let families = ["practice", "solo-cbt", "part2"];
         let paths: Vec<String> =
@@ -237,6 +237,45 @@ async fn a_consent_that_is_taken_back_between_two_attempts_ends_the_transfer() {
     let (code, _, err) = practice.transfer(&arguments);
     assert_eq!(code, Some(2));
     assert!(err.contains("no consent in force"), "{err}");
+}
+
+#[tokio::test]
+async fn a_consent_that_ends_after_the_receiver_has_it_is_noted_and_calls_nothing_back() {
+    let receiver = receiver::start();
+    let way = Way::to(&receiver.base, []).await;
+    let practice = Practice::open(&settings("frfm", &way.base, "document", ""));
+    let id = practice.send(ELENA, "frfm");
+    practice.becomes(&id, "sent").await;
+    practice.revoke("solo-cbt", "con_105");
+    let noted = practice.until(&id, |found| events(found).len() == 3).await;
+    assert_eq!(events(&noted), ["approve", "delivered", "consent_ended_after"]);
+    assert_eq!(noted["state"], "sent", "what the receiver has cannot be called back");
+    assert_eq!(receiver.all("Bundle").await.len(), 1);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(events(&practice.shown(&id)).len(), 3, "it is noted once");
+}
+
+#[tokio::test]
+async fn what_is_sent_again_during_an_attempt_waits_for_its_end_and_goes_once() {
+    let receiver = receiver::start();
+    let way = Way::to(&receiver.base, [Fault::Slow(5)]).await;
+    let practice = Practice::open(&settings("frfm", &way.base, "document", ""));
+    let id = practice.send(ELENA, "frfm");
+    let began = Instant::now();
+    while way.count("POST /fhir/Bundle") == 0 {
+        assert!(began.elapsed() < Duration::from_secs(40), "an attempt was to begin");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (code, _, err) = practice.transfer(&["resend", &id, "--patient", "new"]);
+    assert_eq!(code, Some(2), "who it is there cannot change under an attempt");
+    assert!(err.contains("it is being sent at this moment"), "{err}");
+    let (code, _, err) = practice.transfer(&["resend", &id]);
+    assert_eq!(code, Some(0), "{err}");
+    let done = practice.becomes(&id, "sent").await;
+    assert_eq!(events(&done), ["approve", "resend", "delivered"]);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(way.count("POST /fhir/Bundle"), 1, "one attempt for both");
+    assert_eq!(events(&practice.shown(&id)).len(), 3);
 }
 
 #[tokio::test]

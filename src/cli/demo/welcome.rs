@@ -69,7 +69,7 @@ pub(super) fn write(
     )?;
     writeln!(
         out,
-        "  # change a map, and see it served\n  sed -i \"s/{from}/{to}/\" {map} && sleep 3 && \
+        "  # change a map, and see it served\n  sed -i \"s/{from}/{to}/\" {map} && sleep 5 && \
          {curl} '{base}/CareTeam?_count=1'\n"
     )?;
     writeln!(out, "Ctrl-C stops it.")?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::blobs::{BlobWriter, Blobs};
@@ -12,7 +13,7 @@ use crate::domain::FhirId;
 use crate::error::{Error, Result};
 use crate::fhir::r4::Elements;
 use crate::fhir::subset::View;
-use crate::store::{Exported, JobPart};
+use crate::store::{Exported, JobPart, Removed};
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub enum FileKind {
     Output,
     /// What went wrong, or was ignored, as outcomes.
     Error,
+    /// What is there no more, as transactions that delete it.
+    Deleted,
 }
 
 /// A finished file.
@@ -39,6 +42,9 @@ pub struct File {
     pub count: u64,
     /// How long it is, in bytes.
     pub bytes: u64,
+    /// Whether some of it are Part 2 records.
+    #[serde(default)]
+    pub part2: bool,
 }
 
 impl File {
@@ -52,6 +58,11 @@ impl File {
     }
 }
 
+/// The one kind of file with what is gone.
+const DELETED: (FileKind, &str) = (FileKind::Deleted, "Bundle");
+/// How a Part 2 record is marked among the names.
+const PART2: &str = "part2";
+
 /// The name of a resource in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -61,6 +72,8 @@ pub struct Line {
     pub version: String,
     /// Whose it is.
     pub patient: Option<FhirId>,
+    /// Whether it is a Part 2 record.
+    pub part2: bool,
 }
 
 /// The names of the resources in a file; `None` if they are not kept any more.
@@ -78,7 +91,8 @@ pub async fn lines(blobs: &Blobs, names: &str, now: Timestamp) -> Result<Option<
             "" => None,
             patient => Some(patient.parse().ok()?),
         };
-        Some(Line { id, version, patient })
+        let part2 = words.next() == Some(PART2);
+        Some(Line { id, version, patient, part2 })
     };
     text.lines().map(line).collect::<Option<Vec<_>>>().map(Some).ok_or_else(broken)
 }
@@ -91,6 +105,7 @@ struct Open {
     text: Vec<u8>,
     listed: Vec<u8>,
     count: u64,
+    part2: bool,
 }
 
 /// The open files.
@@ -124,15 +139,24 @@ impl<'a> Files<'a> {
             let name = resource.resource_type.as_str();
             let view = self.views.iter().find(|(known, _)| *known == name);
             let shown = view.map(|(_, view)| view.of(&self.table, name, &resource.body));
-            let open = file(&mut self.open, self.blobs, self.handle, self.expires, name)?;
+            let open = file(
+                &mut self.open,
+                self.blobs,
+                self.handle,
+                self.expires,
+                (FileKind::Output, name),
+            )?;
             open.text.extend_from_slice(shown.as_deref().unwrap_or(&resource.body));
             open.text.push(b'\n');
-            for (word, end) in
-                [(resource.id.as_str(), b' '), (&resource.version_id, b' '), (patient, b'\n')]
-            {
+            let is_part2 = !resource.shown.basis.is_empty();
+            let words = [resource.id.as_str(), &resource.version_id, patient, PART2];
+            let words = words.iter().take(if is_part2 { 4 } else { 3 });
+            for (place, word) in words.enumerate() {
+                open.listed.extend_from_slice(if place > 0 { b" " } else { b"" });
                 open.listed.extend_from_slice(word.as_bytes());
-                open.listed.push(end);
             }
+            open.listed.push(b'\n');
+            open.part2 |= is_part2;
             open.count += 1;
         }
         self.hand_over()
@@ -143,12 +167,33 @@ impl<'a> Files<'a> {
         self.other(FileKind::Error, "OperationOutcome", outcome)
     }
 
+    /// Adds a transaction that deletes these. Among the names, the type stands in the version's place.
+    pub(super) fn deleted(&mut self, gone: &[Removed]) -> Result<()> {
+        let entry = |one: &Removed| {
+            let url = format!("{}/{}", one.resource_type, one.id);
+            json!({ "request": { "method": "DELETE", "url": url } })
+        };
+        let entries: Vec<_> = gone.iter().map(entry).collect();
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
+        let open = file(&mut self.open, self.blobs, self.handle, self.expires, DELETED)?;
+        open.text.extend_from_slice(bundle.to_string().as_bytes());
+        open.text.push(b'\n');
+        for Removed { resource_type, id, patient } in gone {
+            open.listed.extend_from_slice(format!("{id} {resource_type} {patient}\n").as_bytes());
+        }
+        open.count += 1;
+        self.hand_over()
+    }
+
     fn other(&mut self, kind: FileKind, of: &str, line: &[u8]) -> Result<()> {
         let key = (kind, of.to_owned());
         if !self.open.contains_key(&key) {
             let bytes = self.handle.block_on(self.blobs.create(self.expires))?;
             let (text, listed) = (Vec::new(), Vec::new());
-            self.open.insert(key.clone(), Open { bytes, names: None, text, listed, count: 0 });
+            self.open.insert(
+                key.clone(),
+                Open { bytes, names: None, text, listed, count: 0, part2: false },
+            );
         }
         if let Some(open) = self.open.get_mut(&key) {
             open.text.extend_from_slice(line);
@@ -177,7 +222,8 @@ impl<'a> Files<'a> {
             let (blob, bytes) = self.handle.block_on(open.bytes.finish())?;
             let names = open.names.map(|names| self.handle.block_on(names.finish())).transpose()?;
             let names = names.map(|(name, _)| name);
-            files.push(File { kind, of, blob, names, count: open.count, bytes });
+            let (count, part2) = (open.count, open.part2);
+            files.push(File { kind, of, blob, names, count, bytes, part2 });
         }
         Ok(files)
     }
@@ -189,15 +235,15 @@ fn file<'o>(
     blobs: &Blobs,
     handle: &Handle,
     expires: Timestamp,
-    name: &str,
+    (kind, name): (FileKind, &str),
 ) -> Result<&'o mut Open> {
-    match all.entry((FileKind::Output, name.to_owned())) {
+    match all.entry((kind, name.to_owned())) {
         std::collections::btree_map::Entry::Occupied(open) => Ok(open.into_mut()),
         std::collections::btree_map::Entry::Vacant(place) => {
             let bytes = handle.block_on(blobs.create(expires))?;
             let names = Some(handle.block_on(blobs.create(expires))?);
             let (text, listed) = (Vec::new(), Vec::new());
-            Ok(place.insert(Open { bytes, names, text, listed, count: 0 }))
+            Ok(place.insert(Open { bytes, names, text, listed, count: 0, part2: false }))
         }
     }
 }

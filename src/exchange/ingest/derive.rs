@@ -43,11 +43,13 @@ mod session_log;
 mod session_note;
 mod staff;
 mod tables;
+mod task;
 mod telecom;
 #[cfg(test)]
 mod tests;
 mod thread;
 mod transcript;
+mod transfer;
 mod treatment_plan;
 mod wall;
 mod window;
@@ -146,10 +148,10 @@ pub fn views(record: &Record, d: &Derivation) -> (Vec<View>, Vec<Warning>) {
         Kind::Diagnosis => diagnosis::views(record, d, &mut warnings),
         Kind::Assessment => assessment::views(record, d, &mut warnings),
         Kind::Consent => consent::views(record, d, &mut warnings),
+        Kind::Transfer => transfer::views(record, d, &mut warnings),
         // An assignment shows in its client's care team; the other kinds are stored only.
         Kind::Assignment
         | Kind::RecordRequest
-        | Kind::Transfer
         | Kind::Disclosure
         | Kind::ClientMerge
         | Kind::AccessEvent

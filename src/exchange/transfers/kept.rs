@@ -35,6 +35,9 @@ pub(super) struct Kept {
     /// The person as the receiver's server knows them, where somebody said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) patient_there: Option<String>,
+    /// When it was prepared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) made_at: Option<String>,
     /// When it was last signed off or sent again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ready_at: Option<String>,

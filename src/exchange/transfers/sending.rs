@@ -36,6 +36,10 @@ pub const KIND: &str = "transfer";
 const BY: &str = "gateway";
 /// How long a job that is done is kept.
 const KEPT: Duration = Duration::from_hours(24);
+/// What a job waits for whose transfer was delivered.
+const AWAITED: &str = "the receiver has it";
+/// How long it is waited for an attempt of another job.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Carries transfers.
 pub struct Sending {
@@ -45,6 +49,20 @@ pub struct Sending {
     pub partners: Vec<Partner>,
     /// Where it is written down who gets what.
     pub audit: Arc<Audit>,
+    /// How often it is looked whether consent to what a receiver has still stands.
+    pub follow: Duration,
+}
+
+/// What is to be done.
+enum Next {
+    /// Nothing more.
+    Nothing,
+    /// To send it.
+    Send(Box<Begun>),
+    /// Another job is at it: to look again soon.
+    Wait,
+    /// The receiver has it: to look again whether consent still stands.
+    Follow,
 }
 
 /// What an attempt begins with.
@@ -72,10 +90,17 @@ impl Work for Sending {
     fn work(self: Arc<Self>, task: Task) -> Doing<std::result::Result<(), Trouble>> {
         Box::pin(async move {
             let me = Arc::clone(&self);
-            let Some(begun) = task.aside(move |task| Ok(me.begin(task)?)).await? else {
-                return Ok(());
+            let begun = match task.aside(move |task| Ok(me.begin(task)?)).await? {
+                Next::Nothing => return Ok(()),
+                Next::Wait => {
+                    return task.aside(|task| wait(task, "another attempt", SOON)).await;
+                }
+                Next::Follow => {
+                    let follow = self.follow;
+                    return task.aside(move |task| wait(task, AWAITED, follow)).await;
+                }
+                Next::Send(begun) => Arc::new(*begun),
             };
-            let begun = Arc::new(begun);
             let (ended, package) = self.attempt(&task, &begun).await?;
             let me = Arc::clone(&self);
             task.aside(move |task| me.end(task, &begun.transfer, ended, package)).await
@@ -92,21 +117,30 @@ impl Work for Sending {
 }
 
 impl Sending {
-    /// What the receiver may have now; nothing where there is nothing more to do.
-    fn begin(&self, task: &Task) -> Result<Option<Begun>> {
+    /// What is to be done now, with what the receiver may have now.
+    fn begin(&self, task: &Task) -> Result<Next> {
         let (tenant, now) = (&task.job().new.tenant, task.now());
         let order = String::from_utf8_lossy(&task.job().new.task).into_owned();
         let (id, ready) = order.split_once(' ').unwrap_or_default();
-        let Some(transfer) = self.transfers.transfer(tenant, id)? else { return Ok(None) };
+        let Some(transfer) = self.transfers.transfer(tenant, id)? else { return Ok(Next::Nothing) };
         let is_last = transfer.ready.is_some_and(|at| written(at) == ready);
-        if transfer.state != State::Ready || !is_last {
-            return Ok(None);
-        }
-        let say = |event, why: Option<&str>| -> Result<Option<Begun>> {
+        let say = |event, why: Option<&str>| -> Result<Next> {
             let step = Step { why: why.map(str::to_owned), ..Step::by(BY) };
             self.say(task, &transfer, event, step)?;
-            Ok(None)
+            Ok(Next::Nothing)
         };
+        if is_last && transfer.state.is_awaited() {
+            return match self.transfers.may_have(tenant, &transfer, now)? {
+                true => Ok(Next::Follow),
+                false => say(Event::EndedAfter, None),
+            };
+        }
+        if transfer.state != State::Ready || !is_last {
+            return Ok(Next::Nothing);
+        }
+        if self.transfers.is_carried(&transfer.id, &task.job().new.id, now)? {
+            return Ok(Next::Wait);
+        }
         if transfer.expires.is_some_and(|expires| expires <= now) {
             return say(Event::Expire, None);
         }
@@ -143,7 +177,7 @@ impl Sending {
         let person = pieces.iter().find(|piece| piece.id == patient);
         let person = person.map(|piece| piece.body.to_vec()).ok_or(Error::NotFound)?;
         self.account(tenant, &transfer, settings, (&patient, &pieces), now)?;
-        Ok(Some(Begun { transfer, partner: place, pieces, patient, person }))
+        Ok(Next::Send(Box::new(Begun { transfer, partner: place, pieces, patient, person })))
     }
 
     /// The documents that are named one by one.
@@ -252,7 +286,7 @@ impl Sending {
                 if taken.is_understood {
                     self.say(task, transfer, Event::Understood, Step::by(BY))?;
                 }
-                Ok(())
+                wait(task, AWAITED, self.follow)
             }
             Ended::Unsure => {
                 let attempt = attempt(None, Some("who_is_it"));
@@ -303,6 +337,12 @@ impl Sending {
         }
         self.audit.record_blocking(&told)
     }
+}
+
+/// Leaves a job to look again later: that it waits is no attempt that failed.
+fn wait(task: &Task, for_what: &'static str, pause: Duration) -> std::result::Result<(), Trouble> {
+    task.keep(&JobStep { progress: for_what.to_owned(), ..JobStep::default() })?;
+    Err(Trouble::Later(pause, "waits"))
 }
 
 impl Begun {

@@ -1,6 +1,7 @@
 //! A transfer as it stands: whose, to whom, where it is, and what has happened.
 
 use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
 
 use super::kept::{Acknowledged, Attempt, Kept, Package};
 use crate::domain::Record;
@@ -10,7 +11,9 @@ use crate::policy::transfer::{Event, REMINDERS, State};
 /// What the ids of the gateway's own transfers begin with.
 pub(super) const OWN: &str = "tlt-";
 /// The longest that somebody may write, in characters.
-const LONGEST: usize = 4_000;
+pub const LONGEST: usize = 4_000;
+/// How urgent a transfer can be.
+pub const URGENCIES: &[&str] = &["routine", "urgent", "crisis"];
 /// The parts of a record that can be named.
 pub const SECTIONS: &[(&str, &[&str])] = &[
     ("problems", &["Condition"]),
@@ -39,6 +42,8 @@ pub struct Wanted {
     pub notes: Vec<String>,
     /// Who asks for it.
     pub by: String,
+    /// What is the same each time the same transfer is asked for, so that it is made once.
+    pub key: Option<String>,
 }
 
 /// A transfer as it stands.
@@ -100,7 +105,7 @@ impl Wanted {
             let hint = format!("say why care goes over, in at most {LONGEST} characters");
             return Err(Error::invalid("reason", hint));
         }
-        if !["routine", "urgent", "crisis"].contains(&self.urgency.as_str()) {
+        if !URGENCIES.contains(&self.urgency.as_str()) {
             return Err(Error::invalid("urgency", "give routine, urgent or crisis"));
         }
         let is_known = |name: &String| SECTIONS.iter().any(|(known, _)| known == name);
@@ -139,6 +144,36 @@ impl Transfer {
             package: kept.package,
             ack: kept.ack,
             history: happened.collect(),
+        })
+    }
+
+    /// The transfer for the platform, whose people wrote what is in it.
+    pub fn told(&self) -> Value {
+        let step = |step: &Happened| {
+            json!({
+                "event": step.event.as_str(), "at": step.at.to_string(), "by": step.by,
+                "why": step.why,
+            })
+        };
+        let mut told = self.outline();
+        if let Some(told) = told.as_object_mut() {
+            told.insert("reason".to_owned(), json!(self.reason));
+            told.insert("history".to_owned(), self.history.iter().map(step).collect());
+        }
+        told
+    }
+
+    /// The transfer for programs, without what people wrote: that belongs in no log.
+    pub fn outline(&self) -> Value {
+        let step = |step: &Happened| json!({ "event": step.event.as_str(), "at": step.at.to_string(), "by": step.by });
+        let ack = self.ack.as_ref().map(|ack| json!({ "kind": ack.kind, "at": ack.at }));
+        json!({
+            "id": self.id, "client": self.client, "to": self.to, "receiver": self.receiver,
+            "state": self.state.as_str(), "urgency": self.urgency,
+            "expires": self.expires.map(|at| at.to_string()),
+            "attempts": self.attempts, "package": self.package, "ack": ack,
+            "reminders": self.reminders().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "history": self.history.iter().map(step).collect::<Vec<_>>(),
         })
     }
 

@@ -92,6 +92,23 @@ pub(super) fn roster(server: &Server<'_>) -> Result<CapabilityStatementRestResou
         .map_err(Error::internal)
 }
 
+/// What another provider sends, which is kept aside.
+pub(super) fn received() -> Result<CapabilityStatementRestResource> {
+    CapabilityStatementRestResource::builder()
+        .r#type("Bundle".parse().map_err(Error::internal)?)
+        .documentation(
+            "A document or transaction of a registered provider, kept as it came beside the \
+             record; the scope is system/Bundle.c"
+                .to_owned(),
+        )
+        .interaction(vec![interaction("create")?])
+        .versioning(ResourceVersionPolicy::NoVersion)
+        .read_history(false)
+        .conditional_read(ConditionalReadStatus::NotSupported)
+        .build()
+        .map_err(Error::internal)
+}
+
 /// The operations of a type, or those of the server where it is nothing.
 pub(super) fn operations(
     server: &Server<'_>,

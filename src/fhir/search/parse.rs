@@ -9,7 +9,7 @@ mod outcome;
 mod value;
 
 pub use self::value::prefixed;
-use super::param::{SearchType, left_out};
+use super::param::{self, SearchType, left_out};
 use super::{Condition, Query, Test, ValueSets};
 use crate::error::{Error, Result};
 
@@ -114,7 +114,7 @@ pub fn parse(setting: Setting<'_>, parameters: Vec<(String, String)>) -> Result<
                 search.understood.push((name, text));
             }
             None if setting.lenient => search.ignored.push(name),
-            None => return Err(unknown(setting.resource_type, &name)),
+            None => return Err(unknown(setting.resource_type, &name, &name)),
         }
     }
     bounded(&search.query)?;
@@ -163,14 +163,49 @@ fn steps(condition: &Condition) -> usize {
     }
 }
 
-fn unknown(kind: &SearchType, name: &str) -> Error {
+/// A parameter that is none; `name` is what of it is said of this type.
+fn unknown(kind: &SearchType, whole: &str, name: &str) -> Error {
+    if let Some(rest) = name.strip_prefix("_has:") {
+        let mut parts = rest.splitn(3, ':');
+        let from = parts.next().and_then(param::search_type);
+        let refers = |from: &SearchType, reference: &str| {
+            from.param(reference).is_some_and(|(_, param)| param.refers_to(kind.name))
+        };
+        return match (from, parts.next(), parts.next()) {
+            (Some(from), Some(reference), Some(rest)) if refers(from, reference) => {
+                unknown(from, whole, rest)
+            }
+            _ => Error::not_supported(
+                whole,
+                format!("_has names a type that is served and a reference of it to {}", kind.name),
+            ),
+        };
+    }
+    if let Some((reference, rest)) = name.split_once('.')
+        && let Some((_, param)) = kind.param(reference.split(':').next().unwrap_or_default())
+    {
+        let only = reference.split_once(':').map(|(_, only)| only);
+        let is_meant =
+            |to: &&SearchType| param.refers_to(to.name) && only.is_none_or(|only| only == to.name);
+        let meant: Vec<&SearchType> = param::TYPES.iter().filter(is_meant).collect();
+        return match meant.as_slice() {
+            [to] => unknown(to, whole, rest),
+            [] => Error::not_supported(whole, "the reference is to no such type".to_owned()),
+            _ => {
+                let names: Vec<&str> = meant.iter().map(|to| to.name).collect();
+                let hint =
+                    format!("none of {} is searched by what follows the dot", names.join(", "));
+                Error::not_supported(whole, hint)
+            }
+        };
+    }
     let plain = name.split([':', '.']).next().unwrap_or(name);
     if let Some(why) = left_out::why(kind.name, plain) {
-        return Error::not_supported(name, format!("not searched by: {why}"));
+        return Error::not_supported(whole, format!("not searched by: {why}"));
     }
     let known: Vec<&str> = kind.numbered().map(|(_, param)| param.name).collect();
     Error::not_supported(
-        name,
+        whole,
         format!(
             "{} is not searched by this parameter; it is searched by _id, _lastUpdated, {}",
             kind.name,

@@ -1,5 +1,6 @@
 //! A file of an export, handed out if everything in it may still be seen.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use actix_web::body::SizedStream;
@@ -14,13 +15,14 @@ use super::{Bearing, permits};
 use crate::blobs::BlobStream;
 use crate::domain::FhirId;
 use crate::error::Error;
-use crate::exchange::bulk::{File, Line, lines};
+use crate::exchange::bulk::{self, Ask, File, FileKind, Line, lines};
 use crate::http::asking::Size;
 use crate::http::disclosure::{Disclosure, Seen};
 use crate::http::path::{Named, Segments};
+use crate::http::terms::{NOTICE, STATEMENT};
 use crate::http::weights::Weights;
 use crate::http::{Refusal, State};
-use crate::policy::Mandate;
+use crate::policy::{Mandate, notice};
 use crate::store::{Job, JobState, Store};
 
 /// The media type of the files.
@@ -40,6 +42,9 @@ pub(in crate::http) async fn file(
     let part = part.filter(|_| job.state == JobState::Done).ok_or(Error::NotFound)?;
     let file = File::read(part)?;
     let disclosure = match &file.names {
+        Some(names) if file.kind == FileKind::Deleted => {
+            state.still_gone(&request, &job, names).await?
+        }
         Some(names) => state.still(&request, &job, &file, names).await?,
         None => Disclosure::default(),
     };
@@ -47,6 +52,10 @@ pub(in crate::http) async fn file(
     let mut response = HttpResponse::Ok();
     response.content_type(NDJSON);
     response.extensions_mut().insert(disclosure);
+    if file.part2 {
+        response.insert_header((NOTICE, notice::VERSION));
+        response.insert_header((STATEMENT, notice::SHORT));
+    }
     if takes_gzip(request.headers()) {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
         return Ok(response.streaming(gzipped(bytes)));
@@ -76,8 +85,9 @@ impl State {
     ) -> Result<Disclosure, Refusal> {
         let bearing = Bearing::of(request)?;
         let now = self.clock.now();
-        let exporter = Mandate::read(&job.new.mandate)?.principal(&job.new.tenant, now)?;
-        let permit = permits(&bearing.principal, exporter, &file.of)?;
+        let mandate = Mandate::read(&job.new.mandate)?;
+        let exporter = bulk::exporter(&mandate, &job.new.tenant, now, self.audit.able())?;
+        let permit = permits(&bearing.principal, &exporter, &file.of)?;
         let named = lines(&self.blobs, names, now).await?.ok_or(Error::NotFound)?;
         if !permit.is_open() {
             let ids: Vec<FhirId> = named.iter().map(|line| line.id.clone()).collect();
@@ -87,12 +97,45 @@ impl State {
                 return Err(Refusal::Gone);
             }
         }
-        let seen = |Line { id, version, patient }| {
+        let part2 = named.iter().filter(|line| line.part2);
+        let part2 = part2.map(|line| format!("{}/{}", file.of, line.id)).collect();
+        let seen = |Line { id, version, patient, .. }| {
             let resource_type = file.of.clone();
             Seen { resource_type, id, version, patient }
         };
         let seen = named.into_iter().map(seen).collect();
-        Ok(Disclosure { seen, ..Disclosure::default() })
+        let notes = if file.part2 { vec![("part2", "true".to_owned())] } else { Vec::new() };
+        Ok(Disclosure { seen, part2, notes, ..Disclosure::default() })
+    }
+}
+
+impl State {
+    /// Whether all that a file says is gone still is, and whoever it was made for might still have seen
+    /// it: nobody is told of a client who has taken their consent back.
+    async fn still_gone(
+        &self,
+        request: &HttpRequest,
+        job: &Job,
+        names: &str,
+    ) -> Result<Disclosure, Refusal> {
+        let bearing = Bearing::of(request)?;
+        let now = self.clock.now();
+        let mandate = Mandate::read(&job.new.mandate)?;
+        let exporter = bulk::exporter(&mandate, &job.new.tenant, now, self.audit.able())?;
+        let ask = Ask::read(&job.new.task)?;
+        let types = ask.types()?;
+        let permit = types.iter().find_map(|of| permits(&bearing.principal, &exporter, of).ok());
+        let permit = permit.ok_or(Error::Denied)?;
+        let named = lines(&self.blobs, names, now).await?.ok_or(Error::NotFound)?;
+        let question = move |store: &dyn Store| bulk::removed(store, &permit, &ask);
+        let found: BTreeSet<(String, FhirId)> = self
+            .ask(Size::Many, question)
+            .await?
+            .into_iter()
+            .map(|one| (one.resource_type, one.id))
+            .collect();
+        let is_there = |line: &Line| found.contains(&(line.version.clone(), line.id.clone()));
+        if named.iter().all(is_there) { Ok(Disclosure::default()) } else { Err(Refusal::Gone) }
     }
 }
 

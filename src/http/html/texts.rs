@@ -53,6 +53,16 @@ macro_rules! texts {
             pub(in crate::http) deeds: BTreeMap<String, String>,
             /// What for, by the code of `v3-ActReason`.
             pub(in crate::http) purposes: BTreeMap<String, String>,
+            /// Where a transfer of care is.
+            pub(in crate::http) transfer_states: BTreeMap<String, String>,
+            /// What happened to a transfer.
+            pub(in crate::http) transfer_events: BTreeMap<String, String>,
+            /// What can be done with a transfer, on a button.
+            pub(in crate::http) transfer_acts: BTreeMap<String, String>,
+            /// Why an attempt to send one did not succeed, by its stable name.
+            pub(in crate::http) troubles: BTreeMap<String, String>,
+            /// How urgent it is.
+            pub(in crate::http) urgencies: BTreeMap<String, String>,
             /// What parts of a kind are called, by the code of the category.
             pub(in crate::http) categories: BTreeMap<String, String>,
         }
@@ -84,8 +94,8 @@ texts! {
     }
     consent: Consent {
         title, lede_self, lede_other, lede_staff, practice, kinds, kinds_lede, sensitive_title,
-        sensitive_lede, parts, identity, identity_hint, refresh_title, refresh_no, refresh_no_hint,
-        refresh_days, refresh_year, refresh_hint, after_title, after_own, after_revoke, not_shared,
+        sensitive_lede, parts, identity, identity_hint, refresh_title, refresh_title_online,
+        refresh_no, refresh_no_hint, refresh_online, refresh_online_hint, refresh_days, refresh_year, refresh_hint, after_title, after_own, after_revoke, not_shared,
         allow, deny, nothing, dropped, only, goes_to,
     }
     apps: Apps {
@@ -140,6 +150,11 @@ texts! {
         given, sentences, sentences_hint, what, ground, ground_hint, decide, release_all,
         redact_marked, entries, no_entries, entries_hint, waits, finish, finish_hint, making_title,
         making, failed_title, failed,
+    }
+    transfers: TransferTexts {
+        title, lede, none, closed, needs, wrong_title, wrong, wrong_step, prepare, prepare_hint,
+        client, receiver, reason, reason_hint, urgency, of, until, reminded, timeline, nothing_yet,
+        when, platform, back, steps, text, patient, patient_hint,
     }
     quarantine: Quarantine { title, lede, none, more, unknown }
     copy: Copying {

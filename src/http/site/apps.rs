@@ -47,8 +47,8 @@ pub(in crate::http) async fn stop(visit: Visit, form: Form) -> Result<HttpRespon
     let granted = granted(&visit, &session.person).await?;
     let grant = granted.into_iter().find(|grant| grant.id == id);
     let grant = grant.ok_or_else(|| visit.refused(Why::Expired))?;
-    let tenant = visit.tenant()?;
-    decide(&visit, move |authority| authority.revoke_grant(&tenant, &grant.id)).await?;
+    let (tenant, by) = (visit.tenant()?, session.person.subject);
+    decide(&visit, move |authority| authority.revoke_grant(&tenant, &grant.id, &by)).await?;
     Ok(go(&visit, &format!("{APPS}?{STOPPED}=1")))
 }
 

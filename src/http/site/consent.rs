@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use super::flow::{Flow, REQUEST, Step, Subject};
-use super::kinds::{self, Chosen, Item};
+use super::kinds::{self, Chosen, Item, Stay};
 use super::{CONSENT, Refused, Why, decide, go, pick};
 use crate::exchange::people::Relation;
 use crate::http::html::{Choice, Form, Page, Tone, Visit, csrf, fill, notice, target};
@@ -16,6 +16,9 @@ use crate::smart::Approval;
 
 /// The parameter of somebody who chose nothing.
 const NOTHING: &str = "nothing";
+/// The field that says whether an app may come back, and its value for as long as one is signed in.
+const STAY: &str = "stay";
+const ONLINE: &str = "online";
 /// How long an app may come back, in days, by the value of the field.
 const STAYS: [(&str, i64); 2] = [("90", 90), ("365", 365)];
 /// The beginning of the names of the fields of categories.
@@ -84,7 +87,12 @@ impl Flow {
 
     /// What is shared by a form, and until when; nothing, if nothing was chosen.
     fn shared(&self, form: &Form, now: Timestamp) -> Option<(Scopes, Option<Timestamp>)> {
-        let stays = STAYS.iter().find(|(value, _)| form.value("stay") == Some(value));
+        let stays = STAYS.iter().find(|(value, _)| form.value(STAY) == Some(value));
+        let stay = match (&stays, form.value(STAY)) {
+            (Some(_), _) => Stay::Offline,
+            (None, Some(ONLINE)) => Stay::Online,
+            (None, _) => Stay::No,
+        };
         let mut parts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (name, value) in form.pairs() {
             if let Some(kind) = name.strip_prefix(PART) {
@@ -93,7 +101,7 @@ impl Flow {
         }
         let items = form.values("item").map(str::to_owned).collect();
         let asked = &self.pending.scopes;
-        let scopes = kinds::granted(asked, &Chosen { items, parts, stays: stays.is_some() });
+        let scopes = kinds::granted(asked, &Chosen { items, parts, stay });
         let is_nothing = scopes.resources().next().is_none() && asked.resources().next().is_some();
         let expires =
             stays.and_then(|(_, days)| now.checked_add(SignedDuration::from_hours(24 * days)).ok());
@@ -119,7 +127,7 @@ fn page(visit: &Visit, flow: &Flow, subject: &Subject) -> HttpResponse {
                 (sensitive(visit, &items))
             }
             (identity(visit, &flow.pending.scopes))
-            @if flow.pending.scopes.has(Plain::OfflineAccess) { (stay(visit)) }
+            (stay(visit, &flow.pending.scopes))
             (know(visit, flow))
             div.row.actions {
                 button type="submit" name="decision" value="allow" { (texts.allow) }
@@ -238,19 +246,26 @@ fn identity(visit: &Visit, scopes: &Scopes) -> Markup {
 }
 
 /// Whether the app may come back.
-fn stay(visit: &Visit) -> Markup {
+fn stay(visit: &Visit, scopes: &Scopes) -> Markup {
     let texts = &visit.texts().consent;
+    let (online, offline) = (scopes.has(Plain::OnlineAccess), scopes.has(Plain::OfflineAccess));
+    if !online && !offline {
+        return Markup::default();
+    }
     let option = |value: &str, label: &str, hint: &str, is_chosen| {
-        Choice { kind: "radio", name: "stay", value, is_chosen, label, hint }.markup()
+        Choice { kind: "radio", name: STAY, value, is_chosen, label, hint }.markup()
     };
     html! {
         fieldset.stack {
-            legend { (texts.refresh_title) }
-            p.soft { (texts.refresh_hint) }
+            legend { (if offline { &texts.refresh_title } else { &texts.refresh_title_online }) }
+            @if offline { p.soft { (texts.refresh_hint) } }
             div.choices {
                 (option("no", &texts.refresh_no, &texts.refresh_no_hint, true))
-                @for (value, days) in STAYS {
-                    @let label = if days < 365 {
+                @if online {
+                    (option(ONLINE, &texts.refresh_online, &texts.refresh_online_hint, false))
+                }
+                @for (value, days) in STAYS.iter().filter(|_| offline) {
+                    @let label = if *days < 365 {
                         fill(&texts.refresh_days, &[("days", &days.to_string())])
                     } else {
                         texts.refresh_year.clone()

@@ -16,7 +16,7 @@ const SENSITIVE: [&str; 4] =
 const SIGNING: &str = "signing";
 
 /// The order in which kinds are shown; those that are not named come last.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "Patient",
     "Appointment",
     "Encounter",
@@ -33,6 +33,7 @@ const ORDER: [&str; 20] = [
     "Organization",
     "Location",
     "Provenance",
+    "Task",
     "Communication",
     "DocumentReference",
     "Binary",
@@ -119,8 +120,20 @@ pub(super) struct Chosen {
     pub(super) items: BTreeSet<String>,
     /// The tokens of the categories to which kinds are narrowed, by type.
     pub(super) parts: BTreeMap<String, BTreeSet<String>>,
-    /// Whether the app may come back while the person is away.
-    pub(super) stays: bool,
+    /// Whether the app may go on when its token is over.
+    pub(super) stay: Stay,
+}
+
+/// Whether an app may go on by itself when its token is over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// It has to ask again.
+    #[default]
+    No,
+    /// While the person is signed in.
+    Online,
+    /// Also while they are away.
+    Offline,
 }
 
 /// What is asked for, in the order in which it is shown, each once.
@@ -168,7 +181,8 @@ fn code(token: &str) -> &str {
 pub(super) fn granted(scopes: &Scopes, chosen: &Chosen) -> Scopes {
     let grant = |scope: &Scope| -> Vec<Scope> {
         match scope {
-            Scope::Plain(Plain::OfflineAccess) if !chosen.stays => Vec::new(),
+            Scope::Plain(Plain::OfflineAccess) if chosen.stay != Stay::Offline => Vec::new(),
+            Scope::Plain(Plain::OnlineAccess) if chosen.stay != Stay::Online => Vec::new(),
             Scope::Plain(_) => vec![scope.clone()],
             Scope::Resource(asked) => chosen.of(asked).into_iter().map(Scope::Resource).collect(),
         }
@@ -217,8 +231,8 @@ mod tests {
 
     const SURVEY: &str = "http://terminology.hl7.org/CodeSystem/observation-category|survey";
 
-    fn chosen(items: &[&str], parts: &[(&str, &str)], stays: bool) -> Chosen {
-        let mut chosen = Chosen { stays, ..Chosen::default() };
+    fn chosen(items: &[&str], parts: &[(&str, &str)], stay: Stay) -> Chosen {
+        let mut chosen = Chosen { stay, ..Chosen::default() };
         chosen.items.extend(items.iter().map(|&item| item.to_owned()));
         for (kind, token) in parts {
             chosen.parts.entry((*kind).to_owned()).or_default().insert((*token).to_owned());
@@ -229,49 +243,69 @@ mod tests {
     #[test]
     fn what_is_granted_is_the_part_that_was_chosen() {
         let narrowed = format!("patient/Observation.rs?category={SURVEY}");
-        for (asked, items, parts, stays, expected) in [
-            ("openid patient/Goal.rs", &["Goal"][..], &[][..], false, "openid patient/Goal.rs"),
-            ("patient/Goal.rs patient/Condition.rs", &["Goal"], &[], false, "patient/Goal.rs"),
-            ("patient/Goal.rs", &["Condition"], &[], false, ""),
-            ("patient/Goal.rs offline_access", &["Goal"], &[], false, "patient/Goal.rs"),
+        for (asked, items, parts, stay, expected) in [
+            ("openid patient/Goal.rs", &["Goal"][..], &[][..], Stay::No, "openid patient/Goal.rs"),
+            ("patient/Goal.rs patient/Condition.rs", &["Goal"], &[], Stay::No, "patient/Goal.rs"),
+            ("patient/Goal.rs", &["Condition"], &[], Stay::No, ""),
+            ("patient/Goal.rs offline_access", &["Goal"], &[], Stay::No, "patient/Goal.rs"),
             (
                 "patient/Goal.rs offline_access",
                 &["Goal"],
                 &[],
-                true,
+                Stay::Offline,
                 "patient/Goal.rs offline_access",
             ),
             (
                 "patient/*.rs",
                 &["Goal", "Patient"],
                 &[],
-                false,
+                Stay::No,
                 "patient/Goal.rs patient/Patient.rs",
             ),
             (
                 "patient/Observation.rs",
                 &["Observation"],
                 &[("Observation", SURVEY)],
-                false,
+                Stay::No,
                 narrowed.as_str(),
             ),
-            ("patient/Observation.rs", &[], &[("Observation", SURVEY)], false, ""),
+            ("patient/Observation.rs", &[], &[("Observation", SURVEY)], Stay::No, ""),
             (
                 "patient/Observation.rs",
                 &["Observation"],
                 &[("Observation", "http://evil.example|x")],
-                false,
+                Stay::No,
                 "patient/Observation.rs",
             ),
-            ("patient/Goal.r", &["Goal"], &[], false, "patient/Goal.r"),
-            ("user/Goal.rs", &["Goal"], &[], false, "user/Goal.rs"),
-            ("patient/Consent.crus", &["Consent"], &[], false, "patient/Consent.rs"),
-            ("patient/Consent.crus", &["signing"], &[], false, "patient/Consent.cu"),
-            ("patient/Consent.crus", &["Consent", "signing"], &[], false, "patient/Consent.crus"),
-            ("patient/Consent.cu", &["Consent"], &[], false, ""),
+            (
+                "patient/Goal.rs online_access offline_access",
+                &["Goal"],
+                &[],
+                Stay::Online,
+                "patient/Goal.rs online_access",
+            ),
+            (
+                "patient/Goal.rs online_access offline_access",
+                &["Goal"],
+                &[],
+                Stay::No,
+                "patient/Goal.rs",
+            ),
+            ("patient/Goal.r", &["Goal"], &[], Stay::No, "patient/Goal.r"),
+            ("user/Goal.rs", &["Goal"], &[], Stay::No, "user/Goal.rs"),
+            ("patient/Consent.crus", &["Consent"], &[], Stay::No, "patient/Consent.rs"),
+            ("patient/Consent.crus", &["signing"], &[], Stay::No, "patient/Consent.cu"),
+            (
+                "patient/Consent.crus",
+                &["Consent", "signing"],
+                &[],
+                Stay::No,
+                "patient/Consent.crus",
+            ),
+            ("patient/Consent.cu", &["Consent"], &[], Stay::No, ""),
         ] {
             let asked = Scopes::parse(asked);
-            let granted = granted(&asked, &chosen(items, parts, stays));
+            let granted = granted(&asked, &chosen(items, parts, stay));
             let sorted = |scopes: &Scopes| {
                 let mut all: Vec<_> = scopes.iter().map(ToString::to_string).collect();
                 all.sort();
@@ -287,7 +321,7 @@ mod tests {
         let asked = Scopes::parse("patient/*.rs");
         let all: Vec<String> = items(&asked).into_iter().map(|item| item.key).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        assert_eq!(granted(&asked, &chosen(&all, &[], false)), asked);
+        assert_eq!(granted(&asked, &chosen(&all, &[], Stay::No)), asked);
     }
 
     #[test]
@@ -296,8 +330,8 @@ mod tests {
         let items = items(&asked);
         assert_eq!(items.len(), 1);
         assert_eq!(items[0].part.as_deref(), Some("survey"));
-        assert_eq!(granted(&asked, &chosen(&[&items[0].key], &[], false)), asked);
-        assert!(granted(&asked, &chosen(&["Observation"], &[], false)).is_empty());
+        assert_eq!(granted(&asked, &chosen(&[&items[0].key], &[], Stay::No)), asked);
+        assert!(granted(&asked, &chosen(&["Observation"], &[], Stay::No)).is_empty());
     }
 
     #[test]

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::people::{People, User};
-use crate::http::push::{Verified, signed_json};
-use crate::http::{Refusal, State};
+use crate::http::push::Verified;
+use crate::http::{Refusal, State, body};
 use crate::smart::{Launch, Told};
 
 /// The longest body, in bytes.
@@ -56,7 +56,11 @@ pub(in crate::http) async fn launch(
     request: HttpRequest,
     state: web::Data<State>,
 ) -> std::result::Result<HttpResponse, Refusal> {
-    let asked: Asked = signed_json(&request, payload, &signed, LONGEST).await?;
+    let body = body::signed(&signed, &request, payload, LONGEST).await?;
+    let asked: Asked = serde_json::from_slice(&body).map_err(|cause| {
+        let hint = format!("line {}, column {}: this is no launch", cause.line(), cause.column());
+        Error::invalid("body", hint)
+    })?;
     let sign_in = state.sign_in.clone().ok_or(Error::Denied)?;
     let authority = state.authority.clone();
     let tenant = signed.tenant().clone();

@@ -3,13 +3,17 @@
 use actix_web::HttpResponse;
 use maud::html;
 
-use super::{APPS, LOGOUT, Refused, ask, go};
+use super::{APPS, LOGOUT, Refused, ask, decide, go};
 use crate::http::html::{Form, Page, Visit};
 
 /// Ends the session, everywhere at once.
 pub(in crate::http) async fn logout(visit: Visit, _form: Form) -> Result<HttpResponse, Refused> {
     let browser = visit.id().to_owned();
     let session = ask(&visit, move |sign_in| sign_in.leave(&browser)).await?;
+    if let Some(session) = &session {
+        let (tenant, subject) = (visit.tenant()?, session.person.subject.clone());
+        decide(&visit, move |authority| authority.end_online(&tenant, &subject)).await?;
+    }
     let visit = visit.renewed()?;
     let back = format!("{}{LOGOUT}", visit.state().origin());
     let away = match (&visit.state().sign_in, &session) {

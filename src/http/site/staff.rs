@@ -10,12 +10,14 @@ mod letter;
 mod member;
 mod quarantine;
 mod review;
+mod transfers;
 mod worklist;
 
 pub(in crate::http) use self::case::{case, step};
 pub(in crate::http) use self::letter::{letter, typed};
 pub(in crate::http) use self::quarantine::quarantine;
 pub(in crate::http) use self::review::{decide, entry, finish};
+pub(in crate::http) use self::transfers::{hand_over, prepare, transfer, transfers};
 pub(in crate::http) use self::worklist::desk;
 
 use crate::http::html::Texts;
@@ -35,6 +37,11 @@ pub(in crate::http) const COPIES: &str = "/staff/copies";
 /// What could not be taken in.
 pub(in crate::http) const QUARANTINE: &str = "/staff/quarantine";
 
+/// Care that goes over to others.
+pub(in crate::http) const TRANSFERS: &str = "/staff/transfers";
+/// Where steps of a transfer are sent.
+pub(in crate::http) const HANDOVERS: &str = "/staff/handovers";
+
 /// Who works with requests about records.
 const REQUESTS: &[Role] = &[Role::PrivacyOfficer, Role::Therapist, Role::Supervisor];
 
@@ -51,5 +58,6 @@ struct Tab {
 /// The pages of the desk, in the order of its navigation.
 const TABS: &[Tab] = &[
     Tab { path: DESK, name: |texts| &texts.desk.title, roles: REQUESTS },
+    Tab { path: TRANSFERS, name: |texts| &texts.transfers.title, roles: REQUESTS },
     Tab { path: QUARANTINE, name: |texts| &texts.quarantine.title, roles: &[Role::PrivacyOfficer] },
 ];

@@ -17,7 +17,7 @@ pub(super) async fn signed_in(
 ) -> Result<(), Refused> {
     let known = person.clone();
     let user = ask(visit, move |sign_in| sign_in.people().fhir_user(&known)).await?;
-    let who = Actor { subject: person.subject.clone(), user, ..from(request) };
+    let who = Actor { subject: person.subject.clone(), user, ..from(visit, request) };
     let event =
         Event::new(Action::SignedIn, visit.state().clock.now(), Some(&visit.tenant()?), who);
     let written = Arc::clone(&visit.state().audit).record(event).await;
@@ -28,13 +28,13 @@ pub(super) async fn signed_in(
 /// their number is kept.
 pub(super) fn sign_in_refused(visit: &Visit, request: &HttpRequest, refused: &Refused) {
     let (tenant, now) = (visit.tenant().ok(), visit.state().clock.now());
-    let mut event = Event::new(Action::SignInRefused, now, tenant.as_ref(), from(request));
+    let mut event = Event::new(Action::SignInRefused, now, tenant.as_ref(), from(visit, request));
     event.status = refused.status_code().as_u16();
     event.issue = Some(refused.code().to_owned());
     visit.state().audit.note_stranger(event);
 }
 
-fn from(request: &HttpRequest) -> Actor {
-    let address = request.peer_addr().map(|peer| peer.ip().to_string());
+fn from(visit: &Visit, request: &HttpRequest) -> Actor {
+    let address = visit.state().door.caller(request).map(|address| address.to_string());
     Actor { address, ..Actor::default() }
 }

@@ -5,7 +5,7 @@ use super::search::in_snapshot;
 use crate::domain::FhirId;
 use crate::error::Result;
 use crate::policy::Permit;
-use crate::store::{Export, Exported, Exports, sql};
+use crate::store::{Export, Exported, Exports, Removed, sql};
 
 impl Exports for PostgresStore {
     fn window(&self, permit: &Permit, after: &str, rows: u32) -> Result<Option<String>> {
@@ -17,6 +17,11 @@ impl Exports for PostgresStore {
     fn export(&self, permit: &Permit, scope: &Export) -> Result<Vec<Exported>> {
         self.readers
             .run(|session| in_snapshot(session, |reading| sql::export(reading, permit, scope)))?
+    }
+
+    fn removed(&self, permit: &Permit, scope: &Export) -> Result<Vec<Removed>> {
+        self.readers
+            .run(|session| in_snapshot(session, |reading| sql::removed(reading, permit, scope)))?
     }
 
     fn still(&self, permit: &Permit, ids: &[FhirId]) -> Result<usize> {

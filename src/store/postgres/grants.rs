@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::domain::{FhirId, TenantId};
 use crate::error::Result;
 use crate::store::grants::{GRANT, Held};
-use crate::store::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
+use crate::store::{ClientRow, GrantRow, Grants, Refresh, RefreshRow, Rotation, TokenName};
 
 impl Grants for PostgresStore {
     fn put_client(&self, client: &ClientRow) -> Result<bool> {
@@ -83,11 +83,11 @@ impl Grants for PostgresStore {
         Ok(self.writers.run(|session| put_refresh(session, refresh))?)
     }
 
-    fn refresh(&self, digest: &[u8; 32], now: Timestamp) -> Result<Option<(GrantRow, bool)>> {
+    fn refresh(&self, digest: &[u8; 32], now: Timestamp) -> Result<Option<Refresh>> {
         let found = self.readers.run(|session| held(session, digest))?;
         Ok(found.map(|held| {
             let is_good = held.is_good(now) && !held.is_rotated;
-            (held.grant, is_good)
+            Refresh { grant: held.grant, expires: held.expires, is_good }
         }))
     }
 

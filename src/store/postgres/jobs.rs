@@ -149,7 +149,7 @@ impl PostgresStore {
     }
 }
 
-fn put(session: &mut Session, job: &NewJob, most: u32) -> Tried<bool> {
+pub(super) fn put(session: &mut Session, job: &NewJob, most: u32) -> Tried<bool> {
     session.query(COUNTING, &[&job.client])?;
     let put = session.execute(
         "INSERT INTO job (id, tenant, kind, client, mandate, task, made, due, expires)

@@ -65,6 +65,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0009_received.sql"),
         loses: None,
     },
+    Migration {
+        number: 10,
+        name: "arrived",
+        sql: include_str!("migrations/0010_arrived.sql"),
+        loses: None,
+    },
 ];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;

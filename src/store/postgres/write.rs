@@ -29,11 +29,11 @@ use self::records::Records;
 use super::fault::Tried;
 use super::pool::{Pool, Pooled};
 use super::session::Session;
-use super::{quarantine, schema};
+use super::{jobs, quarantine, schema};
 use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
 use crate::store::record::Key;
-use crate::store::{Accepted, Allowed, NewResource, Quarantined, Write};
+use crate::store::{Accepted, Allowed, NewJob, NewResource, Quarantined, Write};
 
 /// Held by whoever offers or marks records.
 const INTAKE: &str = "SELECT pg_advisory_xact_lock(7526692001)";
@@ -238,6 +238,11 @@ impl Write for Transaction<'_> {
         allowed::hold(open.session()?, tenant, patients)?;
         // What was read before may be older than what the one before us did.
         open.memory.clear();
+        Ok(())
+    }
+
+    fn order_job(&mut self, job: &NewJob) -> Result<()> {
+        jobs::put(self.0.get_mut().session()?, job, u32::MAX).map(drop)?;
         Ok(())
     }
 

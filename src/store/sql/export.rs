@@ -7,10 +7,12 @@ use crate::domain::FhirId;
 use crate::error::{Error, Result};
 use crate::fhir::search::SortValue;
 use crate::policy::Permit;
-use crate::store::exports::{Export, Exported, Whose};
+use crate::store::exports::{Export, Exported, Removed, Whose};
 
 /// How many resources are looked up in one statement.
 const TOGETHER: usize = 200;
+/// How far before the instant that is asked for it is looked, in microseconds.
+const OVERLAP_US: i64 = 5 * 60 * 1_000_000;
 /// The last patient of the window after one.
 pub(in crate::store) fn window(
     snapshot: &impl Snapshot,
@@ -80,20 +82,64 @@ fn inside(snapshot: &impl Snapshot, permit: &Permit, scope: &Export) -> Option<S
         let name = sql.bind(name);
         sql.and(format!("(r.type <> {name} OR ({}))", tests.join(") OR (")));
     }
-    if let Some(since) = scope.since {
-        let since = sql.bind(since.as_microsecond());
-        sql.and(format!("r.updated >= {since}"));
-    }
-    if let Some(until) = scope.until {
-        let until = sql.bind(until.as_microsecond());
-        sql.and(format!("r.updated < {until}"));
-    }
+    within(&mut sql, scope, "r.arrived");
     let (index, conditions) = (sql.dialect.indexed_by("resource_patient"), sql.conditions());
     let text = format!(
         "SELECT {COLUMNS}, r.patient FROM resource r {index} WHERE {conditions} \
          ORDER BY r.tenant, r.patient, r.type, r.updated DESC, r.id"
     );
     Some(sql.finish(text))
+}
+
+/// When it came here. What was being written when the last export was asked for, or on a server whose
+/// clock is behind, comes once more rather than never.
+fn within(sql: &mut Sql, scope: &Export, column: &str) {
+    if let Some(since) = scope.since {
+        let since = sql.bind(since.as_microsecond().saturating_sub(OVERLAP_US));
+        sql.and(format!("{column} >= {since}"));
+    }
+    if let Some(until) = scope.until {
+        let until = sql.bind(until.as_microsecond());
+        sql.and(format!("{column} < {until}"));
+    }
+}
+
+/// What is there no more and the caller might have seen. Of a type of which the scopes let through only
+/// some, nobody can say any more which.
+pub(in crate::store) fn removed(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    scope: &Export,
+) -> Result<Vec<Removed>> {
+    let is_plain = |permit: &Permit| {
+        let mut clauses = permit.clauses().into_iter().flatten();
+        clauses.all(|clause| clause.conditions.is_empty())
+    };
+    let reached = scope.types.iter().copied();
+    let reached: Vec<_> =
+        reached.filter(|name| permit.on(name).is_some_and(|permit| is_plain(&permit))).collect();
+    if reached.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new(snapshot.dialect());
+    whose(&mut sql, permit, scope, &reached);
+    within(&mut sql, scope, "r.at");
+    let text = format!(
+        "SELECT r.type || ' ' || r.id || ' ' || r.patient FROM removed r WHERE {} \
+         AND NOT EXISTS (SELECT 1 FROM resource x WHERE x.tenant = r.tenant AND x.type = r.type \
+         AND x.id = r.id) ORDER BY r.type, r.id",
+        sql.conditions()
+    );
+    let one = |text: String| {
+        let mut words = text.split(' ').map(str::to_owned);
+        let broken = || Error::broken("a resource that is gone cannot be read");
+        Ok(Removed {
+            resource_type: words.next().ok_or_else(broken)?,
+            id: words.next().and_then(|id| id.parse().ok()).ok_or_else(broken)?,
+            patient: words.next().unwrap_or_default(),
+        })
+    };
+    snapshot.texts(&sql.finish(text))?.into_iter().map(one).collect()
 }
 
 /// The filters of each type together.
@@ -113,6 +159,7 @@ fn whose(sql: &mut Sql, permit: &Permit, scope: &Export, types: &[&'static str])
     let tenant = sql.bind(permit.tenant().as_str());
     sql.and(format!("r.tenant = {tenant}"));
     match &scope.whose {
+        Whose::Everybody => {}
         Whose::Nobody => sql.and("r.patient = ''".to_owned()),
         Whose::One(patient) => {
             let patient = sql.bind(patient.as_str());

@@ -5,7 +5,7 @@ use super::search::Reading;
 use crate::domain::FhirId;
 use crate::error::Result;
 use crate::policy::Permit;
-use crate::store::{Export, Exported, Exports, sql};
+use crate::store::{Export, Exported, Exports, Removed, sql};
 
 impl Exports for SqliteStore {
     fn window(&self, permit: &Permit, after: &str, rows: u32) -> Result<Option<String>> {
@@ -14,6 +14,10 @@ impl Exports for SqliteStore {
 
     fn export(&self, permit: &Permit, scope: &Export) -> Result<Vec<Exported>> {
         self.readers.take()?.snapshot(|reading| sql::export(&Reading(reading), permit, scope))
+    }
+
+    fn removed(&self, permit: &Permit, scope: &Export) -> Result<Vec<Removed>> {
+        self.readers.take()?.snapshot(|reading| sql::removed(&Reading(reading), permit, scope))
     }
 
     fn still(&self, permit: &Permit, ids: &[FhirId]) -> Result<usize> {

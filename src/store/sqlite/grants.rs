@@ -8,7 +8,7 @@ use super::read::{instant, maybe_instant, parsed};
 use crate::domain::{FhirId, TenantId};
 use crate::error::Result;
 use crate::store::grants::{GRANT, Held};
-use crate::store::{ClientRow, GrantRow, Grants, RefreshRow, Rotation, TokenName};
+use crate::store::{ClientRow, GrantRow, Grants, Refresh, RefreshRow, Rotation, TokenName};
 
 impl Grants for SqliteStore {
     fn put_client(&self, client: &ClientRow) -> Result<bool> {
@@ -91,11 +91,11 @@ impl Grants for SqliteStore {
         self.writer().run(|connection| put_refresh(connection, refresh))
     }
 
-    fn refresh(&self, digest: &[u8; 32], now: Timestamp) -> Result<Option<(GrantRow, bool)>> {
+    fn refresh(&self, digest: &[u8; 32], now: Timestamp) -> Result<Option<Refresh>> {
         let found = self.readers.take()?.run(|connection| held(connection, digest))?;
         Ok(found.map(|held| {
             let is_good = held.is_good(now) && !held.is_rotated;
-            (held.grant, is_good)
+            Refresh { grant: held.grant, expires: held.expires, is_good }
         }))
     }
 

@@ -134,7 +134,7 @@ impl SqliteStore {
     }
 }
 
-fn put(connection: &Connection, job: &NewJob, most: u32) -> rusqlite::Result<bool> {
+pub(super) fn put(connection: &Connection, job: &NewJob, most: u32) -> rusqlite::Result<bool> {
     let put = connection
         .prepare_cached(
             "INSERT INTO job (id, tenant, kind, client, mandate, task, made, due, expires)

@@ -169,8 +169,9 @@ fn insert(connection: &Connection, key: Key<'_>, new: &NewResource) -> rusqlite:
         .prepare_cached(
             "INSERT INTO resource
                (tenant, type, id, version_id, updated, patient, origin_kind, origin_id, body,
-                class, related, dated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                class, related, dated, arrived)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+                CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER))",
         )?
         .insert(params![
             tenant,

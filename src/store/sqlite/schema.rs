@@ -104,6 +104,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0012_received.sql"),
         loses: None,
     },
+    Migration {
+        number: 13,
+        name: "arrived",
+        sql: include_str!("migrations/0013_arrived.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

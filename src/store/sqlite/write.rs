@@ -8,11 +8,11 @@ use rusqlite::Connection;
 
 use super::connection::broken;
 use super::source::Known;
-use super::{allowed, isolated, projection, quarantine, reindex, schema, source};
+use super::{allowed, isolated, jobs, projection, quarantine, reindex, schema, source};
 use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::store::record::Key;
-use crate::store::{Accepted, Allowed, NewResource, Quarantined, Write};
+use crate::store::{Accepted, Allowed, NewJob, NewResource, Quarantined, Write};
 
 /// Records kept in memory; clients, staff and threads are asked for by all that hangs on them.
 const KEPT: usize = 4_096;
@@ -211,6 +211,10 @@ impl Write for Transaction<'_> {
 
     fn put_allowed(&mut self, tenant: &TenantId, patient: &FhirId, rows: &[Allowed]) -> Result<()> {
         allowed::put(self.connection(), tenant, patient, rows).map_err(broken)
+    }
+
+    fn order_job(&mut self, job: &NewJob) -> Result<()> {
+        jobs::put(self.connection(), job, u32::MAX).map(drop).map_err(broken)
     }
 
     fn quarantine(&mut self, entry: &Quarantined) -> Result<()> {

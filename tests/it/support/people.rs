@@ -7,7 +7,8 @@ use serde_json::json;
 use throughline::app::Config;
 use throughline::clock::{Clock, SystemClock};
 use throughline::config::{
-    ClientSettings, Cors, DemoAccount, LoginSettings, Part, ProviderSettings, Sources,
+    ClientSettings, Cors, DemoAccount, LoginSettings, Part, ProviderSettings, ReceiverSettings,
+    Sources,
 };
 use throughline::domain::{FhirId, Kind};
 
@@ -65,6 +66,16 @@ pub(crate) fn doctor() -> ClientSettings {
     super::smart::client("ehr-frfm", "public", &others)
 }
 
+/// The same as a receiver of records, whose server is down.
+fn receiver() -> ReceiverSettings {
+    serde_json::from_value(json!({
+        "name": "frfm", "tenant": "hv", "title": "Front Range Family Medicine",
+        "client": "ehr-frfm", "base_url": "http://127.0.0.1:9/fhir", "takes": "document",
+        "private_networks": ["127.0.0.0/8"],
+    }))
+    .unwrap()
+}
+
 /// A practice with some of the fixtures, whose people sign in as the settings say.
 pub(crate) fn practice(login: LoginSettings, back: &str, origins: &[String]) -> Server {
     practice_at_clock(login, back, origins, Arc::new(SystemClock))
@@ -84,6 +95,7 @@ pub(crate) fn practice_at_clock(
         clients: vec![app(back), doctor()],
         cors: Cors { origins: origins.to_vec() },
         sources,
+        receivers: vec![receiver()],
         ..Config::default()
     };
     let server = spawn_by(data, config, clock);

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::Value;
@@ -85,6 +86,8 @@ pub(crate) enum Fault {
     InAnswer,
     /// The server is busy, for so many seconds.
     Busy(u32),
+    /// It takes the server so many seconds.
+    Slow(u64),
     /// This is answered, and nothing gets there.
     Answers(u16, &'static str),
 }
@@ -217,6 +220,10 @@ async fn pass(
             (429, Vec::new())
         }
         Some(Fault::Answers(status, text)) => (*status, text.as_bytes().to_vec()),
+        Some(Fault::Slow(seconds)) => {
+            tokio::time::sleep(Duration::from_secs(*seconds)).await;
+            request.pass_on(target).await?
+        }
         _ => request.pass_on(target).await?,
     };
     if matches!(fault, Some(Fault::BeforeAnswer)) {

@@ -19,7 +19,9 @@ use tempfile::TempDir;
 use throughline::app::{App, Config};
 use throughline::auth::{Grant, Keys};
 use throughline::clock::{Clock, SystemClock};
-use throughline::config::{CacheSettings, Cors, LimitSettings, Sources, StoreSettings};
+use throughline::config::{
+    CacheSettings, Cors, LimitSettings, ServerSettings, Sources, StoreSettings,
+};
 use throughline::domain::{Kind, TenantId};
 use throughline::fhir::search::index;
 use throughline::policy::{Grantee, Purpose};
@@ -97,7 +99,9 @@ pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
 pub(crate) fn spawn_by(data: Arc<TempDir>, config: Config, clock: Arc<dyn Clock>) -> Server {
     keys(data.path());
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
-    let config = Config { data: data.path().to_owned(), mappings, ..config };
+    // No balancer looks at a test's server, so that none has to learn that it goes.
+    let server = ServerSettings { drain_wait_s: 0, ..config.server };
+    let config = Config { data: data.path().to_owned(), mappings, server, ..config };
     let app = Arc::new(App::open(&config, clock).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = App::base(&listener).unwrap();

@@ -143,7 +143,7 @@ impl Server {
         let revoke = |authority: &Authority| {
             let tenant = "hv".parse().unwrap();
             for grant in authority.grants_of(&tenant, "person-1", None).unwrap() {
-                assert!(authority.revoke_grant(&tenant, &grant.id).unwrap());
+                assert!(authority.revoke_grant(&tenant, &grant.id, "person-1").unwrap());
             }
         };
         self.authority(revoke).await;

@@ -12,7 +12,7 @@ use crate::exchange::ingest::derive::Neighbours;
 use crate::policy::{
     Actor, Confidentiality, Decision, Defect, Directive, Emergency, Grantee, Item, Labels, Law,
     Means, Obligations, Patient, Proxy, Purpose, Question, Recipient, Regime, Signer, Standing,
-    State, decide, signs_alone, signs_for,
+    State, decide, signs_alone, signs_for, transfer_to,
 };
 use crate::store::{Allowed, Guard};
 
@@ -52,7 +52,7 @@ pub(crate) fn allowed(client: &Record, classes: &[String], around: &Around<'_>) 
     let chart = Chart {
         times: times(&case, &items, around),
         dates: dates(&case.directives),
-        places: places(&case.directives),
+        places: places(&case, &items),
         items,
         ids: around.ids,
         case: &case,
@@ -136,13 +136,17 @@ fn dates(directives: &[Directive]) -> Vec<Timestamp> {
     all.into_iter().collect()
 }
 
-/// The sessions and plans that are named, and the consents themselves with their forms.
-fn places(directives: &[Directive]) -> Vec<String> {
+/// The sessions and plans that are named, the consents themselves with their forms, and those to whom
+/// care may go over.
+fn places(case: &Case<'_>, items: &[(&String, Item)]) -> Vec<String> {
+    let is_handed_over = items.iter().any(|(_, item)| item.kind == Kind::Transfer);
+    let to = case.clients().filter(|_| is_handed_over).map(transfer_to);
     let own = |one: &Directive| {
         let form = one.evidence.as_ref().map(|id| format!("{}/{id}", Kind::Attachment));
         std::iter::once(format!("{}/{}", Kind::Consent, one.id)).chain(form)
     };
-    let all = directives.iter().flat_map(|one| one.scope.related.iter().cloned().chain(own(one)));
+    let said = case.directives.iter();
+    let all = said.flat_map(|one| one.scope.related.iter().cloned().chain(own(one))).chain(to);
     all.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
@@ -430,7 +434,9 @@ impl Chart<'_> {
 fn fits(item: &Item, place: &str) -> bool {
     let kind = place.split('/').next().unwrap_or_default();
     match item.kind {
-        Kind::Consent | Kind::Attachment | Kind::TreatmentPlan => kind == item.kind.as_str(),
+        Kind::Consent | Kind::Attachment | Kind::TreatmentPlan | Kind::Transfer => {
+            kind == item.kind.as_str()
+        }
         _ => kind == Kind::SessionLog.as_str(),
     }
 }

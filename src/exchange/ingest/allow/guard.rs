@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::instant;
 use crate::domain::{Coding, Kind, Op, Record};
-use crate::policy::{Ground, Item, Labels, NoteClass, Status, Withheld};
+use crate::policy::{Ground, Item, Labels, NoteClass, Status, Withheld, transfer_to};
 use crate::store::Guard;
 
 fn text<'a>(data: &'a Value, name: &str) -> Option<&'a str> {
@@ -46,7 +46,7 @@ fn status(record: &Record) -> Status {
         (_, Kind::SessionNote, Some("signed" | "locked" | "amended" | "addendum")) => Status::Final,
         (_, Kind::SessionNote, Some("draft" | "cosign_pending"))
         | (_, Kind::Message, Some("draft" | "queued" | "scheduled" | "failed"))
-        | (_, Kind::TreatmentPlan, Some("draft")) => Status::Draft,
+        | (_, Kind::TreatmentPlan | Kind::Transfer, Some("draft")) => Status::Draft,
         (_, Kind::SessionNote, _) | (_, Kind::Message, Some("other")) => Status::Unknown,
         _ => Status::Final,
     }
@@ -87,8 +87,12 @@ fn dated(record: &Record) -> Option<&str> {
     stated.or(record.occurred_at.as_deref())
 }
 
-/// The session or plan that it belongs to, or itself.
+/// The session or plan that it belongs to, whom it goes to, or itself.
 fn related(record: &Record) -> String {
+    if record.kind == Kind::Transfer {
+        let to = record.data.get("to").and_then(|to| text(to, "fhir_client_id"));
+        return transfer_to(to.unwrap_or_default());
+    }
     let session = text(&record.data, "session_id");
     match (record.kind, session) {
         (Kind::SessionLog | Kind::TreatmentPlan | Kind::Consent | Kind::Attachment, _)

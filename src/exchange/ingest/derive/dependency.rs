@@ -58,7 +58,8 @@ const fn same_client(kind: Kind, on: Kind) -> Dependency {
 pub const DEPENDENCIES: &[Dependency] = {
     use Kind::{
         Appointment, Assessment, Assignment, Attachment, Client, Consent, Diagnosis, Episode,
-        Message, Organization, RelatedParty, SessionLog, SessionNote, Staff, Thread, TreatmentPlan,
+        Message, Organization, RelatedParty, SessionLog, SessionNote, Staff, Thread, Transfer,
+        TreatmentPlan,
     };
     use Needs::{Facts, Presence};
     &[
@@ -130,5 +131,7 @@ pub const DEPENDENCIES: &[Dependency] = {
         forward(Consent, TreatmentPlan, Facts),
         forward(Consent, Consent, Presence),
         reverse(Consent, Consent),
+        forward(Transfer, Client, Facts),
+        same_client(Transfer, Episode),
     ]
 };

@@ -140,11 +140,18 @@ fn originates_in_part_2(record: &Record, d: &Derivation) -> bool {
             .and_then(|unit| d.neighbours.get(Kind::Organization, unit))
             .is_some_and(|unit| flag(&unit.data, "part2_program"))
     };
+    let is_program =
+        |episode: &Record| episode.part2 == Some(true) || unit_is_program(&episode.data);
     let by_episode = match record.kind {
         Kind::Episode => unit_is_program(data),
+        // It is about the whole of somebody's care, whichever part of it goes over.
+        Kind::Transfer => record.client_ids.iter().any(|client| {
+            let episodes = d.neighbours.referring(Kind::Episode, Kind::Client, client);
+            episodes.iter().any(|episode| is_program(episode))
+        }),
         _ => text(data, "episode_id")
             .and_then(|episode| d.neighbours.get(Kind::Episode, episode))
-            .is_some_and(|episode| episode.part2 == Some(true) || unit_is_program(&episode.data)),
+            .is_some_and(|episode| is_program(&episode)),
     };
     let by_session = || {
         text(data, "session_id")
@@ -179,6 +186,7 @@ fn is_therapy(kind: Kind) -> bool {
             | Kind::Diagnosis
             | Kind::Assessment
             | Kind::Consent
+            | Kind::Transfer
     )
 }
 

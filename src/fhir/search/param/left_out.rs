@@ -108,6 +108,10 @@ const EMPTY: &[(&str, &[&str])] = &[
     ("QuestionnaireResponse", &["based-on", "part-of", "source"]),
     ("Consent", &["action"]),
     ("Provenance", &["agent-role", "location", "signature-type", "when"]),
+    (
+        "Task",
+        &["based-on", "encounter", "focus", "group-identifier", "part-of", "performer", "period"],
+    ),
 ];
 
 /// Other reasons, whatever the type.

@@ -373,4 +373,20 @@ pub const TYPES: &[SearchType] = &[
             Param::date("recorded", &["recorded"]),
         ],
     },
+    SearchType {
+        name: "Task",
+        params: &[
+            Param { alias: Some("subject"), ..Param::patient(&["for"]) },
+            Param::token("identifier", &["identifier"]),
+            Param::code("status", &["status"], "http://hl7.org/fhir/task-status"),
+            Param::token("business-status", &["businessStatus"]),
+            Param::code("intent", &["intent"], "http://hl7.org/fhir/task-intent"),
+            Param::code("priority", &["priority"], "http://hl7.org/fhir/request-priority"),
+            Param::token("code", &["code"]),
+            Param::date("authored-on", &["authoredOn"]),
+            Param::date("modified", &["lastModified"]),
+            Param::reference("requester", &["requester"], PEOPLE),
+            Param::reference("owner", &["owner"], TEAM),
+        ],
+    },
 ];

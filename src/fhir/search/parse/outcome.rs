@@ -78,7 +78,7 @@ fn sort_key(kind: &'static SearchType, key: &str) -> Result<SortKey> {
         "_lastUpdated" => SortBy::Updated,
         _ => {
             let found = kind.param(name).filter(|(_, known)| known.kind != ParamKind::Composite);
-            SortBy::Param(found.ok_or_else(|| super::unknown(kind, "_sort"))?.0)
+            SortBy::Param(found.ok_or_else(|| super::unknown(kind, "_sort", "_sort"))?.0)
         }
     };
     Ok(SortKey { by, descending })

@@ -95,6 +95,26 @@ impl Member {
         self.close.contains(client)
     }
 
+    /// Whether they treat a client now.
+    pub(in crate::http::site) fn treats(&self, client: &str) -> bool {
+        self.treats.contains(client)
+    }
+
+    /// The clients whom they treat now.
+    pub(in crate::http::site) fn treated(&self) -> impl Iterator<Item = String> + '_ {
+        self.treats.iter().cloned()
+    }
+
+    /// Whether a client's record is not theirs to decide on.
+    pub(in crate::http::site) fn is_close_to(&self, client: &str) -> bool {
+        self.close.contains(client)
+    }
+
+    /// Has something written down with what is done: a code or a number.
+    pub(in crate::http::site) fn note(&self, name: &'static str, value: &str) {
+        self.shown.borrow_mut().notes.push((name, value.to_owned()));
+    }
+
     /// Notes that something of a patient's record is shown.
     pub(in crate::http::site) fn show(&self, patient: Option<&FhirId>) {
         let mut shown = self.shown.borrow_mut();

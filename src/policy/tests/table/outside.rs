@@ -49,6 +49,22 @@ pub(super) fn outside(table: &mut Table) {
     }
 }
 
+/// Care that goes over: to the one who asks, and to another.
+fn transfers(table: &mut Table) {
+    let (who, to_it) = ("treating practice", "the transfer to it");
+    let to = |client, labels| Item { related: transfer_to(client), ..item(Kind::Transfer, labels) };
+    let narrow = Matter { kinds: Some([Kind::Diagnosis].into()), ..Matter::default() };
+    let narrow = Directive { scope: narrow, ..yes(Form::Release) };
+    let own = || Case::new().about(to("ehr-frfm", THERAPY));
+    table.row(who, to_it, "release, diagnoses only", &own().with(&[narrow]));
+    table.row(who, to_it, "none", &own());
+    let others = Case::new().about(to("ehr-other", THERAPY)).with(&[yes(Form::Release)]);
+    table.row(who, "a transfer to another", "release, all", &others);
+    let of_program = || Case::new().about(to("ehr-frfm", PROGRAM));
+    table.row(who, to_it, "release, all", &of_program().with(&[yes(Form::Release)]));
+    table.row(who, to_it, "Part 2 TPO", &of_program().with(&[yes(Form::Part2Tpo)]));
+}
+
 pub(super) fn pipeline(table: &mut Table) {
     table.section("The order of the tests");
     let release = || vec![yes(Form::Release)];
@@ -104,6 +120,7 @@ pub(super) fn pipeline(table: &mut Table) {
     );
     let other = Item { related: "consent/con_2".to_owned(), ..item(Kind::Consent, THERAPY) };
     table.row(who, "another consent", "release, all", &open().about(other));
+    transfers(table);
     let blotted = Item { redacted: true, ..note(NoteClass::Progress, THERAPY) };
     table.row(who, "note about two people", "release, all", &open().about(blotted));
     table.row(
