@@ -48,6 +48,7 @@ mod push;
 mod read;
 mod received;
 pub mod refusal;
+mod requests;
 mod resource;
 pub mod routes;
 mod search;

@@ -7,14 +7,13 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde_json::{Value, json};
 
 use super::{Context, Outcome};
 use crate::app::{App, Config};
 use crate::audit::{Action, Actor, Event as Done};
 use crate::domain::TenantId;
-use crate::exchange::requests::{Asked, By, Request, Requester, Scope, Step};
-use crate::policy::request::{Event, Matter, Regime, Standing};
+use crate::exchange::requests::{Asked, By, Request, Requester, Scope, Step, Told};
+use crate::policy::request::{Event, Matter, Refusal, Regime, Standing};
 
 /// List, open and answer what people ask about their records
 #[derive(Debug, Args)]
@@ -47,13 +46,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the letters of a request, as they are sent
+    Letters {
+        /// The request's id
+        id: String,
+    },
+    /// List who has received the entry that a request is about
+    Receivers {
+        /// The request's id
+        id: String,
+    },
     /// Write down a request that came by letter or by word
     Open(Box<Opening>),
     /// Take a step with a request
     ///
     /// Steps: `identity_asked`, `identity_proven`, `identity_failed`, `review_started`, `extend`,
-    /// `approve`, `deny_in_part`, `deny`, `review_requested`, `fulfil`, `withdraw`, `expire`.
-    Step(Stepping),
+    /// `approve`, `deny_in_part`, `deny`, `review_requested`, `fulfil`, `withdraw`, `expire`; of a
+    /// correction also `disagree`, `enclose`, `rebut`, `agree`, `notify`.
+    Step(Box<Stepping>),
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +108,9 @@ struct Opening {
     /// What the person says, in their words
     #[arg(long)]
     statement: Option<String>,
+    /// The platform's id of the note that is to be corrected
+    #[arg(long)]
+    entry: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -107,7 +120,7 @@ struct Stepping {
     /// The step
     #[arg(value_parser = event)]
     event: Event,
-    /// Why, for the person who asked
+    /// Why, for the person who asked; the statement or the answer, of `disagree` and `rebut`
     #[arg(long)]
     reason: Option<String>,
     /// By which day it will be answered, of an extension
@@ -116,6 +129,21 @@ struct Stepping {
     /// How it was proven who asks
     #[arg(long, value_parser = PROOFS)]
     proof: Option<String>,
+    /// On which ground a correction or an erasure is refused
+    #[arg(long, value_parser = ground)]
+    ground: Option<Refusal>,
+    /// The platform's id of the note that is corrected
+    #[arg(long)]
+    entry: Option<String>,
+    /// What the corrected note is to be read with
+    #[arg(long)]
+    text: Option<String>,
+    /// The platform's id of the member of staff who signs the correction or its refusal
+    #[arg(long, value_name = "STAFF")]
+    author: Option<String>,
+    /// Somebody who shall be told of the correction; once for each
+    #[arg(long, value_name = "NAME")]
+    tell: Vec<String>,
 }
 
 const PROOFS: [&str; 4] = ["id_proofing_ial2", "in_person", "notarized", "knowledge"];
@@ -128,6 +156,11 @@ fn matter(word: &str) -> Result<Matter, String> {
 fn event(word: &str) -> Result<Event, String> {
     let known = || Event::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
     word.parse().map_err(|()| format!("a step is one of {}", known()))
+}
+
+fn ground(word: &str) -> Result<Refusal, String> {
+    let known = || Refusal::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
+    word.parse().map_err(|()| format!("a ground is one of {}", known()))
 }
 
 fn regime(word: &str) -> Result<Regime, String> {
@@ -150,11 +183,22 @@ impl Requests {
                 list(&found, json, context.out)
             }
             Command::Show { id, json } => {
-                let found = requests.request(&tenant, &id)?;
-                let found = found.with_context(|| {
-                    format!("there is no request {id}: see `throughline requests list`")
-                })?;
+                let found = requests.request(&tenant, &id)?.with_context(|| missing(&id))?;
                 show(&found, json, context.out)?;
+                Ok(Outcome::Done)
+            }
+            Command::Letters { id } => {
+                let found = requests.request(&tenant, &id)?.with_context(|| missing(&id))?;
+                note(&app, context, &tenant, Action::Desk, &found)?;
+                letters(&found, context.out)?;
+                Ok(Outcome::Done)
+            }
+            Command::Receivers { id } => {
+                let found = requests.request(&tenant, &id)?.with_context(|| missing(&id))?;
+                note(&app, context, &tenant, Action::Desk, &found)?;
+                for one in requests.receivers(&**app.audit().ledger(), &tenant, &found)? {
+                    writeln!(context.out, "{}  {}", one.last, one.id)?;
+                }
                 Ok(Outcome::Done)
             }
             Command::Open(opening) => {
@@ -164,8 +208,7 @@ impl Requests {
                 Ok(Outcome::Done)
             }
             Command::Step(stepping) => {
-                let Stepping { id, event, reason, until, proof } = stepping;
-                let step = Step { event, by: By::Operator, reason, until, proof };
+                let (id, step) = stepping.step();
                 let after = requests.step(&tenant, &id, step)?;
                 note(&app, context, &tenant, Action::RequestChanged, &after)?;
                 show(&after, false, context.out)?;
@@ -194,8 +237,42 @@ impl Opening {
                 media: self.media,
             },
             statement: self.statement,
+            entry: self.entry,
         }
     }
+}
+
+impl Stepping {
+    /// The request's id, and the step.
+    fn step(self) -> (String, Step) {
+        let told = |name| Told { name, received_at: None, told_at: None };
+        let step = Step {
+            reason: self.reason,
+            until: self.until,
+            proof: self.proof,
+            ground: self.ground,
+            entry: self.entry,
+            text: self.text,
+            author: self.author,
+            tell: self.tell.into_iter().map(told).collect(),
+            ..Step::new(self.event, By::Operator)
+        };
+        (self.id, step)
+    }
+}
+
+fn missing(id: &str) -> String {
+    format!("there is no request {id}: see `throughline requests list`")
+}
+
+fn letters(request: &Request, out: &mut dyn Write) -> std::io::Result<()> {
+    for (place, letter) in request.letters.iter().enumerate() {
+        if place > 0 {
+            writeln!(out, "\n----\n")?;
+        }
+        writeln!(out, "{}", letter.text)?;
+    }
+    Ok(())
 }
 
 /// Writes down who did what with whose request.
@@ -217,7 +294,7 @@ fn note(
 fn list(found: &[Request], json: bool, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     for request in found {
         if json {
-            writeln!(out, "{}", value(request))?;
+            writeln!(out, "{}", request.standing_value())?;
         } else {
             let (matter, state) = (request.matter.as_str(), request.state.as_str());
             writeln!(out, "{}  {matter:<21}  {state:<16}  {}", request.id, standing(request))?;
@@ -232,7 +309,7 @@ fn list(found: &[Request], json: bool, out: &mut dyn Write) -> anyhow::Result<Ou
 
 fn show(request: &Request, json: bool, out: &mut dyn Write) -> std::io::Result<()> {
     if json {
-        return writeln!(out, "{}", value(request));
+        return writeln!(out, "{}", request.standing_value());
     }
     writeln!(out, "id        {}", request.id)?;
     writeln!(out, "client    {}", request.client)?;
@@ -262,22 +339,4 @@ fn standing(request: &Request) -> String {
         }
         Standing::Overdue { due, days } => format!("OVERDUE since {due}, {days} days"),
     }
-}
-
-/// The request for programs. What the person wrote is left out: it belongs in no log.
-fn value(request: &Request) -> Value {
-    let step = |step: &crate::exchange::requests::Happened| {
-        json!({
-            "event": step.event.as_str(), "at": step.at.to_string(), "by": step.by,
-            "until": step.until.map(|day| day.to_string()),
-        })
-    };
-    json!({
-        "id": request.id, "client": request.client, "type": request.matter.as_str(),
-        "regime": request.regime.to_string(), "received": request.received.to_string(),
-        "channel": request.channel, "state": request.state.as_str(),
-        "due": request.due.map(|day| day.to_string()), "overdue": request.is_overdue(),
-        "reminders": request.reminders.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "history": request.history.iter().map(step).collect::<Vec<_>>(),
-    })
 }

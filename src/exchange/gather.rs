@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::FhirId;
+use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
-use crate::package::Piece;
+use crate::package::{File, Piece};
 use crate::policy::{Action, Permit, Principal};
 use crate::store::{Everything, Store, StoredResource};
 
@@ -61,6 +61,21 @@ pub fn gather(
         files(store, principal, &mut pieces)?;
     }
     Ok(pieces)
+}
+
+/// What others sent about a person, as files of the person's own copy.
+///
+/// # Errors
+///
+/// Where it cannot be read.
+pub fn outside(store: &dyn Store, tenant: &TenantId, patient: &FhirId) -> Result<Vec<File>> {
+    let mut files = Vec::new();
+    for one in store.received_of(tenant, patient)? {
+        if let Some((_, bytes)) = store.received_as(tenant, &one.name)? {
+            files.push(File::outside(files.len() + 1, bytes));
+        }
+    }
+    Ok(files)
 }
 
 /// Adds the files of the documents.

@@ -23,6 +23,7 @@ use crate::error::Result;
 use crate::exchange::ingest::Rules;
 use crate::store::Store;
 
+pub(in crate::exchange) use self::chart::client_name;
 pub use self::chart::{Chart, Charts, Relation};
 pub use self::duties::Duties;
 pub use self::launched::User;

@@ -4,12 +4,15 @@
 //! versions are never changed, so that what was done stays to be seen. A request that the platform
 //! sent is the platform's to move on; it is told here as any other.
 
+mod amend;
 mod answer;
 mod copy;
 mod decide;
 mod entry;
 mod kept;
 mod letter;
+mod paper;
+mod program;
 mod request;
 mod step;
 
@@ -17,23 +20,28 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use self::kept::{Kept, Moment, Proof};
 use super::ingest::{BASE, Ingest, Rules, zone};
+use super::people::client_name;
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind, Op, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::package::Language;
-use crate::policy::request::{Event, Outcome, Regime, State, Terms};
+use crate::policy::request::{Event, Matter, Outcome, Regime, State, Terms};
 use crate::store::Store;
 
+pub use self::amend::{Correctable, Receiver};
 pub use self::copy::{Copies, Copying, Made, Making};
 pub use self::decide::Verdict;
 pub use self::entry::{Entry, Passage, Run};
-pub use self::kept::{Fulfilment, Letter, Requester, Scope, Stretch};
+pub use self::kept::{Correction, Disagreement, Fulfilment, Letter, Refused, Requester, Scope};
+pub use self::kept::{Stretch, Told};
 pub use self::request::{Asked, Decision, Happened, Request};
 pub use self::step::{By, Step};
 
@@ -77,11 +85,35 @@ impl Requests {
     ///
     /// `NotFound` where there is no such client, `Invalid` for what nobody can ask.
     pub fn open(&self, tenant: &TenantId, asked: Asked) -> Result<Request> {
+        self.open_as(tenant, &own_id()?, asked)
+    }
+
+    /// Opens a request that may have been sent before; answers whether it is new.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_once(
+        &self,
+        tenant: &TenantId,
+        delivery: &[u8],
+        asked: Asked,
+    ) -> Result<(Request, bool)> {
+        let hash = hex::encode(digest(&SHA256, delivery));
+        let id = format!("{OWN}{}", hash.get(..32).unwrap_or(&hash));
+        match self.request(tenant, &id)? {
+            Some(known) => Ok((known, false)),
+            None => Ok((self.open_as(tenant, &id, asked)?, true)),
+        }
+    }
+
+    fn open_as(&self, tenant: &TenantId, id: &str, asked: Asked) -> Result<Request> {
         let now = self.clock.now();
         let practice = self.practice(tenant)?;
         asked.check(now)?;
         let client = self.store.source(tenant, Kind::Client, &asked.client)?;
         client.filter(|client| client.op == Op::Upsert).ok_or(Error::NotFound)?;
+        self.check_entry(tenant, &asked.client, asked.entry.as_deref())?;
         let received = practice.moment(asked.received.unwrap_or(now));
         let proven = asked.proof.as_ref().map(|method| Proof {
             method: method.clone(),
@@ -103,11 +135,26 @@ impl Requests {
             ordered: None,
             fulfilment: None,
             letters: Vec::new(),
+            entry: asked.entry.filter(|_| asked.matter == Matter::Amendment),
+            correction: None,
+            refused: None,
+            disagreement: None,
+            told: Vec::new(),
             status: State::Received.as_str().to_owned(),
         };
-        let id = own_id()?;
-        self.put(tenant, (&id, 1), &kept, &practice)?;
-        self.request(tenant, &id)?.ok_or(Error::NotFound)
+        self.put(tenant, (id, 1), &kept, &practice)?;
+        self.request(tenant, id)?.ok_or(Error::NotFound)
+    }
+
+    /// The instant that stands for a day on which something came: now, if that is today, or else its
+    /// noon on the practice's wall.
+    pub fn received_on(&self, tenant: &TenantId, day: Date) -> Result<Timestamp> {
+        let (now, practice) = (self.clock.now(), self.practice(tenant)?);
+        if now.to_zoned(practice.zone.clone()).date() == day {
+            return Ok(now);
+        }
+        let noon = day.at(12, 0, 0, 0).to_zoned(practice.zone).map_err(Error::internal)?;
+        Ok(noon.timestamp())
     }
 
     /// Moves a request of the gateway's own on.
@@ -117,6 +164,9 @@ impl Requests {
     /// `NotFound` where there is no such request, `Conflict` where that cannot happen now, `Invalid`
     /// where something is missing that the step needs.
     pub fn step(&self, tenant: &TenantId, id: &str, step: Step) -> Result<Request> {
+        if let Some(request) = self.request(tenant, id)? {
+            self.check_entry(tenant, &request.client, step.entry.as_deref())?;
+        }
         self.change(tenant, id, |at, kept| at.take(step, kept))
     }
 
@@ -133,6 +183,10 @@ impl Requests {
         let found = self.store.source(tenant, Kind::RecordRequest, id)?.ok_or(Error::NotFound)?;
         let client = found.client_ids.first().map(String::as_str).unwrap_or_default();
         let language = self.language(tenant, client)?;
+        let person = self.store.source(tenant, Kind::Client, client)?;
+        let name = person.as_deref().map(client_name).unwrap_or_default();
+        let today = now.to_zoned(practice.zone.clone()).date();
+        let is_held = self.is_held(tenant, client, today)?;
         let mut write = self.store.write()?;
         let patient = self.ids.tenant(tenant).id(Kind::Client, client);
         // Whoever else moves it on at this moment comes after us, or came before.
@@ -145,11 +199,15 @@ impl Requests {
         let terms = &rules.tables.terms;
         let request = Request::read(&record, terms, &practice.zone, now).ok_or(Error::NotFound)?;
         let mut kept = Kept::read(&record).ok_or(Error::NotFound)?;
-        let at = At { request, terms, practice: &practice, language, now };
+        let at = At { request, terms, practice: &practice, language, now, name, is_held };
+        let before = (kept.correction.clone(), kept.disagreement.clone());
         change(&at, &mut kept)?;
         let version = record.version.saturating_add(1);
-        let line = line(tenant, (id, version), &kept, &practice, now);
-        self.ingest(&rules).put_own(&mut *write, line)?;
+        let mut lines = vec![line(tenant, (id, version), &kept, &practice, now)];
+        if before != (kept.correction.clone(), kept.disagreement.clone()) {
+            lines.extend(at.papers(&*write, tenant, &kept)?);
+        }
+        self.ingest(&rules).put_all_own(&mut *write, lines, Vec::new())?;
         write.commit()?;
         self.request(tenant, id)?.ok_or(Error::NotFound)
     }
@@ -252,12 +310,23 @@ struct At<'a> {
     practice: &'a Practice,
     language: Language,
     now: Timestamp,
+    /// What the client is called.
+    name: String,
+    /// Whether the record is under a legal hold.
+    is_held: bool,
 }
 
 impl At<'_> {
     /// Takes a step.
     fn take(&self, step: Step, kept: &mut Kept) -> Result<()> {
         let after = step.check(&self.request, self.terms, &self.practice.zone, self.now)?;
+        let erases = matches!(step.event, Event::Approve | Event::DenyInPart | Event::Fulfil);
+        if self.is_held && erases && self.request.matter == Matter::Erasure {
+            let hint = "the record is under a legal hold, and nothing of it is erased: deny it, or \
+                        wait until the hold is over";
+            return Err(Error::Conflict { hint: hint.to_owned() });
+        }
+        self.amend(&step, kept);
         self.note(after, step, kept)
     }
 
@@ -290,7 +359,7 @@ impl At<'_> {
     }
 
     /// The day on the practice's wall.
-    fn today(&self) -> jiff::civil::Date {
+    fn today(&self) -> Date {
         self.now.to_zoned(self.practice.zone.clone()).date()
     }
 
@@ -304,6 +373,7 @@ impl At<'_> {
             });
         }
         kept.letters.extend(letter::of(self, &step)?);
+        kept.letters.extend(letter::notices(self, &step, kept)?);
         kept.history.push(Moment {
             event: step.event.as_str().to_owned(),
             at: self.practice.moment(self.now),

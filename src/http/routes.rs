@@ -9,7 +9,7 @@ use super::site::{portal, staff};
 use super::{
     Refusal, audit, authorize, batch, binary, bulk, consent, deadline, discovery, docref,
     emergency, everything, explain, group, history, html, links, metadata, oauth, openapi, push,
-    read, received, search, site, summary, transfers,
+    read, received, requests, search, site, summary, transfers,
 };
 use crate::exchange::links::VIEWER;
 
@@ -121,8 +121,8 @@ const AUTH: &str = "/auth/";
 const PAGES: [&str; 2] = ["/portal/", "/staff/"];
 /// Where the platform fetches what others sent.
 const RECEIVED: &str = "/platform/received/";
-/// Where the platform hands care over.
-const TRANSFERS: &str = "/platform/transfers/";
+/// Where the platform fetches, hands over and asks what is not its records.
+const SIGNED: [&str; 3] = [RECEIVED, "/platform/transfers/", "/platform/requests/"];
 /// Where links are opened.
 const LINKS: &str = "/links/";
 
@@ -271,6 +271,8 @@ pub const ROUTES: &[Endpoint] = &[
     page!("POST", staff::STEPS, "request-changed", staff::step),
     page!("GET", "/staff/requests/{id}", "desk", staff::case),
     page!("GET", "/staff/requests/{id}/entries/{entry}", "desk", staff::entry),
+    page!("GET", staff::LETTERS, "desk", staff::letter),
+    page!("POST", staff::LETTERS, "request-made", staff::typed),
     page!("POST", staff::DECISIONS, "request-changed", staff::decide),
     page!("POST", staff::COPIES, "request-changed", staff::finish),
     page!("GET", staff::QUARANTINE, "desk", staff::quarantine),
@@ -323,6 +325,17 @@ pub const ROUTES: &[Endpoint] = &[
         "transfer-changed",
         transfers::step
     ),
+    row!(Signed, Platform, "GET", "/platform/requests", "desk", requests::list),
+    row!(Signed, Platform, "POST", "/platform/requests", "request-made", requests::open),
+    row!(Signed, Platform, "GET", "/platform/requests/{id}", "desk", requests::read),
+    row!(
+        Signed,
+        Platform,
+        "POST",
+        "/platform/requests/{id}/steps",
+        "request-changed",
+        requests::step
+    ),
     open!("GET", "/auth/authorize", "authorize", authorize::authorize),
     open!("POST", "/auth/authorize", "authorize", authorize::authorize_by_form),
     open!("POST", "/auth/token", "token", oauth::token),
@@ -371,7 +384,7 @@ pub(super) fn interaction(method: &Method, pattern: &str) -> Option<&'static str
 pub(super) fn access(path: &str) -> Access {
     let row = ROUTES.iter().find(|endpoint| endpoint.pattern == path);
     let other = match path {
-        _ if path.starts_with(RECEIVED) || path.starts_with(TRANSFERS) => Access::Signed,
+        _ if SIGNED.iter().any(|start| path.starts_with(start)) => Access::Signed,
         _ if path.starts_with(AUTH) || path.starts_with(LINKS) => Access::Public,
         _ if PAGES.iter().any(|pages| path.starts_with(pages)) => Access::Page,
         _ => Access::Bearer,

@@ -13,6 +13,7 @@ mod login;
 mod logout;
 mod pick;
 pub(in crate::http) mod portal;
+mod receivers;
 mod refused;
 pub(in crate::http) mod staff;
 mod viewer;

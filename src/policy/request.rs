@@ -3,6 +3,7 @@
 //! By when is a table, `mappings/tables/deadlines.toml`; what becomes of it is [`State::after`].
 
 mod clock;
+mod refusal;
 mod review;
 mod state;
 mod terms;
@@ -19,6 +20,7 @@ use std::str::FromStr;
 use super::words::words;
 
 pub use clock::{Clock, Extension, Pause, Standing, TooLate};
+pub use refusal::Refusal;
 pub use review::{Outcome, Reason, Trigger};
 pub use state::{Event, State};
 pub use terms::{Deadline, Identity, Span, Terms, Weekend};

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod amendments;
 mod attacks;
 mod attacks_beside;
 mod audit;
@@ -93,7 +94,9 @@ mod redis_faults;
 mod redis_topology;
 mod release;
 mod replicas;
+mod request_breaks;
 mod requests;
+mod requests_platform;
 mod retention;
 mod routes;
 mod sentinel;

@@ -80,6 +80,20 @@ async fn a_member_of_staff_never_meets_their_own_record_at_the_desk() {
     // A form of another request is not to be had; one without a token is not taken either.
     let fields = [("csrf", ""), ("request", id), ("step", "review_started")];
     assert_eq!(karin.post(&url("/staff/requests"), &fields).await.status, 403);
+    let page = karin.get(&url("/staff/letters")).await;
+    let csrf = page.token("/staff/letters");
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("client", ELLIE),
+        ("type", "access"),
+        ("requester", "client"),
+        ("received", "2026-01-05"),
+        ("channel", "letter"),
+    ];
+    let sent = karin.post(&url("/staff/letters"), &fields).await;
+    assert_eq!(sent.status, 403, "nor is it typed in by herself: {}", sent.text);
+    let tenant = "hv".parse().unwrap();
+    assert_eq!(server.app.requests().of_client(&tenant, ELLIE).unwrap().len(), 1);
     let request = server.app.requests().request(&"hv".parse().unwrap(), id).unwrap().unwrap();
     assert_eq!(request.version, 1);
 }

@@ -243,6 +243,7 @@ async fn a_mother_sees_her_childs_record_until_he_is_of_age_and_never_his_log() 
         channel: "letter".into(),
         proof: None,
         scope: Scope::default(),
+        entry: None,
         statement: Some("Not to my mother".into()),
     };
     let own = server.app.requests().open(&tenant, own).unwrap().id;

@@ -68,15 +68,29 @@ async fn the_privacy_officer_works_from_the_list_and_the_client_is_told() {
         assert_eq!(sent.status, 303, "{}", sent.text);
         karin.get(&absolute(&sent.url, sent.location())).await.text
     };
-    assert!(act(&mut karin, "review_started", "", "").await.contains("Being worked on"));
+    assert!(act(&mut karin, "review_started", "", "").await.contains("In review"));
     let silent = act(&mut karin, "deny", "  ", "").await;
     assert!(silent.contains("The step was not taken"), "a denial says why: {silent}");
-    let denied = act(&mut karin, "deny_in_part", "One note is <i>about</i> another.", "").await;
-    assert!(denied.contains("Granted in part"), "{denied}");
+    let groundless = act(&mut karin, "deny", "It is <i>about</i> another.", "").await;
+    assert!(groundless.contains("The step was not taken"), "and on which ground: {groundless}");
+    let page = karin.get(&place).await;
+    let csrf = page.token("/staff/requests");
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("request", &id),
+        ("step", "deny"),
+        ("ground", "accurate"),
+        ("reason", "It is <i>about</i> another."),
+    ];
+    let sent = karin.post(&url(&server, "/staff/requests"), &fields).await;
+    let denied = karin.get(&absolute(&sent.url, sent.location())).await.text;
+    assert!(denied.contains("Denied"), "{denied}");
     let told = ellie.get(&url(&server, &format!("/portal/requests/{id}"))).await;
-    assert!(told.text.contains("Granted in part"), "{}", told.text);
-    assert!(told.text.contains("One note is &lt;i&gt;about&lt;/i&gt; another."), "{}", told.text);
-    assert!(told.text.contains("Ask for a review"), "{}", told.text);
+    assert!(told.text.contains("Denied"), "{}", told.text);
+    assert!(told.text.contains("It is &lt;i&gt;about&lt;/i&gt; another."), "{}", told.text);
+    assert!(told.text.contains("45 CFR 164.526(a)(2)(iv)"), "{}", told.text);
+    assert!(told.text.contains("Your statement of disagreement"), "{}", told.text);
+    assert!(!told.text.contains("Ask for a review"), "that is for copies: {}", told.text);
 
     let permit = AuditPermit::operator("hv".parse().unwrap());
     let question =

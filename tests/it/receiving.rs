@@ -38,7 +38,7 @@ fn other() -> Value {
 }
 
 /// The Patient of the client of that family name, as it is served.
-async fn patient(server: &Server, family: &str) -> Value {
+pub(crate) async fn patient(server: &Server, family: &str) -> Value {
     let token = server.token_for(TENANT, &["system/*.rs"]);
     let request = server.request(reqwest::Method::GET, &format!("Patient?family={family}"));
     let found = server.send(request.bearer_auth(token)).await.json();
@@ -46,7 +46,7 @@ async fn patient(server: &Server, family: &str) -> Value {
 }
 
 /// A Bundle about a Patient.
-fn bundle(patient: &Value) -> Value {
+pub(crate) fn bundle(patient: &Value) -> Value {
     json!({
         "resourceType": "Bundle", "type": "collection",
         "entry": [
@@ -57,21 +57,21 @@ fn bundle(patient: &Value) -> Value {
     })
 }
 
-fn person(identifier: &Value, family: &str, born: &str) -> Value {
+pub(crate) fn person(identifier: &Value, family: &str, born: &str) -> Value {
     json!({ "resourceType": "Patient", "identifier": [identifier],
         "name": [{ "family": family, "given": ["Adaeze"] }], "birthDate": born })
 }
 
-async fn send(server: &Server, scopes: &[&str], body: &str) -> Answer {
+pub(crate) async fn send(server: &Server, scopes: &[&str], body: &str) -> Answer {
     let token = server.token_for(TENANT, scopes);
     let request = server.request(reqwest::Method::POST, "Bundle").bearer_auth(token);
     let request = request.header("content-type", "application/fhir+json");
     server.send(request.body(body.to_owned())).await
 }
 
-const MAY: &[&str] = &["system/Bundle.c"];
+pub(crate) const MAY: &[&str] = &["system/Bundle.c"];
 
-fn name(answer: &Answer) -> String {
+pub(crate) fn name(answer: &Answer) -> String {
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
     let outcome = answer.json();
     let text = outcome["issue"][0]["details"]["text"].as_str().unwrap().to_owned();

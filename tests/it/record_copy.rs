@@ -10,6 +10,7 @@ use throughline::audit::{self, Action, Question};
 use throughline::config::{DemoAccount, LoginSettings, Part};
 use throughline::policy::AuditPermit;
 
+use crate::receiving;
 use crate::support::people::{ADA, BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, practice};
 use crate::support::server::Server;
 use crate::support::visitor::{Visitor, absolute};
@@ -24,21 +25,25 @@ const PLAIN: &str = "Sleeps better since the spring.";
 
 /// A practice whose people work at the desk.
 pub(crate) fn office() -> Server {
-    let accounts = [
+    practice(LoginSettings::of_demo("hv", PRACTICE, accounts()), BACK, &[])
+}
+
+/// Who signs in there.
+pub(crate) fn accounts() -> Vec<DemoAccount> {
+    [
         (Part::Client, ELLIE),
         (Part::Client, ADA),
         (Part::Proxy, LUCIA),
         (Part::Staff, MARISOL),
         (Part::Staff, JOEL),
         (Part::Staff, KARIN),
-    ];
-    let account = |(part, record): (Part, &str)| DemoAccount { part, record: record.to_owned() };
-    let accounts = accounts.map(account).into();
-    practice(LoginSettings::of_demo("hv", PRACTICE, accounts), BACK, &[])
+    ]
+    .map(|(part, record)| DemoAccount { part, record: record.to_owned() })
+    .into()
 }
 
 /// A signed note with this text.
-fn note(id: &str, version: u64, client: &str, text: &str, more: &Value) -> Value {
+pub(crate) fn note(id: &str, version: u64, client: &str, text: &str, more: &Value) -> Value {
     let mut data = json!({
         "class": "progress", "format": "narrative", "status": "locked", "origin": "human",
         "sections": [{ "key": "n", "title": "Note", "text": text, "text_format": "text" }],
@@ -55,7 +60,7 @@ fn note(id: &str, version: u64, client: &str, text: &str, more: &Value) -> Value
     })
 }
 
-fn take_in(server: &Server, records: &[Value]) {
+pub(crate) fn take_in(server: &Server, records: &[Value]) {
     let mut file = tempfile::Builder::new().suffix(".ndjson").tempfile().unwrap();
     for record in records {
         writeln!(file, "{record}").unwrap();
@@ -78,18 +83,18 @@ pub(crate) fn with_notes(server: &Server) {
     );
 }
 
-fn url(server: &Server, path: &str) -> String {
+pub(crate) fn url(server: &Server, path: &str) -> String {
     format!("{}{path}", server.origin())
 }
 
-async fn signed_in(server: &Server, account: &str) -> Visitor {
+pub(crate) async fn signed_in(server: &Server, account: &str) -> Visitor {
     let mut visitor = Visitor::new();
     visitor.begin(&url(server, "/auth/apps"), account).await;
     visitor
 }
 
 /// Asks for a copy; answers the request's id.
-async fn asked(server: &Server, visitor: &mut Visitor) -> String {
+pub(crate) async fn asked(server: &Server, visitor: &mut Visitor) -> String {
     let form = visitor.get(&url(server, "/portal/ask?type=access")).await;
     let (csrf, record) = (form.token("/portal/ask"), form.field("record"));
     let script = "<script>alert(1)</script>";
@@ -102,7 +107,7 @@ async fn asked(server: &Server, visitor: &mut Visitor) -> String {
 }
 
 /// The page of a request, once its copy is there.
-async fn ready(server: &Server, visitor: &mut Visitor, id: &str) -> String {
+pub(crate) async fn ready(server: &Server, visitor: &mut Visitor, id: &str) -> String {
     for _ in 0..200 {
         let page = visitor.get(&url(server, &format!("/portal/requests/{id}"))).await;
         if page.text.contains("action=\"/portal/copy\"") {
@@ -114,7 +119,12 @@ async fn ready(server: &Server, visitor: &mut Visitor, id: &str) -> String {
 }
 
 /// Takes the copy; answers its bytes.
-async fn taken(server: &Server, visitor: &mut Visitor, id: &str, password: &str) -> Vec<u8> {
+pub(crate) async fn taken(
+    server: &Server,
+    visitor: &mut Visitor,
+    id: &str,
+    password: &str,
+) -> Vec<u8> {
     let page = visitor.get(&url(server, &format!("/portal/requests/{id}"))).await;
     let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
     let fields = [("csrf", &*csrf), ("record", &record), ("request", id), ("password", password)];
@@ -126,7 +136,7 @@ async fn taken(server: &Server, visitor: &mut Visitor, id: &str, password: &str)
 }
 
 /// The files of an archive; what is base64 in them, too.
-fn files(zip: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn files(zip: &[u8]) -> Vec<(String, String)> {
     let mut archive = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
     let mut files = Vec::new();
     for at in 0..archive.len() {
@@ -405,6 +415,32 @@ async fn a_parents_copy_has_what_a_parent_may_have() {
     // Whom the client let in is the client's to know.
     let page = &found.iter().find(|(name, _)| name == "human/index.html").unwrap().1;
     assert!(!page.contains("Who has received parts of this record"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_sent_about_a_person_is_in_their_own_copy_and_in_nobody_elses() {
+    let server = office();
+    for (client, account) in [(ELLIE, ELLIE), (MATEO, LUCIA)] {
+        let token = server.token_for("hv", &["system/*.rs"]);
+        let path = format!("Patient/{}", server.patient(client));
+        let request = server.request(reqwest::Method::GET, &path).bearer_auth(token);
+        let known = server.send(request).await.json();
+        let (family, born) = (&known["name"][0]["family"], &known["birthDate"]);
+        let person = receiving::person(
+            &known["identifier"][0],
+            family.as_str().unwrap(),
+            born.as_str().unwrap(),
+        );
+        let body = receiving::bundle(&person).to_string();
+        receiving::name(&receiving::send(&server, receiving::MAY, &body).await);
+        let mut visitor = signed_in(&server, account).await;
+        let id = asked(&server, &mut visitor).await;
+        ready(&server, &mut visitor, &id).await;
+        let found = files(&taken(&server, &mut visitor, &id, "").await);
+        let outside = found.iter().find(|(name, _)| name == "outside/001.json");
+        assert_eq!(outside.is_some(), client == account, "{client}");
+        assert!(outside.is_none_or(|(_, text)| *text == body));
+    }
 }
 
 #[tokio::test]

@@ -7,15 +7,15 @@ use arc_swap::ArcSwap;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use throughline::clock::Clock;
-use throughline::domain::{IdKey, TenantId};
+use throughline::domain::{IdKey, Kind, TenantId};
 use throughline::error::Error;
 use throughline::exchange::ingest::{BASE, Ingest};
 use throughline::exchange::requests::{Asked, By, Request, Requester, Requests, Scope, Step};
-use throughline::policy::request::{Event, Matter, Regime, Standing, State};
+use throughline::policy::request::{Event, Matter, Refusal, Regime, Standing, State};
 use throughline::store::{SqliteStore, Store};
 
 use crate::support::demo::run;
-use crate::support::desk::{about, practice, record, rules};
+use crate::support::desk::{about, note, practice, record, rules};
 use crate::support::postgres;
 
 /// A clock that somebody sets.
@@ -81,6 +81,7 @@ fn asked(matter: Matter) -> Asked {
         proof: Some("portal_session".into()),
         scope: Scope { kinds: vec!["*".into()], ..Scope::default() },
         statement: None,
+        entry: None,
     }
 }
 
@@ -242,6 +243,97 @@ fn of_two_who_decide_at_once_one_does() {
         assert_eq!(done.iter().filter(|done| **done).count(), 1, "{done:?}");
         let after = office.requests.request(&office.tenant, &id).unwrap().unwrap();
         assert_eq!((after.version, after.history.len()), (3, 2));
+    });
+}
+
+fn about_the_note(matter: Matter) -> Asked {
+    Asked {
+        entry: Some("note_1".into()),
+        statement: Some("I was born in May".into()),
+        ..asked(matter)
+    }
+}
+
+#[test]
+fn a_correction_is_once_in_the_record_however_its_request_goes_on() {
+    every_store(|store| {
+        let office = Office::new(Arc::clone(&store), &[note(1, "progress", "Born in June")]);
+        let papers = || -> Vec<Arc<throughline::domain::Record>> {
+            let all = store.sources(&office.tenant, Kind::SessionNote).unwrap();
+            all.into_iter().filter(|one| one.id.starts_with("tl")).collect()
+        };
+        let nobody = Asked { entry: Some("note_9".into()), ..about_the_note(Matter::Amendment) };
+        let refused = office.requests.open(&office.tenant, nobody).unwrap_err();
+        assert!(matches!(refused, Error::Invalid { .. }));
+        let id = office.open(about_the_note(Matter::Amendment)).id;
+        office.staff(&id, Event::ReviewStarted).unwrap();
+        let part = Step {
+            text: Some("Born in May.".into()),
+            reason: Some("The rest was said so.".into()),
+            ground: Some(Refusal::Accurate),
+            ..Step::new(Event::DenyInPart, By::Staff("st_2".into()))
+        };
+        let unsigned = Step { by: By::Operator, ..part.clone() };
+        assert!(matches!(office.step(&id, unsigned).unwrap_err(), Error::Invalid { .. }));
+        let wrong = Step { ground: Some(Refusal::MustKeep), ..part.clone() };
+        assert!(matches!(office.step(&id, wrong).unwrap_err(), Error::Invalid { .. }));
+        assert!(papers().is_empty(), "what is refused changes nothing");
+        office.step(&id, part).unwrap();
+        let first = papers();
+        assert_eq!(first.len(), 1);
+        assert_eq!((first[0].version, &first[0].data["amends"]), (1, &json!("note_1")));
+        assert_eq!(first[0].data["class"], "progress", "it is guarded as the entry is");
+        let words =
+            |event, by, words: &str| Step { reason: Some(words.into()), ..Step::new(event, by) };
+        office.step(&id, Step::new(Event::Enclose, By::Requester)).unwrap();
+        office.step(&id, words(Event::Disagree, By::Requester, "All of it is wrong")).unwrap();
+        let rebuttal = words(Event::Rebut, By::Staff("st_2".into()), "We stay with it");
+        office.step(&id, rebuttal.clone()).unwrap();
+        assert!(matches!(office.step(&id, rebuttal).unwrap_err(), Error::Conflict { .. }));
+        let all = papers();
+        assert_eq!(all.len(), 2, "a correction, and a disagreement");
+        let disagreement = all.iter().find(|one| one.id.starts_with("tld-")).unwrap();
+        assert!(disagreement.data["sections"].to_string().contains("We stay with it"));
+        let done = office.staff(&id, Event::Fulfil).unwrap();
+        assert_eq!(done.state, State::Fulfilled);
+    });
+}
+
+#[test]
+fn nothing_is_erased_under_a_legal_hold_and_what_stays_is_named() {
+    every_store(|store| {
+        let hold = |version, until: Option<&str>| {
+            let mut data = json!({
+                "client_id": "cl_7", "reason": "litigation hold", "from": "2026-05-01",
+            });
+            if let Some(until) = until {
+                data["to"] = json!(until);
+            }
+            about("cl_7", record("legal_hold", "lh_1", version, data))
+        };
+        let office = Office::new(store, &[hold(1, Some("2026-11-10"))]);
+        let european = Asked { regime: Some(Regime::Gdpr), ..asked(Matter::Erasure) };
+        let id = office.open(european).id;
+        office.staff(&id, Event::ReviewStarted).unwrap();
+        let held = office.staff(&id, Event::Approve).unwrap_err();
+        assert!(matches!(&held, Error::Conflict { hint } if hint.contains("legal hold")), "{held}");
+        office.clock.set("2026-11-11T16:00:00Z");
+        let granted = office.staff(&id, Event::Approve).unwrap();
+        assert!(granted.letters[0].text.contains("erased by a person"), "{:?}", granted.letters);
+        let done = office.staff(&id, Event::Fulfil).unwrap();
+        let letter = &done.letters.last().unwrap().text;
+        assert!(letter.contains("These stay") && letter.contains("164.528"), "{letter}");
+
+        let american = office.open(asked(Matter::Erasure)).id;
+        office.staff(&american, Event::ReviewStarted).unwrap();
+        let deny = Step {
+            ground: Some(Refusal::NoSuchRight),
+            reason: Some("We may not.".into()),
+            ..Step::new(Event::Deny, By::Staff("st_2".into()))
+        };
+        let denied = office.step(&american, deny).unwrap();
+        let letter = &denied.letters[0].text;
+        assert!(letter.contains("gives a right to a correction, and none to an erasure"));
     });
 }
 

@@ -11,7 +11,7 @@ use crate::audit::{Action, Actor, Audit, Event};
 use crate::cli::Context;
 use crate::cli::token::DEMO_TENANT;
 use crate::domain::{FhirId, TenantId};
-use crate::exchange::gather::{Part, gather};
+use crate::exchange::gather::{Part, gather, outside};
 use crate::exchange::ingest::BASE;
 use crate::package::{self, Beside, File, Language, Log, Options, Piece, Sheet};
 use crate::policy::{
@@ -138,15 +138,10 @@ impl Copy {
 
     /// What others sent about the person, in the person's own copy.
     fn outside(&self, store: &dyn Store) -> anyhow::Result<Vec<File>> {
-        let mut files = Vec::new();
-        if self.purpose == Purpose::Access {
-            for one in store.received_of(&self.tenant, &self.patient)? {
-                if let Some((_, bytes)) = store.received_as(&self.tenant, &one.name)? {
-                    files.push(File::outside(files.len() + 1, bytes));
-                }
-            }
+        match self.purpose {
+            Purpose::Access => Ok(outside(store, &self.tenant, &self.patient)?),
+            Purpose::Transfer => Ok(Vec::new()),
         }
-        Ok(files)
     }
 
     /// The language that was asked for, or that of the person.

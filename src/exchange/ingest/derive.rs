@@ -54,6 +54,7 @@ mod treatment_plan;
 mod wall;
 mod window;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -159,6 +160,18 @@ pub fn views(record: &Record, d: &Derivation) -> (Vec<View>, Vec<Warning>) {
         | Kind::SecurityStatement => Vec::new(),
     };
     (views, warnings)
+}
+
+/// The record whose visibility guards what is made from another: of what is appended to an entry on a
+/// person's request, as that entry is now; of all else, the record itself.
+pub(crate) fn guarding<'a>(record: &'a Record, d: &Derivation) -> Cow<'a, Record> {
+    let Some(entry) = session_note::appended_to(record, d) else { return Cow::Borrowed(record) };
+    let mut guarding = record.clone();
+    if let Some(data) = guarding.data.as_object_mut() {
+        data.remove("visibility");
+        data.extend(entry.data.get("visibility").map(|of| ("visibility".to_owned(), of.clone())));
+    }
+    Cow::Owned(guarding)
 }
 
 /// Whether a record has to be refused although its schema allows it.

@@ -171,9 +171,11 @@ impl<'a> Projector<'a> {
             report.warning(record.kind.as_str(), &warning.pointer, warning.code);
         }
         let zone = allow::zone(derivation.neighbours.organization().as_deref());
+        let guarding = derive::guarding(record, &derivation);
         let mut run = Run {
             rules: self.rules,
             record,
+            guarding: &guarding,
             zone: &zone,
             scratch: &mut self.scratch,
             out: &mut self.out,
@@ -257,6 +259,8 @@ fn decides(kind: Kind) -> bool {
 struct Run<'a> {
     rules: &'a Rules,
     record: &'a Record,
+    /// The record by whose visibility what is made is guarded.
+    guarding: &'a Record,
     zone: &'a TimeZone,
     scratch: &'a mut Scratch,
     out: &'a mut Vec<u8>,
@@ -319,7 +323,7 @@ impl Run<'_> {
             shown: Shown::default(),
         };
         let labels = labels(&resource.resource_type, &index);
-        let guard = allow::guard(self.record, &labels, self.zone);
+        let guard = allow::guard(self.guarding, &labels, self.zone);
         Ok(Ok(NewResource { resource, patient, index, guard }))
     }
 }

@@ -159,7 +159,7 @@ impl People {
 
 /// The name that a client goes by: the usual one with the official family name. One that they no
 /// longer want is not shown.
-pub(super) fn client_name(client: &Record) -> String {
+pub(in crate::exchange) fn client_name(client: &Record) -> String {
     let names = client.data.get("names").and_then(Value::as_array);
     let used = |wanted: &str| {
         let is_it = |name: &&Value| name.get("use").and_then(Value::as_str) == Some(wanted);

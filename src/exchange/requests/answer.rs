@@ -15,8 +15,8 @@ use super::request::{Decision, Request};
 use super::{Requests, letter};
 use crate::domain::{FhirId, Kind, TenantId};
 use crate::error::{Error, Result};
-use crate::exchange::gather::{Part, gather};
-use crate::package::{Held, Language, Piece};
+use crate::exchange::gather::{Part, gather, outside};
+use crate::package::{File, Held, Language, Piece};
 use crate::policy::request::{Matter, Outcome};
 use crate::policy::{FhirUser, Obligations, Principal, Under, UserType};
 
@@ -140,8 +140,20 @@ impl Requests {
     }
 
     /// Whose record it is.
-    pub(super) fn patient(&self, tenant: &TenantId, request: &Request) -> FhirId {
+    pub fn patient(&self, tenant: &TenantId, request: &Request) -> FhirId {
         self.ids.tenant(tenant).id(Kind::Client, &request.client)
+    }
+
+    /// What others sent about the person, where the person asks for all of the record: nobody has looked
+    /// at what is in it, so it is in no copy for somebody else, and within no choice.
+    pub(super) fn outside(&self, tenant: &TenantId, request: &Request) -> Result<Vec<File>> {
+        let scope = &request.scope;
+        let is_all = scope.kinds.is_empty() || scope.kinds.iter().any(|kind| kind == "*");
+        let is_whole = is_all && scope.from.is_none() && scope.to.is_none();
+        if request.matter != Matter::Access || request.is_by_another() || !is_whole {
+            return Ok(Vec::new());
+        }
+        outside(&*self.store, tenant, &self.patient(tenant, request))
     }
 
     /// Who asks, with what they may have: the client, or somebody who acts for them now.

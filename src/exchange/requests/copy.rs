@@ -154,7 +154,8 @@ impl Copying {
             reason: None,
         };
         let event = self.event(task, request, &answer.pieces);
-        let beside = Beside { log: log.as_deref(), held: &answer.held, ..Beside::default() };
+        let outside = self.requests.outside(tenant, request)?;
+        let beside = Beside { log: log.as_deref(), held: &answer.held, outside: &outside };
         let copy = package::build(&patient, answer.pieces, &beside, &options)?;
         let zip = copy.zip()?;
         task.go_on()?;

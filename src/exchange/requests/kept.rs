@@ -35,7 +35,69 @@ pub(super) struct Kept {
     pub(super) fulfilment: Option<Fulfilment>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(super) letters: Vec<Letter>,
+    /// The `session_note` record that is to be corrected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) entry: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) correction: Option<Correction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<Refused>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) disagreement: Option<Disagreement>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) told: Vec<Told>,
     pub(super) status: String,
+}
+
+/// A correction that was granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// What the entry is to be read with.
+    pub text: String,
+    /// The `staff` record of who signs it; nobody where the practice corrects it in its own system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When.
+    pub at: String,
+}
+
+/// That a correction or an erasure was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// On which ground.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ground: Option<String>,
+    /// The `staff` record of who refused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When.
+    pub at: String,
+}
+
+/// What goes along with an entry that was not corrected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disagreement {
+    /// When the person asked for it.
+    pub at: String,
+    /// Their statement; nothing where the request and its denial go along alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+    /// What the practice answers to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebuttal: Option<String>,
+}
+
+/// Somebody who is told of a correction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Who.
+    pub name: String,
+    /// When they last received the entry, as far as it is known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<String>,
+    /// When they were told; nothing of whom nobody has told yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<String>,
 }
 
 /// What was decided on entries, in order; of several on one entry the last counts.
@@ -97,11 +159,14 @@ pub struct Fulfilment {
     pub opened_at: Option<String>,
 }
 
-/// What was written to the person who asked.
+/// What was written about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {
     /// What about: `denial`, `extension`, …
     pub kind: String,
+    /// Whom it is for, where that is not the person who asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// The language, as BCP 47 names it.
     pub language: String,
     /// When.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::At;
-use super::kept::Letter;
+use super::kept::{Kept, Letter, Told};
 use super::step::Step;
 use crate::error::{Error, Result};
 use crate::package::Language;
@@ -34,6 +34,16 @@ struct Templates {
     complaint_hipaa: String,
     complaint_gdpr: String,
     apart: String,
+    amended: String,
+    tell: String,
+    tell_all: String,
+    refused: String,
+    rebuttal: String,
+    by_hand: String,
+    erased: String,
+    notice: String,
+    notice_dear: String,
+    notice_text: String,
     closing: String,
     months: String,
     day: String,
@@ -41,6 +51,27 @@ struct Templates {
     matters: BTreeMap<String, String>,
     /// Grounds.
     grounds: BTreeMap<String, String>,
+    /// Grounds on which a correction or an erasure is refused.
+    refusals: BTreeMap<String, String>,
+    papers: Papers,
+}
+
+/// The headings of what goes into the record.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Papers {
+    pub(super) asked: String,
+    pub(super) correction: String,
+    pub(super) answer: String,
+    pub(super) statement: String,
+    pub(super) rebuttal: String,
+}
+
+impl Papers {
+    /// Those of a language.
+    pub(super) fn of(language: Language) -> Result<Self> {
+        Ok(Templates::of(language)?.papers)
+    }
 }
 
 impl Templates {
@@ -73,24 +104,26 @@ pub(super) fn statement(language: Language, outcome: Outcome, reason: Reason) ->
 
 /// The letter that goes with a step, if one does.
 pub(super) fn of(at: &At<'_>, step: &Step) -> Result<Option<Letter>> {
+    let request = &at.request;
     let kind = match step.event {
         Event::Extend => "extension",
         Event::Approve => "granted",
         Event::DenyInPart | Event::Deny => "denial",
+        Event::Rebut => "rebuttal",
+        Event::Fulfil if request.matter == Matter::Erasure => "erased",
         _ => return Ok(None),
     };
     let templates = Templates::of(at.language)?;
-    let request = &at.request;
     let matter = request.matter.as_str();
     let name = request.requester.as_ref().and_then(|one| one.name.clone()).unwrap_or_default();
     let (received, today) = (templates.day(request.received_on), at.today());
-    let reason = step.reason.as_deref().map(str::trim).unwrap_or_default();
     let until = step.until.map(|until| templates.day(until)).unwrap_or_default();
     let values = [
         ("name", name.as_str()),
         ("date", &received),
         ("matter", templates.matters.get(matter).map_or(matter, String::as_str)),
-        ("reason", reason),
+        ("reason", step.words()),
+        ("text", step.text.as_deref().map(str::trim).unwrap_or_default()),
         ("until", &until),
         ("practice", &at.practice.name),
         ("today", &templates.day(today)),
@@ -99,30 +132,83 @@ pub(super) fn of(at: &At<'_>, step: &Step) -> Result<Option<Letter>> {
         Event::Extend => &templates.extension,
         Event::Approve => &templates.granted,
         Event::DenyInPart => &templates.denied_in_part,
+        Event::Rebut => &templates.rebuttal,
+        Event::Fulfil => &templates.erased,
         _ => &templates.denied,
     };
     let mut parts = vec![&templates.dear, &templates.asked, main];
+    if matches!(step.event, Event::Approve | Event::DenyInPart) {
+        parts.extend(granted(at, step, &templates));
+    }
     // Where entries were decided on, their grounds are said one by one.
-    let is_said = !reason.is_empty() && at.held().is_empty();
+    let is_said = !step.words().is_empty() && at.held().is_empty();
     parts.extend((is_said && kind == "denial").then_some(&templates.why));
     let mut said: Vec<String> = parts.into_iter().map(|part| fill(part, &values)).collect();
     if kind == "denial" {
-        said.extend(denial(at, &templates)?);
+        said.extend(denial(at, step, &templates)?);
     }
     if request.is_for_a_copy() && kind != "extension" {
         said.push(templates.apart.clone());
     }
     said.push(fill(&templates.closing, &values));
-    Ok(Some(Letter {
-        kind: kind.to_owned(),
-        language: at.language.tag().to_owned(),
-        at: at.practice.moment(at.now),
-        text: said.join("\n\n"),
-    }))
+    Ok(Some(at.letter(kind, None, &said)))
+}
+
+/// What is said of a correction or an erasure that is granted.
+fn granted<'a>(at: &At<'_>, step: &Step, templates: &'a Templates) -> Vec<&'a String> {
+    let is_written = step.text.as_deref().is_some_and(|text| !text.trim().is_empty());
+    match at.request.matter {
+        Matter::Amendment if is_written => vec![
+            &templates.amended,
+            match at.request.regime {
+                Regime::Gdpr => &templates.tell_all,
+                Regime::Hipaa | Regime::Part2 | Regime::State(_) => &templates.tell,
+            },
+        ],
+        Matter::Erasure => vec![&templates.by_hand],
+        _ => Vec::new(),
+    }
+}
+
+/// The letters to those who are told of a correction (45 CFR 164.526(c)(3); GDPR Art. 19).
+pub(super) fn notices(at: &At<'_>, step: &Step, kept: &Kept) -> Result<Vec<Letter>> {
+    let Some(correction) = kept.correction.as_ref().filter(|_| step.event == Event::Agree) else {
+        return Ok(Vec::new());
+    };
+    let templates = Templates::of(at.language)?;
+    let letter = |told: &Told| {
+        let received = told.received_at.as_deref().and_then(|day| day.get(..10)?.parse().ok());
+        let received: Option<String> = received.map(|day| templates.day(day));
+        let values = [
+            ("to", told.name.as_str()),
+            ("client", at.name.as_str()),
+            ("date", received.as_deref().unwrap_or_default()),
+            ("text", correction.text.as_str()),
+            ("practice", at.practice.name.as_str()),
+            ("today", &templates.day(at.today())),
+        ];
+        let main = received.as_ref().map_or(&templates.notice, |_| &templates.notice_text);
+        let parts = [&templates.notice_dear, main, &templates.closing];
+        let said: Vec<String> = parts.into_iter().map(|part| fill(part, &values)).collect();
+        at.letter("notice", Some(told.name.clone()), &said)
+    };
+    Ok(kept.told.iter().map(letter).collect())
+}
+
+impl At<'_> {
+    fn letter(&self, kind: &str, to: Option<String>, said: &[String]) -> Letter {
+        Letter {
+            kind: kind.to_owned(),
+            to,
+            language: self.language.tag().to_owned(),
+            at: self.practice.moment(self.now),
+            text: said.join("\n\n"),
+        }
+    }
 }
 
 /// What is said of a denial: the grounds, what the person may do, and where to complain.
-fn denial(at: &At<'_>, templates: &Templates) -> Result<Vec<String>> {
+fn denial(at: &At<'_>, step: &Step, templates: &Templates) -> Result<Vec<String>> {
     let request = &at.request;
     let mut said = Vec::new();
     let grounds: BTreeSet<(Outcome, Reason)> =
@@ -130,8 +216,13 @@ fn denial(at: &At<'_>, templates: &Templates) -> Result<Vec<String>> {
     for (outcome, reason) in &grounds {
         said.push(statement(at.language, *outcome, *reason)?);
     }
+    if let Some(ground) = step.ground {
+        let words = templates.refusals.get(ground.as_str()).cloned().unwrap_or_default();
+        let values = [("ground", words.as_str()), ("rule", ground.source(&request.regime))];
+        said.push(fill(&templates.refused, &values));
+    }
     let is_reviewable = grounds.iter().any(|(_, reason)| reason.is_reviewable());
-    if request.matter == Matter::Amendment {
+    if request.matter == Matter::Amendment && step.ground.is_some() {
         said.push(templates.disagree.clone());
     } else if is_reviewable {
         said.push(templates.review.clone());
@@ -162,6 +253,7 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::request::Refusal;
 
     #[test]
     fn every_matter_and_every_ground_has_its_words_in_every_language() {
@@ -170,6 +262,7 @@ mod tests {
             assert_eq!(templates.months.split(' ').count(), 12);
             assert!(Matter::ALL.iter().all(|one| templates.matters.contains_key(one.as_str())));
             assert!(Reason::ALL.iter().all(|one| templates.grounds.contains_key(one.as_str())));
+            assert!(Refusal::ALL.iter().all(|one| templates.refusals.contains_key(one.as_str())));
         }
     }
 

@@ -4,12 +4,16 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::kept::{Decided, Fulfilment, Kept, Letter, Requester, Scope, Stretch};
+use super::kept::{
+    Correction, Decided, Disagreement, Fulfilment, Kept, Letter, Refused, Requester, Scope,
+    Stretch, Told,
+};
 use super::{LONGEST, OWN};
 use crate::domain::Record;
 use crate::error::{Error, Result};
 use crate::policy::request::{
-    Clock, Event, Extension, Matter, Outcome, Pause, Reason, Regime, Standing, State, Terms,
+    Clock, Event, Extension, Matter, Outcome, Pause, Reason, Refusal, Regime, Standing, State,
+    Terms,
 };
 
 /// What somebody asks.
@@ -33,6 +37,8 @@ pub struct Asked {
     pub scope: Scope,
     /// What they say about it.
     pub statement: Option<String>,
+    /// The `session_note` record that is to be corrected, where it is one.
+    pub entry: Option<String>,
 }
 
 /// A request as it stands.
@@ -72,8 +78,18 @@ pub struct Request {
     pub ordered: Option<String>,
     /// What was given.
     pub fulfilment: Option<Fulfilment>,
-    /// What was written to whoever asked.
+    /// What was written about it.
     pub letters: Vec<Letter>,
+    /// The `session_note` record that is to be corrected, where it is one.
+    pub entry: Option<String>,
+    /// The correction that was granted.
+    pub correction: Option<Correction>,
+    /// That a correction or an erasure was refused.
+    pub refused: Option<Refused>,
+    /// What goes along with an entry that was not corrected.
+    pub disagreement: Option<Disagreement>,
+    /// Who is told of the correction.
+    pub told: Vec<Told>,
     /// The last day on which it may be answered, where there is one.
     pub due: Option<Date>,
     /// How it stands with the time; of no concern where it is closed.
@@ -222,6 +238,11 @@ impl Request {
             ordered: kept.ordered,
             fulfilment: kept.fulfilment,
             letters: kept.letters,
+            entry: kept.entry,
+            correction: kept.correction,
+            refused: kept.refused,
+            disagreement: kept.disagreement,
+            told: kept.told,
             due: None,
             standing: Standing::Untimed,
             reminders: Vec::new(),
@@ -299,8 +320,41 @@ impl Request {
     /// that was given in part.
     pub fn may_be_reviewed(&self) -> bool {
         let is_held = |one: &Decision| one.reason.is_some_and(Reason::is_reviewable);
-        self.state.after(Event::ReviewRequested).is_some()
+        // Who is refused a correction disagrees in writing instead (45 CFR 164.526(d)).
+        self.grounds().is_empty()
+            && self.state.after(Event::ReviewRequested).is_some()
             && (self.state != State::Fulfilled || self.decisions.iter().any(is_held))
+    }
+
+    /// On which grounds it may be refused, where the law names grounds for all of it.
+    pub fn grounds(&self) -> &'static [Refusal] {
+        Refusal::of(self.matter, &self.regime)
+    }
+
+    /// Whether the person may say that they disagree: once, and of a correction alone.
+    pub fn may_disagree(&self) -> bool {
+        let has_said = self.disagreement.as_ref().is_some_and(|one| one.statement.is_some());
+        self.matter == Matter::Amendment
+            && self.refused.is_some()
+            && !has_said
+            && self.state.after(Event::Disagree).is_some()
+    }
+
+    /// Whether the practice may answer a statement of disagreement: once.
+    pub fn may_be_rebutted(&self) -> bool {
+        let open = |one: &Disagreement| one.statement.is_some() && one.rebuttal.is_none();
+        self.disagreement.as_ref().is_some_and(open) && self.state.after(Event::Rebut).is_some()
+    }
+
+    /// Whether it may be said who is told of a correction: while nobody has been.
+    pub fn may_be_agreed(&self) -> bool {
+        let is_told = self.told.iter().any(|one| one.told_at.is_some());
+        self.correction.is_some() && !is_told && self.state.after(Event::Agree).is_some()
+    }
+
+    /// Whether somebody waits to be told.
+    pub fn has_to_tell(&self) -> bool {
+        self.told.iter().any(|one| one.told_at.is_none())
     }
 
     /// How often the person has asked for a denial to be reviewed.

@@ -7,9 +7,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::LONGEST;
+use super::kept::Told;
 use super::request::Request;
 use crate::error::{Error, Result};
-use crate::policy::request::{Event, State, Terms, TooLate};
+use crate::policy::request::{Event, Refusal, State, Terms, TooLate};
 
 /// Who takes a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum By {
     Requester,
     /// Somebody of the practice.
     Staff(String),
+    /// The platform, by the name of its source.
+    Platform(String),
     /// Whoever sits at the machine itself.
     Operator,
     /// Nobody: there was nothing to decide.
@@ -29,6 +32,7 @@ impl fmt::Display for By {
         match self {
             Self::Requester => f.write_str("requester"),
             Self::Staff(id) => write!(f, "staff:{id}"),
+            Self::Platform(source) => write!(f, "platform:{source}"),
             Self::Operator => f.write_str("operator"),
             Self::Gateway => f.write_str("gateway"),
         }
@@ -48,12 +52,46 @@ pub struct Step {
     pub until: Option<Date>,
     /// How it was proven who asks.
     pub proof: Option<String>,
+    /// On which ground, where a correction or an erasure is refused.
+    pub ground: Option<Refusal>,
+    /// The `session_note` record that is corrected, where it was not named before.
+    pub entry: Option<String>,
+    /// What a corrected entry is to be read with.
+    pub text: Option<String>,
+    /// The `staff` record of who signs that, where it is not who takes the step.
+    pub author: Option<String>,
+    /// Who shall be told of a correction.
+    pub tell: Vec<Told>,
 }
 
 impl Step {
     /// A step that needs no more than to be taken.
     pub fn new(event: Event, by: By) -> Self {
-        Self { event, by, reason: None, until: None, proof: None }
+        Self {
+            event,
+            by,
+            reason: None,
+            until: None,
+            proof: None,
+            ground: None,
+            entry: None,
+            text: None,
+            author: None,
+            tell: Vec::new(),
+        }
+    }
+
+    /// What was written, where it is more than blanks.
+    pub(super) fn words(&self) -> &str {
+        self.reason.as_deref().map(str::trim).unwrap_or_default()
+    }
+
+    /// The `staff` record of who signs what it writes into the record.
+    pub(super) fn signer(&self) -> Option<String> {
+        match &self.by {
+            By::Staff(id) => Some(id.clone()),
+            _ => self.author.clone(),
+        }
     }
 
     /// The state after it, or why it cannot be taken.
@@ -64,7 +102,14 @@ impl Step {
         zone: &TimeZone,
         now: Timestamp,
     ) -> Result<State> {
-        let is_theirs = matches!(self.event, Event::Withdraw | Event::ReviewRequested);
+        let is_theirs = matches!(
+            self.event,
+            Event::Withdraw
+                | Event::ReviewRequested
+                | Event::Disagree
+                | Event::Enclose
+                | Event::Agree
+        );
         if self.by == By::Requester && !is_theirs {
             return Err(Error::Denied);
         }
@@ -79,7 +124,7 @@ impl Step {
             let hint = "nothing was denied that another professional reviews";
             return Err(Error::Conflict { hint: hint.to_owned() });
         }
-        let reason = self.reason.as_deref().map(str::trim).unwrap_or_default();
+        let reason = self.words();
         if reason.chars().count() > LONGEST {
             let hint = format!("write at most {LONGEST} characters");
             return Err(Error::invalid("reason", hint));
@@ -101,6 +146,7 @@ impl Step {
             (_, Some(_)) => return Err(Error::invalid("until", "only an extension has a day")),
             (_, None) => {}
         }
+        self.check_answer(request)?;
         Ok(after)
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{Timestamp, Unit};
+use serde_json::Value;
 
 use super::kept::{Attempt, Package};
 use super::transfer::Transfer;
@@ -160,7 +161,15 @@ impl Sending {
             Err(Error::NotFound | Error::Denied) => return say(Event::ConsentEnded, None),
             other => other?,
         };
-        let notes = self.notes(tenant, &transfer);
+        let mut notes = self.notes(tenant, &transfer);
+        // What is appended to a note goes along with it: corrections, and disagreements (45 CFR
+        // 164.526(d)(5)).
+        let appended = pieces.iter().filter(|piece| piece.resource_type == "DocumentReference");
+        let appended: Vec<FhirId> = appended
+            .filter(|piece| is_appended_to(&piece.body, &notes))
+            .map(|piece| piece.id.clone())
+            .collect();
+        notes.extend(appended);
         pieces.retain(|piece| {
             transfer.has(&piece.resource_type)
                 || piece.resource_type == "DocumentReference" && notes.contains(&piece.id)
@@ -357,4 +366,16 @@ impl Begun {
         let name = self.transfer.id.as_str();
         carry(&self.patient, self.pieces.clone(), &options, (name, form, there))
     }
+}
+
+/// Whether a document is appended to one of these.
+fn is_appended_to(body: &[u8], notes: &BTreeSet<FhirId>) -> bool {
+    let Ok(document) = serde_json::from_slice::<Value>(body) else { return false };
+    let relations = document.get("relatesTo").and_then(Value::as_array);
+    relations.into_iter().flatten().any(|relation| {
+        let target = relation.pointer("/target/reference").and_then(Value::as_str);
+        let target = target.and_then(|target| target.strip_prefix("DocumentReference/"));
+        relation.get("code").and_then(Value::as_str) == Some("appends")
+            && target.and_then(|id| id.parse().ok()).is_some_and(|id| notes.contains(&id))
+    })
 }

@@ -35,6 +35,16 @@ macro_rules! texts {
             pub(in crate::http) triggers: BTreeMap<String, String>,
             /// What is decided on an entry.
             pub(in crate::http) outcomes: BTreeMap<String, String>,
+            /// On which ground a correction or an erasure is refused.
+            pub(in crate::http) refusals: BTreeMap<String, String>,
+            /// Who asks, how, and how it is known who that is.
+            pub(in crate::http) channels: BTreeMap<String, String>,
+            /// What can be asked for, as the practice says it.
+            pub(in crate::http) cases: BTreeMap<String, String>,
+            /// Where a request is, as the practice says it.
+            pub(in crate::http) stages: BTreeMap<String, String>,
+            /// What was done with a request, as the practice says it.
+            pub(in crate::http) happened: BTreeMap<String, String>,
             /// On which ground something is withheld.
             pub(in crate::http) grounds: BTreeMap<String, String>,
             /// Forms of a copy.
@@ -133,7 +143,7 @@ texts! {
     }
     desk: Desk {
         nav, title, lede, none, closed, asker, platform, back, wrong_title, wrong, steps, reason,
-        reason_hint, until,
+        reason_hint, until, letters,
     }
     review: Review {
         lede, wrong_title, wrong_ground, wrong_spans, wrong_other, decided, source, source_hint, back,
@@ -150,6 +160,17 @@ texts! {
     copy: Copying {
         title, ready, password, password_hint, take, fresh, check, making_title, making, look_again,
         failed_title, failed, over_title, over, wrong_title,
+    }
+    correction: CorrectionTexts {
+        ask, about, wrong_title, wrong, disagree, disagree_lede, statement, disagree_send, enclose,
+        enclose_hint, agree, agree_lede, agree_send, agree_desk, agree_desk_lede, receivers,
+        received, nobody, others, others_hint, told, told_on, waits, answer, entry, entry_hint,
+        entry_none, text, text_hint, ground, why, letter_to, by_hand_title, by_hand,
+    }
+    letter: LetterTexts {
+        title, lede, wrong_title, wrong, client, client_hint, matter, requester, name, name_hint,
+        party, party_hint, received, received_hint, channel, proof, no_proof, from, to, format,
+        media, any, statement, statement_hint, send,
     }
     dates: Dates { months, day }
 }

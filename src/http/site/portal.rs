@@ -6,6 +6,7 @@
 mod ask;
 mod consents;
 mod copy;
+pub(super) mod correction;
 mod entry;
 mod graph;
 mod guest;

@@ -5,6 +5,8 @@
 //! they act for: that is answered by somebody else.
 
 mod case;
+mod correction;
+mod letter;
 mod member;
 mod quarantine;
 mod review;
@@ -12,6 +14,7 @@ mod transfers;
 mod worklist;
 
 pub(in crate::http) use self::case::{case, step};
+pub(in crate::http) use self::letter::{letter, typed};
 pub(in crate::http) use self::quarantine::quarantine;
 pub(in crate::http) use self::review::{decide, entry, finish};
 pub(in crate::http) use self::transfers::{hand_over, prepare, transfer, transfers};
@@ -25,6 +28,8 @@ pub(in crate::http) const DESK: &str = "/staff";
 /// Where steps are sent.
 pub(in crate::http) const STEPS: &str = "/staff/requests";
 
+/// Where a request is typed in that came by letter.
+pub(in crate::http) const LETTERS: &str = "/staff/letters";
 /// Where decisions on entries are sent.
 pub(in crate::http) const DECISIONS: &str = "/staff/decisions";
 /// Where copies are ordered.

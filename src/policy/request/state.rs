@@ -49,6 +49,16 @@ words! {
         Deny = "deny",
         /// The person asked for a denial to be reviewed (45 CFR 164.524(d)(4)).
         ReviewRequested = "review_requested",
+        /// The person sent a statement of disagreement (45 CFR 164.526(d)(2)).
+        Disagree = "disagree",
+        /// The person wants the request and its denial to go along with the entry (164.526(d)(5)).
+        Enclose = "enclose",
+        /// The practice answered a statement of disagreement (164.526(d)(3)).
+        Rebut = "rebut",
+        /// The person said who shall be told of a correction (164.526(c)(2)).
+        Agree = "agree",
+        /// They were told (164.526(c)(3)).
+        Notify = "notify",
         /// What was granted was given.
         Fulfil = "fulfil",
         /// The person took it back.
@@ -77,6 +87,12 @@ impl State {
             (InReview | Extended, Event::DenyInPart) => PartiallyDenied,
             (InReview | Extended, Event::Deny) => Denied,
             (Approved | PartiallyDenied, Event::Fulfil) => Fulfilled,
+            // What is said about an answer leaves it as it is.
+            (
+                PartiallyDenied | Denied | Fulfilled,
+                Event::Disagree | Event::Enclose | Event::Rebut,
+            )
+            | (Approved | PartiallyDenied | Fulfilled, Event::Agree | Event::Notify) => self,
             (
                 Received | IdentityPending | InReview | Extended | Approved | PartiallyDenied,
                 Event::Withdraw,
@@ -86,7 +102,7 @@ impl State {
         })
     }
 
-    /// Whether nothing is owed any more.
+    /// Whether nothing more is owed of what was asked.
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Denied | Self::Fulfilled | Self::Withdrawn | Self::Expired)
     }

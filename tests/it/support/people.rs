@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use throughline::app::Config;
+use throughline::clock::{Clock, SystemClock};
 use throughline::config::{
     ClientSettings, Cors, DemoAccount, LoginSettings, Part, ProviderSettings, ReceiverSettings,
     Sources,
@@ -13,7 +14,7 @@ use throughline::domain::{FhirId, Kind};
 
 use super::platform::{SECRET, secret};
 use super::provider::{CLIENT_SECRET, Provider};
-use super::server::{Server, spawn_as};
+use super::server::{Server, spawn_by};
 use super::smart::{VERIFIER, challenge};
 use super::visitor::{Seen, Visitor};
 
@@ -77,6 +78,16 @@ fn receiver() -> ReceiverSettings {
 
 /// A practice with some of the fixtures, whose people sign in as the settings say.
 pub(crate) fn practice(login: LoginSettings, back: &str, origins: &[String]) -> Server {
+    practice_at_clock(login, back, origins, Arc::new(SystemClock))
+}
+
+/// The same by a clock of the test's own.
+pub(crate) fn practice_at_clock(
+    login: LoginSettings,
+    back: &str,
+    origins: &[String],
+    clock: Arc<dyn Clock>,
+) -> Server {
     let data = Arc::new(tempfile::tempdir().unwrap());
     let sources = Sources::of_one_sender("app", "hv", secret(data.path(), "app-secret", SECRET));
     let config = Config {
@@ -87,7 +98,7 @@ pub(crate) fn practice(login: LoginSettings, back: &str, origins: &[String]) -> 
         receivers: vec![receiver()],
         ..Config::default()
     };
-    let server = spawn_as(data, config);
+    let server = spawn_by(data, config, clock);
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let families = ["practice", "solo-cbt", "minor", "guardian", "group-of-eight"];
     server.app.take_in(&families.map(|family| fixtures.join(family))).unwrap();

@@ -101,7 +101,11 @@ impl Push {
     }
 
     fn media(&self) -> &'static str {
-        if self.target == "/auth/launch" { "application/json" } else { "application/x-ndjson" }
+        if self.target == "/auth/launch" || self.target.starts_with("/platform/requests") {
+            "application/json"
+        } else {
+            "application/x-ndjson"
+        }
     }
 
     /// The request.

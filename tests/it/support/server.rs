@@ -98,7 +98,7 @@ pub(crate) fn spawn_as(data: Arc<TempDir>, config: Config) -> Server {
     spawn_by(data, config, Arc::new(SystemClock))
 }
 
-fn spawn_by(data: Arc<TempDir>, config: Config, clock: Arc<dyn Clock>) -> Server {
+pub(crate) fn spawn_by(data: Arc<TempDir>, config: Config, clock: Arc<dyn Clock>) -> Server {
     keys(data.path());
     let mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     // No balancer looks at a test's server, so that none has to learn that it goes.

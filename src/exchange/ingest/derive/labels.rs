@@ -7,8 +7,8 @@
 
 use serde_json::Value;
 
-use super::Derivation;
 use super::field::{flag, list, text, texts};
+use super::{Derivation, session_note};
 use crate::domain::{Coding, Kind, Record};
 
 const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
@@ -59,6 +59,13 @@ pub(super) fn of(record: &Record, d: &Derivation) -> Vec<Coding> {
     by_content(record, d, &mut labels);
     for label in &record.labels {
         labels.assert(label);
+    }
+    // What is appended to an entry on a person's request is no less sensitive than the entry.
+    let entry = session_note::appended_to(record, d);
+    if let Some(entry) = entry.filter(|entry| session_note::appended_to(entry, d).is_none()) {
+        for label in of(&entry, d) {
+            labels.assert(&label);
+        }
     }
     labels.0
 }

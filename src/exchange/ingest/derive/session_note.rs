@@ -52,6 +52,18 @@ fn cosigner(record: &Record) -> Option<&str> {
     first.and_then(|by| text(by, "by")).or_else(|| text(&record.data, "cosigned_by"))
 }
 
+/// What a person's request has left in the record, of a note that is such a paper.
+fn paper(record: &Record) -> Option<&str> {
+    record.data.get("amendment").and_then(|amendment| text(amendment, "paper"))
+}
+
+/// The entry that such a paper is appended to, which it is guarded alike with.
+pub(super) fn appended_to(record: &Record, d: &Derivation) -> Option<std::sync::Arc<Record>> {
+    let is_paper = record.kind == Kind::SessionNote && paper(record).is_some();
+    let entry = text(&record.data, "amends").filter(|_| is_paper)?;
+    d.neighbours.get(Kind::SessionNote, entry)
+}
+
 fn class<'a>(record: &Record, d: &Derivation<'a>) -> Option<&'a NoteClass> {
     let name = text(&record.data, "class")?;
     d.tables.notes.class.iter().find(|class| class.class == name)
@@ -68,7 +80,11 @@ pub(super) fn views(record: &Record, d: &Derivation, warnings: &mut Vec<Warning>
         return Vec::new();
     }
     let day = text(&record.data, "service_date").unwrap_or_default();
-    let title = format!("{} {day}", class.title);
+    let title = match paper(record) {
+        Some("correction") => format!("Correction of: {} {day}", class.title),
+        Some(_) => format!("Disagreement about: {} {day}", class.title),
+        None => format!("{} {day}", class.title),
+    };
     let note = note_text::of(&record.data, &title, &d.tables.notes);
     let mut views = vec![document(record, d, client, class, &title, note.len())];
     if !is_erased(record) {

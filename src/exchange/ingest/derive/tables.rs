@@ -28,6 +28,14 @@ pub struct Tables {
     pub schedules: Schedules,
 }
 
+impl Tables {
+    /// What notes of a class are called; nothing of a class that makes no resource.
+    pub fn note_title(&self, class: &str) -> Option<&str> {
+        let known = self.notes.class.iter().find(|known| known.class == class);
+        known.map(|known| known.title.as_str())
+    }
+}
+
 /// `session-types.toml`: sessions in words, and how long they may take.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,16 +3,19 @@
 use actix_web::{HttpRequest, HttpResponse};
 use maud::{Markup, html};
 
+use super::correction::named;
 use super::guest::{Guest, RECORD};
 use super::{ASK, REQUESTS, wording};
 use crate::error::Error;
-use crate::exchange::requests::{Asked, LONGEST, Requester, Scope};
+use crate::exchange::requests::{Asked, Correctable, LONGEST, Requester, Scope};
 use crate::http::html::{Choice, Form, Tone, Visit, csrf, fill, notice};
 use crate::http::site::{Refused, Why};
 use crate::policy::request::Matter;
 
 /// The parameter that says what is asked for.
-const TYPE: &str = "type";
+pub(super) const TYPE: &str = "type";
+/// The parameter of an entry that is to be corrected: the id of its DocumentReference.
+pub(super) const ENTRY: &str = "entry";
 /// The parameter of somebody whose form could not be taken.
 const WRONG: &str = "wrong";
 /// What can be asked for here. To whom else a copy is sent needs a signature, and so a letter.
@@ -44,10 +47,13 @@ pub(in crate::http) async fn ask(
         Ok(guest) => guest,
         Err(elsewhere) => return Ok(elsewhere),
     };
+    let entry = guest.entry(guest.visit.parameter(ENTRY)).await?;
     let texts = &guest.visit.texts().asking;
     let matter = guest.visit.parameter(TYPE).and_then(known);
     let (title, body) = match matter {
-        Some(matter) => (wording::matter(&guest.visit, matter).to_owned(), form(&guest, matter)),
+        Some(matter) => {
+            (wording::matter(&guest.visit, matter).to_owned(), form(&guest, matter, entry.as_ref()))
+        }
         None => (guest.visit.texts().portal.ask.clone(), choice(&guest)),
     };
     let body = html! {
@@ -84,15 +90,20 @@ fn choice(guest: &Guest) -> Markup {
 }
 
 /// The form of one request.
-fn form(guest: &Guest, matter: Matter) -> Markup {
+fn form(guest: &Guest, matter: Matter, entry: Option<&(String, Correctable)>) -> Markup {
     let (visit, texts) = (&guest.visit, guest.visit.texts());
     let is_copy = matches!(matter, Matter::Access | Matter::Portability);
+    let entry = entry.filter(|_| matter == Matter::Amendment);
     html! {
         p.lede { (texts.asks.get(matter.as_str()).map_or("", String::as_str)) }
         form method="post" action=(ASK) class="stack loose" {
             (csrf(&visit.csrf(ASK)))
             (guest.field())
             input type="hidden" name=(TYPE) value=(matter.as_str());
+            @if let Some((document, entry)) = entry {
+                input type="hidden" name=(ENTRY) value=(document);
+                p { (fill(&texts.correction.about, &[("entry", &named(visit, entry))])) }
+            }
             @if is_copy { (what(visit)) }
             @if is_copy || matter == Matter::Accounting { (period(visit)) }
             @if is_copy { (how(visit)) }
@@ -203,7 +214,8 @@ pub(in crate::http) async fn asked(
     };
     let matter = form.value(TYPE).and_then(known);
     let matter = matter.ok_or_else(|| guest.visit.refused(Why::Expired))?;
-    let asked = read(&guest, matter, &form);
+    let entry = guest.entry(form.value(ENTRY).filter(|_| matter == Matter::Amendment)).await?;
+    let asked = Asked { entry: entry.map(|(_, entry)| entry.id), ..read(&guest, matter, &form) };
     let opened = guest.requests(move |requests, tenant| requests.open(tenant, asked)).await;
     if let Ok(opened) = &opened {
         let (copies, tenant) = (&guest.visit.state().copies, &guest.principal.tenant);
@@ -218,6 +230,26 @@ pub(in crate::http) async fn asked(
         Err(error) => return Err(guest.visit.failed(&error)),
     };
     Ok(guest.go(&address))
+}
+
+impl Guest {
+    /// The entry that a DocumentReference of the record is made from, where it may be seen and can be
+    /// corrected here.
+    pub(super) async fn entry(
+        &self,
+        document: Option<&str>,
+    ) -> Result<Option<(String, Correctable)>, Refused> {
+        let Some(id) = document else { return Ok(None) };
+        if self.read("DocumentReference", id).await?.is_none() {
+            return Err(self.visit.refused(Why::Expired));
+        }
+        let (client, name) = (self.chart.client.clone(), id.to_owned());
+        let found = self
+            .requests(move |requests, tenant| requests.correctable_as(tenant, &client, &name))
+            .await
+            .map_err(|error| self.visit.failed(&error))?;
+        Ok(found.map(|entry| (id.to_owned(), entry)))
+    }
 }
 
 /// What a form asks; what it says of formats and ways that are none is left out.
@@ -259,5 +291,6 @@ fn read(guest: &Guest, matter: Matter, form: &Form) -> Asked {
         proof: Some("portal_session".to_owned()),
         scope,
         statement: filled("statement"),
+        entry: None,
     }
 }

@@ -7,12 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::ask::{ENTRY, TYPE};
 use super::guest::{Guest, RECORD};
 use super::text::{beginning, clock, concept, day, list, reference, text};
 use super::timeline::Entry;
-use super::{MESSAGES, NOTES, PORTAL};
+use super::{ASK, MESSAGES, NOTES, PORTAL};
 use crate::http::html::{Visit, fill};
 use crate::http::site::{Refused, Why, date};
+use crate::policy::request::Matter;
 
 /// How many characters of a message the timeline shows.
 const SHOWN: usize = 600;
@@ -159,7 +161,7 @@ pub(in crate::http) async fn message(
     };
     let title = fill(&guest.visit.texts().portal.message, &[("name", &sender)]);
     let when = text(&found, "sent").map(str::to_owned);
-    Ok(page(guest, &title, when.as_deref(), &payload(&found).0))
+    Ok(page(guest, &title, when.as_deref(), &payload(&found).0, None))
 }
 
 /// A whole document.
@@ -181,17 +183,30 @@ pub(in crate::http) async fn note(
     let words = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(missing)?;
     let title = title(&found).unwrap_or(&guest.visit.texts().portal.document).to_owned();
     let when = text(&found, "date").map(str::to_owned);
-    Ok(page(guest, &title, when.as_deref(), &words))
+    let entry = guest.entry(Some(&id)).await?;
+    let ask = entry.map(|(document, _)| {
+        guest.address(ASK, &[(TYPE, Matter::Amendment.as_str()), (ENTRY, &document)])
+    });
+    Ok(page(guest, &title, when.as_deref(), &words, ask.as_deref()))
 }
 
 /// A text by itself.
-fn page(guest: Guest, title: &str, when: Option<&str>, words: &str) -> HttpResponse {
+fn page(
+    guest: Guest,
+    title: &str,
+    when: Option<&str>,
+    words: &str,
+    ask: Option<&str>,
+) -> HttpResponse {
     let texts = &guest.visit.texts().portal;
     let (shown, is_cut) = beginning(words, WHOLE);
     let body = html! {
         @if let Some(when) = when { p.soft { (moment(&guest.visit, when)) } }
         div.card { div.words dir="auto" { (shown) } }
         @if is_cut { p { (texts.too_long) } }
+        @if let Some(ask) = ask {
+            p { a.button.quiet href=(ask) { (guest.visit.texts().correction.ask) } }
+        }
         p { a href=(guest.address(PORTAL, &[])) { (texts.back) } }
     };
     guest.answer(PORTAL, title, &body)

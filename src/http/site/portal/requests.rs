@@ -5,16 +5,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 
 use super::guest::{Guest, RECORD};
-use super::{ASK, REQUESTS, copy, wording};
+use super::{ASK, REQUESTS, copy, correction, wording};
 use crate::domain::TenantId;
 use crate::error::{Error, Result as Outcome};
 use crate::exchange::requests::{By, Request, Requests, Step};
 use crate::http::html::{Form, Tone, Visit, csrf, fill, notice};
+use crate::http::site::receivers::chosen;
 use crate::http::site::{Refused, Why};
 use crate::policy::request::Event;
 
 /// The parameter of somebody who has just asked.
 const SENT: &str = "sent";
+/// The parameter of somebody whose form could not be taken.
+const WRONG: &str = "wrong";
 
 impl Guest {
     /// Asks the requests, aside of those who do not wait for the store.
@@ -113,10 +116,16 @@ pub(in crate::http) async fn request(
     };
     let found = guest.own_request(&id).await?;
     let copy = guest.copy(&found).await?;
+    let entry = guest.entry_of(&found).await?;
+    let receivers = guest.receivers_of(&found).await?;
     let (visit, texts) = (&guest.visit, &guest.visit.texts().requests);
     let body = html! {
         @if visit.parameter(SENT).is_some() {
             div role="status" { (notice(Tone::Calm, &texts.sent_title, &texts.sent)) }
+        }
+        @if visit.parameter(WRONG).is_some() {
+            @let texts = &visit.texts().correction;
+            div role="alert" { (notice(Tone::Danger, &texts.wrong_title, &texts.wrong)) }
         }
         section.card.stack aria-labelledby="now" {
             h2 #now { (texts.now) }
@@ -125,6 +134,7 @@ pub(in crate::http) async fn request(
             @if found.is_overdue() { p { (texts.overdue_hint) } }
         }
         (copy::section(&guest, &found, &copy))
+        (correction::section(&guest, &found, entry.as_ref(), receivers.as_deref()))
         (letters(visit, &found))
         (asked_for(visit, &found))
         (history(visit, &found))
@@ -192,12 +202,13 @@ fn history(visit: &Visit, request: &Request) -> Markup {
 }
 
 /// What was written to them about it.
-pub(in crate::http::site) fn letters(visit: &Visit, request: &Request) -> Markup {
+fn letters(visit: &Visit, request: &Request) -> Markup {
+    let own: Vec<_> = request.letters.iter().filter(|letter| letter.to.is_none()).collect();
     html! {
-        @if !request.letters.is_empty() {
+        @if !own.is_empty() {
             section.stack aria-labelledby="letters" {
                 h2 #letters { (visit.texts().requests.letters) }
-                @for letter in &request.letters {
+                @for letter in own {
                     div.card { p.words dir="auto" lang=(letter.language) { (letter.text) } }
                 }
             }
@@ -231,7 +242,7 @@ fn steps(guest: &Guest, request: &Request) -> Markup {
     }
 }
 
-/// Takes a request back, or asks for a denial to be reviewed.
+/// Takes a request back, asks for a denial to be reviewed, or says something about the answer.
 pub(in crate::http) async fn change(
     visit: Visit,
     request: HttpRequest,
@@ -244,13 +255,25 @@ pub(in crate::http) async fn change(
     let found = guest.own_request(form.value("request").unwrap_or_default()).await?;
     let event = form.value("step").and_then(|step| step.parse::<Event>().ok());
     let event = event.ok_or_else(|| guest.visit.refused(Why::Expired))?;
-    let (id, step) = (found.id.clone(), Step::new(event, By::Requester));
+    let receivers = guest.receivers_of(&found).await?;
+    let words = form.value("reason").filter(|_| event == Event::Disagree);
+    let step = Step {
+        reason: words.map(str::to_owned),
+        tell: receivers.map_or_else(Vec::new, |found| chosen(&form, &found)),
+        ..Step::new(event, By::Requester)
+    };
+    let id = found.id.clone();
     let done = guest.requests(move |requests, tenant| requests.step(tenant, &id, step)).await;
+    let place = format!("{REQUESTS}/{}", found.id);
     match done {
         // Somebody moved it on meanwhile: the page says where it is.
         Ok(_) | Err(Error::Conflict { .. }) => {}
+        Err(Error::Invalid { .. }) => {
+            let address = guest.address(&place, &[(WRONG, "1")]);
+            return Ok(guest.go(&address));
+        }
         Err(error) => return Err(guest.visit.failed(&error)),
     }
-    let address = guest.address(&format!("{REQUESTS}/{}", found.id), &[]);
+    let address = guest.address(&place, &[]);
     Ok(guest.go(&address))
 }

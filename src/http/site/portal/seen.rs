@@ -57,7 +57,7 @@ pub(in crate::http) async fn seen(
     visits.retain(|one| with_own || !one.is_own);
     let mut accounting = Vec::new();
     for one in told.iter().filter(|one| one.is_accountable) {
-        accounting.push((one, recipient(&guest, &one.recipient).await?));
+        accounting.push((one, wording::recipient(&guest.visit, &one.recipient).await?));
     }
     let texts = &guest.visit.texts().seen;
     let next = next.map(|number| number.to_string());
@@ -115,10 +115,18 @@ async fn sum(guest: &Guest, event: &Event, visits: &mut Vec<Visited>) -> Result<
     let is_own = event.who.user.is_some() && event.who.user == own;
     let who = match &event.who.user {
         Some(user) => guest.name(user).await?,
-        None => recipient(guest, event.who.client.as_ref().unwrap_or(&event.who.subject)).await?,
+        None => {
+            wording::recipient(
+                &guest.visit,
+                event.who.client.as_ref().unwrap_or(&event.who.subject),
+            )
+            .await?
+        }
     };
     let app = match (&event.who.user, &event.who.client) {
-        (Some(_), Some(client)) if client != "portal" => Some(recipient(guest, client).await?),
+        (Some(_), Some(client)) if client != "portal" => {
+            Some(wording::recipient(&guest.visit, client).await?)
+        }
         _ => None,
     };
     let day = wording::on(&guest.visit, event.at);
@@ -148,22 +156,6 @@ async fn sum(guest: &Guest, event: &Event, visits: &mut Vec<Visited>) -> Result<
         }
     }
     Ok(())
-}
-
-/// What an app, or a system of the practice, is called.
-async fn recipient(guest: &Guest, id: &str) -> Result<String, Refused> {
-    let texts = &guest.visit.texts().seen;
-    if id == "operator" {
-        return Ok(texts.office.clone());
-    }
-    if id.starts_with("source:") {
-        return Ok(texts.platform.clone());
-    }
-    let name = id.to_owned();
-    let known =
-        crate::http::site::decide(&guest.visit, move |authority| authority.clients().get(&name))
-            .await?;
-    Ok(known.map_or_else(|| texts.system.clone(), |client| client.name))
 }
 
 fn visited(visit: &Visit, one: &Visited) -> Markup {

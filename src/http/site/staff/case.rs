@@ -4,6 +4,7 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use maud::{Markup, html};
 
+use super::correction::{self, ANSWERS};
 use super::member::Member;
 use super::review::outcome;
 use super::worklist::badge;
@@ -11,11 +12,10 @@ use super::{COPIES, DESK, REQUESTS, STEPS};
 use crate::error::Error;
 use crate::exchange::requests::{By, Entry, LONGEST, Making, Request, Step};
 use crate::http::html::{Form, Tone, Visit, csrf, fill, notice};
-use crate::http::site::portal::requests::letters;
 use crate::http::site::portal::wording;
 use crate::http::site::{Refused, Why};
 use crate::policy::Role;
-use crate::policy::request::{Event, State};
+use crate::policy::request::{Event, Matter, State};
 
 /// The parameter of a step that could not be taken.
 const WRONG: &str = "wrong";
@@ -32,6 +32,7 @@ pub(in crate::http) async fn case(
     };
     let case = member.case(&id).await?;
     let waiting = member.entries(&case).await?;
+    let around = member.around(&case).await?;
     let state = member.visit.state().clone();
     let making_now = state.copies.making(&case.request).await;
     let making_now = making_now.map_err(|error| member.visit.failed(&error))?;
@@ -59,12 +60,14 @@ pub(in crate::http) async fn case(
         @if !request.is_ours() {
             p { (texts.platform) }
         } @else if member.is(Role::PrivacyOfficer) {
+            (correction::section(visit, request, &around))
+            (by_hand(visit, request))
             (steps(visit, request))
         }
         (letters(visit, request))
         p { a href=(DESK) { (texts.back) } }
     };
-    let title = wording::matter(visit, request.matter).to_owned();
+    let title = wording::case(visit, request.matter).to_owned();
     Ok(member.answer(DESK, &title, body))
 }
 
@@ -130,6 +133,36 @@ fn making(visit: &Visit, making: Option<&Making>) -> Markup {
     }
 }
 
+/// What was written, to whom.
+fn letters(visit: &Visit, request: &Request) -> Markup {
+    let texts = &visit.texts().correction;
+    html! {
+        @if !request.letters.is_empty() {
+            section.stack aria-labelledby="letters" {
+                h2 #letters { (visit.texts().desk.letters) }
+                @for letter in &request.letters {
+                    div.card.stack.tight {
+                        @if let Some(to) = &letter.to {
+                            p.soft.small { (fill(&texts.letter_to, &[("name", to)])) }
+                        }
+                        p.words dir="auto" lang=(letter.language) { (letter.text) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// That an erasure is not done by being granted.
+fn by_hand(visit: &Visit, request: &Request) -> Markup {
+    let texts = &visit.texts().correction;
+    let is_due = request.matter == Matter::Erasure
+        && matches!(request.state, State::Approved | State::PartiallyDenied);
+    html! {
+        @if is_due { (notice(Tone::Calm, &texts.by_hand_title, &texts.by_hand)) }
+    }
+}
+
 fn history(visit: &Visit, request: &Request) -> Markup {
     html! {
         @if !request.history.is_empty() {
@@ -138,7 +171,7 @@ fn history(visit: &Visit, request: &Request) -> Markup {
                     li {
                         p.when { (wording::day(visit, step.on)) }
                         div.entry.stack.tight {
-                            p { (wording::event(visit, step.event)) }
+                            p { (wording::happened(visit, step.event)) }
                             @if let Some(reason) = &step.reason { p.words dir="auto" { (reason) } }
                         }
                     }
@@ -156,9 +189,20 @@ fn steps(visit: &Visit, request: &Request) -> Markup {
         let is_granting = matches!(event, Event::Approve | Event::DenyInPart | Event::Fulfil);
         is_granting && request.is_for_a_copy() && request.is_electronic()
     };
-    let can_review = |event: &Event| *event != Event::ReviewRequested || request.may_be_reviewed();
+    // A correction and an erasure are answered by a form of their own.
+    let by_answer = |event: &Event| ANSWERS.contains(event) && !request.grounds().is_empty();
+    let can_now = |event: &Event| match event {
+        Event::ReviewRequested => request.may_be_reviewed(),
+        Event::Disagree => request.may_disagree(),
+        Event::Enclose => request.may_disagree() && request.disagreement.is_none(),
+        Event::Rebut => request.may_be_rebutted(),
+        Event::Notify => request.has_to_tell(),
+        Event::Agree => false,
+        _ => true,
+    };
     let possible = |event: &Event| {
-        request.state.after(*event).is_some() && !by_review(event) && can_review(event)
+        let can = request.state.after(*event).is_some() && can_now(event);
+        can && !by_review(event) && !by_answer(event)
     };
     let can: Vec<Event> = Event::ALL.iter().copied().filter(possible).collect();
     html! {
@@ -205,11 +249,20 @@ pub(in crate::http) async fn step(
     let event = form.value("step").and_then(|step| step.parse::<Event>().ok());
     let event = event.ok_or_else(|| member.visit.refused(Why::Expired))?;
     let reason = form.value("reason").map(str::trim).filter(|reason| !reason.is_empty());
+    let filled = |name| {
+        let value: Option<&str> = form.value(name);
+        value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
+    };
+    let answers = ANSWERS.contains(&event);
     // The day counts for an extension alone, whatever else was in the form.
     let until = form.value("until").filter(|_| event == Event::Extend);
     let step = Step {
         reason: reason.map(str::to_owned),
         until: until.and_then(|until| until.parse().ok()),
+        ground: filled("ground").filter(|_| answers).and_then(|ground| ground.parse().ok()),
+        entry: filled("entry").filter(|_| answers),
+        text: filled("text").filter(|_| answers),
+        tell: if event == Event::Agree { member.told(&case, &form).await? } else { Vec::new() },
         ..Step::new(event, By::Staff(member.duties.staff.clone()))
     };
     let id = case.request.id.clone();

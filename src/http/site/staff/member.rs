@@ -87,7 +87,12 @@ impl Member {
         let is_theirs = self.is(Role::PrivacyOfficer)
             || self.treats.contains(&request.client)
             || (self.duties.is_licensed && request.is_appealed());
-        is_theirs && !self.close.contains(&request.client)
+        is_theirs && !self.is_close_to(&request.client)
+    }
+
+    /// Whether a record is their own, or that of somebody they act for.
+    pub(in crate::http::site) fn is_close_to(&self, client: &str) -> bool {
+        self.close.contains(client)
     }
 
     /// Whether they treat a client now.

@@ -4,13 +4,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 
 use super::member::Member;
-use super::{DESK, REQUESTS, STEPS};
+use super::{DESK, LETTERS, REQUESTS, STEPS};
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result as Outcome};
 use crate::exchange::requests::{Request, Requests};
 use crate::http::html::Visit;
 use crate::http::site::portal::wording;
 use crate::http::site::{Refused, Why, ask};
+use crate::policy::Role;
 
 /// A request with whose record it is about.
 pub(super) struct Case {
@@ -77,6 +78,9 @@ pub(in crate::http) async fn desk(
     let (visit, texts) = (&member.visit, &member.visit.texts().desk);
     let body = html! {
         p.lede { (texts.lede) }
+        @if member.is(Role::PrivacyOfficer) {
+            p { a.button.quiet href=(LETTERS) { (visit.texts().letter.title) } }
+        }
         @if open.is_empty() { div.card { p { (texts.none) } } }
         ul.plain.stack.tight { @for case in &open { (row(visit, case)) } }
         @if !closed.is_empty() {
@@ -96,7 +100,7 @@ fn row(visit: &Visit, case: &Case) -> Markup {
         li.card.stack.tight {
             h2 {
                 a href={ (STEPS) "/" (request.id) } {
-                    bdi { (case.name) } ": " (wording::matter(visit, request.matter))
+                    bdi { (case.name) } ": " (wording::case(visit, request.matter))
                 }
             }
             p.row { (badge(visit, request)) span { (wording::standing(visit, request)) } }
@@ -107,5 +111,5 @@ fn row(visit: &Visit, case: &Case) -> Markup {
 /// Where a request is.
 pub(super) fn badge(visit: &Visit, request: &Request) -> Markup {
     let class = if request.is_overdue() { "badge caution" } else { "badge" };
-    html! { span class=(class) { (wording::state(visit, request.state)) } }
+    html! { span class=(class) { (wording::stage(visit, request.state)) } }
 }
