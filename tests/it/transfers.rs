@@ -91,7 +91,7 @@ impl Practice {
             if is(&found) {
                 return found;
             }
-            assert!(began.elapsed() < Duration::from_secs(40), "{found}");
+            assert!(began.elapsed() < Duration::from_secs(150), "{found}");
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
