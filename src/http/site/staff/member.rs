@@ -90,11 +90,6 @@ impl Member {
         is_theirs && !self.is_close_to(&request.client)
     }
 
-    /// Whether a record is their own, or that of somebody they act for.
-    pub(in crate::http::site) fn is_close_to(&self, client: &str) -> bool {
-        self.close.contains(client)
-    }
-
     /// Whether they treat a client now.
     pub(in crate::http::site) fn treats(&self, client: &str) -> bool {
         self.treats.contains(client)
