@@ -52,7 +52,7 @@ fn uncached() -> CacheSettings {
 }
 
 /// The servers: what is kept where, and what is limited.
-fn cases(redis: Option<&Redis>, postgres: Option<&str>) -> Vec<Case> {
+fn cases(redis: Option<&Redis>, url: &str) -> Vec<Case> {
     let on = || LimitSettings { quota: 1_000_000_000, ..LimitSettings::default() };
     let case = |name| Case { name, ..Case::default() };
     let mut cases = vec![
@@ -69,13 +69,11 @@ fn cases(redis: Option<&Redis>, postgres: Option<&str>) -> Vec<Case> {
             Case { cache: both(), limits: on(), ..case("… and a shared rate limit") },
         ]);
     }
-    if let Some(url) = postgres {
-        let store = || postgres::settings(url);
-        cases.extend([
-            Case { store: store(), ..case("found in process, over PostgreSQL") },
-            Case { store: store(), cache: uncached(), ..case("not kept, from PostgreSQL") },
-        ]);
-    }
+    let store = || postgres::settings(url);
+    cases.extend([
+        Case { store: store(), ..case("found in process, over PostgreSQL") },
+        Case { store: store(), cache: uncached(), ..case("not kept, from PostgreSQL") },
+    ]);
     cases
 }
 
@@ -89,8 +87,7 @@ pub(crate) fn reads(out: &mut impl Write) -> io::Result<()> {
     let body = Bytes::from_owner(practice::encounter(7).resource.body);
     writeln!(out, "a read of {} bytes over HTTP, 16 connections, CPU:", body.len())?;
     let path = format!("/fhir/Encounter/{}", practice::id(7));
-    let database = postgres.as_ref().map(PostgresServer::migrated);
-    let cases = cases(redis.as_ref(), database.as_deref());
+    let cases = cases(redis.as_ref(), &postgres.migrated());
     let mut servers = vec![(serve_bare(&path, body), String::new())];
     for case in &cases {
         let app = open(folder.path(), case);
@@ -137,9 +134,8 @@ pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
     let (few, many) = (practice::APART, practice::APART + 1_000_000);
     let mut servers = Vec::new();
     let postgres = PostgresServer::start();
-    let database = postgres.as_ref().map(PostgresServer::migrated);
-    let stores = [Some(StoreSettings::default()), database.as_deref().map(postgres::settings)];
-    for store in stores.into_iter().flatten() {
+    let stores = [StoreSettings::default(), postgres::settings(&postgres.migrated())];
+    for store in stores {
         for cache in [uncached(), CacheSettings::default()] {
             let case = Case { store: store.clone(), cache, ..Case::default() };
             let app = open(folder.path(), &case);

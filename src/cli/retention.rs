@@ -16,7 +16,7 @@ use crate::exchange::retention::{Authority, Extent, Plan, Survivors};
 
 /// Take away what was kept long enough, hold records back from that, and erase on request
 ///
-/// The schedules are in mappings/tables/retention.toml and in the practice's own retention_policy
+/// The schedules are in mappings/tables/retention.toml and in the practice's own `retention_policy`
 /// records; the longest counts. Legal holds stop all of it. See docs/retention.md.
 #[derive(Debug, Args)]
 pub struct Retention {

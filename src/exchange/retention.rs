@@ -193,7 +193,7 @@ impl Retention {
         by: Actor,
     ) -> Result<Vec<(String, Survivors)>> {
         self.finish(tenant, &by).await?;
-        let plan = self.aside(tenant, |this, tenant| this.plan(tenant)).await?;
+        let plan = self.aside(tenant, Self::plan).await?;
         if plan.name() != planned {
             let hint = "something else is due than was planned: look at the plan again";
             return Err(Error::Conflict { hint: hint.to_owned() });
@@ -281,7 +281,7 @@ impl Retention {
         }
         let (of, by_what) = (client.to_owned(), authority.by_what.clone());
         let purged =
-            self.aside(tenant, move |this, tenant| this.purge(tenant, &of, by_what, wanted));
+            self.aside(tenant, move |this, tenant| this.purge(tenant, &of, &by_what, wanted));
         let Some((purged, survivors)) = purged.await? else { return Ok(None) };
         self.note(tenant, &purged, authority.by.clone()).await?;
         self.aside(tenant, |this, _| this.map_again()).await?;
@@ -320,7 +320,7 @@ impl Retention {
         &self,
         tenant: &TenantId,
         client: &str,
-        authority: String,
+        authority: &str,
         wanted: Wanted,
     ) -> Result<Option<(Purged, Survivors)>> {
         let now = self.clock.now();
@@ -350,7 +350,7 @@ impl Retention {
                 tenant: tenant.clone(),
                 client: one.clone(),
                 patient: ids.id(Kind::Client, one),
-                authority: authority.clone(),
+                authority: authority.to_owned(),
                 at: now,
                 records,
                 survivors: proof,

@@ -102,8 +102,8 @@ pub(super) mod tests {
 
     /// What migrations are called, with the numbers that they have by their places.
     pub(in crate::store) fn titles(migrations: &[Migration]) -> Vec<String> {
-        for (place, migration) in migrations.iter().enumerate() {
-            assert_eq!(migration.number, place as i64 + 1, "{}", migration.name);
+        for (place, migration) in (1..).zip(migrations) {
+            assert_eq!(migration.number, place, "{}", migration.name);
         }
         migrations.iter().map(Migration::title).collect()
     }

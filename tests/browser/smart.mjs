@@ -24,9 +24,10 @@ const server = createServer((request, response) => {
 });
 await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
 
-const start = (page, scope, more = {}) => {
+const start = async (page, scope, more = {}) => {
   const query = new URLSearchParams({ iss: base, scope, ...more });
-  return page.goto(`${app}/launch.html?${query}`);
+  await page.goto(`${app}/launch.html?${query}`);
+  await page.waitForURL(`${origin}/auth/**`);
 };
 
 /** Waits until the app has its token. */

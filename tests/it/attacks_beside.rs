@@ -2,10 +2,13 @@
 //! good, links, what others sent, emergencies, pages of the practice. Each is told apart, or is not, from
 //! what never was.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use throughline::app::Config;
 use throughline::audit::Actor;
+use throughline::clock::{Clock as _, SystemClock};
 use throughline::config::Sources;
 use throughline::domain::TenantId;
 use throughline::exchange::retention::{Authority, Extent};
@@ -71,6 +74,7 @@ fn narrowed(server: &Server) -> String {
     )
 }
 
+#[expect(clippy::too_many_lines, reason = "eight attempts at one record, one after the other")]
 /// 31 to 38: what was taken away for good, asked for by everybody who may not see everything.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_gone_was_never_there_for_whoever_may_not_see_everything() {
@@ -188,7 +192,7 @@ async fn a_link_to_what_is_gone_is_as_one_that_never_was() {
         mandate: &mandate,
         label: "A record",
         passcode: Some("violet-harbour-7"),
-        expires: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1),
+        expires: SystemClock.now() + jiff::SignedDuration::from_hours(1),
         views: None,
         is_direct: false,
         files: vec![LinkFile { media: FHIR, bytes: b"{}".to_vec() }],
@@ -197,10 +201,7 @@ async fn a_link_to_what_is_gone_is_as_one_that_never_was() {
     let made = made.await.unwrap();
     erase(&server).await;
     assert!(server.app.links().find(&tenant, &made.name).await.unwrap().is_none(), "39");
-    use base64::Engine;
-    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(made.link.strip_prefix("shlink:/").unwrap())
-        .unwrap();
+    let text = URL_SAFE_NO_PAD.decode(made.link.strip_prefix("shlink:/").unwrap()).unwrap();
     let payload: Value = serde_json::from_slice(&text).unwrap();
     let url = payload["url"].as_str().unwrap();
     let secret = url.rsplit('/').next().unwrap();
@@ -225,6 +226,7 @@ async fn a_link_to_what_is_gone_is_as_one_that_never_was() {
     assert_eq!(told(&gone, secret), told(&never, &other), "41");
 }
 
+#[expect(clippy::too_many_lines, reason = "five attempts, one after the other")]
 /// 42 to 46: what another provider sends, as a question whether somebody is a patient here.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_a_bundle_does_not_learn_who_is_a_patient() {

@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use throughline::app::Config;
+use throughline::clock::{Clock as _, SystemClock};
 use throughline::config::Sources;
 use throughline::policy::{FhirUser, Principal};
 
@@ -179,20 +180,12 @@ async fn a_root_without_a_type_is_read_by_its_policy_rule() {
             let found = server.all_of(&server.of_recipient()).await;
             found.keys().filter(|key| key.starts_with("Condition/")).count()
         };
-        match expected {
-            Some(count) => {
-                assert_eq!(
-                    answer.status,
-                    StatusCode::CREATED,
-                    "{rule} {nested:?}: {}",
-                    answer.text
-                );
-                assert_eq!(released().await, count, "{rule} {nested:?}");
-            }
-            None => {
-                assert!(answer.status.is_client_error(), "{rule} {nested:?}: {}", answer.text);
-                assert_eq!(released().await, 0, "what cannot be kept opens nothing: {rule}");
-            }
+        if let Some(count) = expected {
+            assert_eq!(answer.status, StatusCode::CREATED, "{rule} {nested:?}: {}", answer.text);
+            assert_eq!(released().await, count, "{rule} {nested:?}");
+        } else {
+            assert!(answer.status.is_client_error(), "{rule} {nested:?}: {}", answer.text);
+            assert_eq!(released().await, 0, "what cannot be kept opens nothing: {rule}");
         }
     }
 }
@@ -231,7 +224,7 @@ fn core(patient: &str, rule: &str, nested: Option<&str>) -> Value {
         "resourceType": "Consent", "status": "active",
         "scope": { "coding": [code("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy")] },
         "category": [{ "coding": [code("http://loinc.org", "59284-0")] }],
-        "patient": { "reference": patient }, "dateTime": format!("{:.0}", jiff::Timestamp::now()),
+        "patient": { "reference": patient }, "dateTime": format!("{:.0}", SystemClock.now()),
         "policyRule": { "coding": [code("http://terminology.hl7.org/CodeSystem/v3-ActCode", rule)] },
         "provision": provision
     })

@@ -45,7 +45,7 @@ pub(crate) fn prepared(server: &Server) -> String {
 fn signed(method: &'static str, path: &str, body: &Value) -> Push {
     let target: &'static str = path.to_owned().leak();
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    Push { target, method, ..Push::text(body) }
+    Push { method, target, ..Push::text(body) }
 }
 
 async fn ask(server: &Server, push: &Push) -> Answer {

@@ -174,7 +174,8 @@ fn the_rules_are_pure() {
 
 /// The files of the rules that a file of theirs names, those through whose names it does included.
 fn rules_named(text: &str, shown_by: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let lines: String = code(text).map(|(_, line)| format!("{line}\n")).collect();
+    let lines: Vec<&str> = code(text).map(|(_, line)| line).collect();
+    let lines = lines.join("\n");
     let mut named = BTreeSet::new();
     for path in lines.split("super::").skip(1) {
         let names = match path.strip_prefix('{') {
@@ -226,7 +227,9 @@ fn the_rules_stand_on_each_other_without_a_circle() {
         if bottom.is_empty() {
             break;
         }
-        bottom.iter().for_each(|file| drop(left.remove(file)));
+        for file in &bottom {
+            left.remove(file);
+        }
     }
     assert!(left.is_empty(), "these stand on each other: {left:?}");
 }

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use throughline::audit::Actor;
+use throughline::clock::{Clock as _, SystemClock};
 use throughline::config::Sources;
 use throughline::domain::{Kind, TenantId};
 use throughline::exchange::retention::{Authority, Extent, Survivors};
@@ -378,8 +379,8 @@ fn a_run_that_is_killed_is_finished_by_the_next() {
         ["retention", "apply", "--plan", name_of(&plan), "--by", "D. Hsu", "--tenant", "hv"];
     let mut child = throughline(&arguments, data).stdout(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
-    while left() == CLIENTS as u64 && begun.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(20));
+    while left() == CLIENTS as u64 && begun.elapsed() < Duration::from_mins(1) {
+        postgres::pause(Duration::from_millis(20));
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -416,7 +417,7 @@ fn a_purge_that_was_not_written_down_is_by_the_next_run() {
             client: "cl_000".to_owned(),
             patient: "p".parse().unwrap(),
             authority: "schedule".to_owned(),
-            at: jiff::Timestamp::now(),
+            at: SystemClock.now(),
             records: vec![note],
             survivors: Vec::new(),
             is_whole: false,

@@ -9,6 +9,7 @@ use parley::fontique::{Blob, Collection, CollectionOptions, GenericFamily, Sourc
 use parley::style::{FontFamily, FontFamilyName};
 use parley::{FontContext, LayoutContext};
 use skrifa::MetadataProvider;
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::Error;
 
@@ -67,15 +68,35 @@ impl Fonts {
         FontFamily::List(Cow::Borrowed(FAMILIES))
     }
 
-    /// Whether a font has the character, or it is one that is not drawn.
-    pub(crate) fn has(&self, c: char) -> bool {
-        is_unseen(c) || self.maps.iter().any(|map| map.map(c).is_some())
+    /// The text with a mark for each character that cannot be set, and without control characters.
+    pub(crate) fn drawable(&self, text: &str) -> String {
+        self.characters(text).map(|c| c.unwrap_or(REPLACEMENT)).collect()
     }
 
-    /// The text with a mark for each character that no font has, and without control characters.
-    pub(crate) fn drawable(&self, text: &str) -> String {
-        let drawn = text.chars().filter(|c| !c.is_control());
-        drawn.map(|c| if self.has(c) { c } else { REPLACEMENT }).collect()
+    /// How many characters of a text cannot be set.
+    pub(crate) fn missing(&self, text: &str) -> usize {
+        self.characters(text).filter(Option::is_none).count()
+    }
+
+    /// The characters that are drawn; nothing for one that no font has, or no font has with the one
+    /// on which it stands, since what stands together is set in one font.
+    fn characters<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Option<char>> + 'a {
+        text.graphemes(true).flat_map(move |together| {
+            let is_set = self.one_has(together);
+            let drawn = together.chars().filter(|c| !c.is_control()).enumerate();
+            drawn.map(move |(place, c)| {
+                let stands = place == 0 && self.one_has(c.encode_utf8(&mut [0; 4]));
+                (is_set || stands).then_some(c)
+            })
+        })
+    }
+
+    /// Whether one font has all characters but those that are not drawn.
+    fn one_has(&self, text: &str) -> bool {
+        let has = |map: &skrifa::charmap::Charmap<'_>| {
+            text.chars().all(|c| is_unseen(c) || map.map(c).is_some())
+        };
+        self.maps.iter().any(has)
     }
 
     /// The font that setting text knows by that number.

@@ -55,6 +55,6 @@ impl Writer {
 
     /// How many characters of a text none of the fonts has; they are drawn as a replacement mark.
     pub fn missing(&self, text: &str) -> usize {
-        text.chars().filter(|c| !self.fonts.has(*c)).count()
+        self.fonts.missing(text)
     }
 }

@@ -34,6 +34,24 @@ fn everything() -> Vec<Block> {
     ]
 }
 
+#[test]
+fn what_no_font_has_is_a_mark_and_so_is_what_stands_on_it() {
+    let mut writer = Writer::new().unwrap();
+    for (text, missing) in [
+        ("plain, café, e\u{301}", 0),
+        ("\u{a8f}", 1),
+        // an Arabic mark on a letter that no font has, and on one of another font
+        ("\u{a8f}\u{6df}", 2),
+        ("a\u{6df}", 0),
+        ("ж\u{6df}", 1),
+        ("\u{6df}", 0),
+        ("1\u{fe0f}\u{20e3} 👩‍👩‍👧", 0),
+    ] {
+        assert_eq!(writer.missing(text), missing, "{text:?}");
+        writer.write(&document(vec![Block::Paragraph(text.to_owned())])).unwrap();
+    }
+}
+
 fn pages(blocks: Vec<Block>) -> usize {
     layout::lay_out(&document(blocks), &mut Fonts::load().unwrap()).pages.len()
 }

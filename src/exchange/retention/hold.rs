@@ -128,9 +128,10 @@ impl Retention {
             return Err(Error::Conflict { hint: "it was lifted before".to_owned() });
         }
         let mut data = hold.data.clone();
-        data["to"] = json!(format!("{now:.3}"));
-        data["lifted_by"] = json!(by);
-        data["lift_reason"] = json!(reason);
+        let lifted =
+            [("to", format!("{now:.3}")), ("lifted_by", by.into()), ("lift_reason", reason.into())];
+        let whole = data.as_object_mut().ok_or_else(|| Error::broken("a hold cannot be read"))?;
+        whole.extend(lifted.map(|(name, value): (&str, String)| (name.to_owned(), json!(value))));
         self.put_hold(&mut *write, tenant, (id, hold.version + 1), &data)?;
         write.commit()?;
         Ok(hold)

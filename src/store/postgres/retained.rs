@@ -144,22 +144,7 @@ pub(super) fn purge(session: &mut Session, purge: &Purge) -> Tried<Purged> {
             }
         }
     }
-    for one in &purge.survivors {
-        session.execute(
-            "INSERT INTO survivor VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (tenant, client, kind, id) DO UPDATE
-               SET version = excluded.version, until = excluded.until, body = excluded.body",
-            &[
-                &tenant,
-                &one.client,
-                &one.kind.as_str(),
-                &one.id,
-                &one.version.cast_signed(),
-                &one.until.as_microsecond(),
-                &one.body,
-            ],
-        )?;
-    }
+    keep(session, tenant, &purge.survivors)?;
     let records = purge.records.len() as u64;
     session.execute(
         "INSERT INTO purge (name, tenant, client, patient, authority, at, records, resources)
@@ -176,6 +161,27 @@ pub(super) fn purge(session: &mut Session, purge: &Purge) -> Tried<Purged> {
         ],
     )?;
     Ok(purge.done(records, resources))
+}
+
+/// Keeps what stays as proof.
+fn keep(session: &mut Session, tenant: &str, survivors: &[Survivor]) -> Tried<()> {
+    for one in survivors {
+        session.execute(
+            "INSERT INTO survivor VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (tenant, client, kind, id) DO UPDATE
+               SET version = excluded.version, until = excluded.until, body = excluded.body",
+            &[
+                &tenant,
+                &one.client,
+                &one.kind.as_str(),
+                &one.id,
+                &one.version.cast_signed(),
+                &one.until.as_microsecond(),
+                &one.body,
+            ],
+        )?;
+    }
+    Ok(())
 }
 
 /// Takes resources that are gone out of the search index.

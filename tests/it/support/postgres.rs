@@ -187,7 +187,9 @@ static FOLDERS: Mutex<BTreeMap<PathBuf, String>> = Mutex::new(BTreeMap::new());
 /// Runs tests again, each over databases in the place of the files of data folders.
 pub(crate) fn again(tests: &[fn()]) {
     INSTEAD.set(true);
-    tests.iter().for_each(|test| test());
+    for test in tests {
+        test();
+    }
     INSTEAD.set(false);
     assert!(!FOLDERS.lock().unwrap().is_empty(), "they used databases");
 }
