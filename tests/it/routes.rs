@@ -36,13 +36,17 @@ async fn the_capability_statement_says_what_is_served() {
     assert_eq!(statement["implementation"]["url"], server.base);
     let resources = statement["rest"][0]["resource"].as_array().unwrap();
     let types = codes(&statement["rest"][0]["resource"], "type");
-    assert_eq!(types, param::served().chain(["AuditEvent", "Group"]).collect::<Vec<_>>());
+    assert_eq!(types, param::served().chain(["AuditEvent", "Group", "Bundle"]).collect::<Vec<_>>());
     for resource in resources {
         let name = resource["type"].as_str().unwrap();
         let mut interactions = codes(&resource["interaction"], "code");
         if name == "Group" {
             assert_eq!(interactions, ["read"]);
             assert_eq!(codes(&resource["operation"], "name"), ["export"]);
+            continue;
+        }
+        if name == "Bundle" {
+            assert_eq!(interactions, ["create"]);
             continue;
         }
         if name == "AuditEvent" {

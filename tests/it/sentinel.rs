@@ -177,7 +177,8 @@ async fn exported(served: &Served, partner: &str, out: &mut Out) {
     assert!(lines.lines().count() > 20, "{lines}");
     for line in lines.lines() {
         let resource: Value = serde_json::from_str(line).unwrap();
-        let whose = if line.contains(partner) { partner } else { "exported" };
+        let is_own = line.contains(partner) || resource["id"] == partner["Patient/".len()..];
+        let whose = if is_own { partner } else { "exported" };
         out.add(whose, &format!("{line}\n{}\n", text_of(&resource)));
     }
 }
