@@ -1,5 +1,6 @@
 //! Records a second through the mapping engine, text to text on one core, against a mapper of the
-//! same session log written by hand with serde. Prints rates and their ratio.
+//! same session log written by hand with serde, and with the maps that the product comes with. Prints
+//! rates and their ratio.
 //!
 //! `cargo bench --bench mapping`
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop where it is")]
@@ -19,9 +20,11 @@ const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_millis(250);
 
 fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/maps");
-    let load = Instant::now();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("tests/maps");
     let set = MapSet::load(&folder).ok().unwrap();
+    let load = Instant::now();
+    let product = MapSet::load(&root.join("mappings")).ok().unwrap();
     let load = load.elapsed();
     let input = |path: &str| {
         let text = std::fs::read_to_string(folder.join("tests").join(path)).unwrap();
@@ -49,20 +52,30 @@ fn main() {
     };
     let encounter = run("session-log-encounter", &session);
     let document = run("session-note-document-reference", &note);
+    let shipped = std::fs::read_to_string(
+        root.join("mappings/tests/session-log-encounter/group_member.in.json"),
+    );
+    let shipped = shipped.unwrap();
+    let whole = rate(|| {
+        out.clear();
+        let record = black_box(shipped.as_bytes());
+        black_box(product.run("session-log-encounter", record, &mut scratch, &mut out)).unwrap();
+    });
     let hand = rate(|| {
         black_box(by_hand::encounter(black_box(&session)));
     });
     let mut print = std::io::stdout().lock();
     writeln!(
         print,
-        "load of {} maps           {:8.1} ms",
-        set.maps().len(),
+        "load of the {} maps       {:8.1} ms",
+        product.maps().len(),
         load.as_secs_f64() * 1e3
     )
     .unwrap();
     writeln!(print, "session_log → Encounter   {encounter:8.0} /s").unwrap();
     writeln!(print, "  the same by hand        {hand:8.0} /s").unwrap();
     writeln!(print, "  engine / by hand        {:8.2}", encounter / hand).unwrap();
+    writeln!(print, "  by the product's map    {whole:8.0} /s").unwrap();
     writeln!(print, "note → DocumentReference  {document:8.0} /s").unwrap();
 }
 
