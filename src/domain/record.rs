@@ -59,3 +59,30 @@ pub struct Record {
     /// The kind's own fields; `Null` for a `void` of which no data was ever seen.
     pub data: Value,
 }
+
+impl Record {
+    /// A version of a record that the gateway makes itself.
+    pub fn made(
+        tenant: &TenantId,
+        (kind, id, version): (Kind, &str, u64),
+        at: Timestamp,
+        client_ids: Vec<String>,
+        data: Value,
+    ) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            kind,
+            id: id.to_owned(),
+            version,
+            op: Op::Upsert,
+            occurred_at: None,
+            recorded_at: Some(format!("{at:.3}")),
+            updated_at: at,
+            tz: None,
+            client_ids,
+            labels: Vec::new(),
+            part2: None,
+            data,
+        }
+    }
+}

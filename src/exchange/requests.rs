@@ -24,7 +24,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::kept::{Kept, Moment, Proof};
 use super::ingest::{BASE, Ingest, Rules, zone};
@@ -203,11 +203,11 @@ impl Requests {
         let before = (kept.correction.clone(), kept.disagreement.clone());
         change(&at, &mut kept)?;
         let version = record.version.saturating_add(1);
-        let mut lines = vec![line(tenant, (id, version), &kept, &practice, now)];
+        let mut records = vec![self::record(tenant, (id, version), &kept, &practice, now)];
         if before != (kept.correction.clone(), kept.disagreement.clone()) {
-            lines.extend(at.papers(&*write, tenant, &kept)?);
+            records.extend(at.papers(&*write, tenant, &kept)?);
         }
-        self.ingest(&rules).put_all_own(&mut *write, lines, Vec::new())?;
+        self.ingest(&rules).put_all_own(&mut *write, &records, Vec::new())?;
         write.commit()?;
         self.request(tenant, id)?.ok_or(Error::NotFound)
     }
@@ -263,8 +263,8 @@ impl Requests {
     ) -> Result<()> {
         let rules = self.rules.load_full();
         let mut write = self.store.write()?;
-        let line = line(tenant, key, kept, practice, self.clock.now());
-        self.ingest(&rules).put_own(&mut *write, line)?;
+        let record = record(tenant, key, kept, practice, self.clock.now());
+        self.ingest(&rules).put_own(&mut *write, &record)?;
         write.commit()
     }
 
@@ -385,21 +385,17 @@ impl At<'_> {
     }
 }
 
-/// A version of a request, as the platform would send it.
-fn line(
+/// A version of a request.
+fn record(
     tenant: &TenantId,
     (id, version): (&str, u64),
     kept: &Kept,
     practice: &Practice,
     now: Timestamp,
-) -> Vec<u8> {
-    let now = format!("{now:.3}");
-    let record = json!({
-        "schema": "tp.record/1", "kind": Kind::RecordRequest.as_str(), "tenant_id": tenant.as_str(),
-        "id": id, "version": version, "op": "upsert", "recorded_at": now, "updated_at": now,
-        "tz": practice.tz, "client_ids": [kept.client_id], "data": kept.value(),
-    });
-    record.to_string().into_bytes()
+) -> Record {
+    let key = (Kind::RecordRequest, id, version);
+    let made = Record::made(tenant, key, now, vec![kept.client_id.clone()], kept.value());
+    Record { tz: practice.tz.clone(), ..made }
 }
 
 /// A name that nobody guesses and no platform has.

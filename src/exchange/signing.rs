@@ -203,8 +203,8 @@ impl Signing {
                     members.insert("status".to_owned(), json!("revoked"));
                     members.insert("revocations".to_owned(), json!([desk.revocation()]));
                 }
-                let line = desk.line((Kind::Consent, &record.id, record.version.saturating_add(1)), &data);
-                self.ingest(&self.rules.load()).put_own(write, line)?;
+                let key = (Kind::Consent, record.id.as_str(), record.version.saturating_add(1));
+                self.ingest(&self.rules.load()).put_own(write, &desk.record(key, data))?;
                 return Ok(done(exceptions_stay(write, hand.tenant(), &record.id)?));
             }
             let data = json!({
@@ -212,9 +212,9 @@ impl Signing {
                 "supersedes": record.id, "signed_at": format!("{:.3}", desk.now), "method": "e_sign",
                 "signer": desk.signer_value(), "revocations": [desk.revocation()],
             });
-            let line = desk.line((Kind::Consent, &end, 1), &data);
+            let no = desk.record((Kind::Consent, &end, 1), data);
             let others = vec![(hand.tenant().clone(), Kind::Consent, record.id.clone())];
-            self.ingest(&self.rules.load()).put_all_own(write, vec![line], others)?;
+            self.ingest(&self.rules.load()).put_all_own(write, &[no], others)?;
             Ok(done(Vec::new()))
         })
     }
@@ -314,8 +314,8 @@ impl Signing {
             let known = write.record(tenant, Kind::Consent, &id)?;
             data.push((id, known.map_or(1, |known| known.version.saturating_add(1)), one));
         }
-        let mut lines =
-            vec![desk.line((Kind::Attachment, &paper.id, version), &paper.data(root, desk.now))];
+        let key = (Kind::Attachment, paper.id.as_str(), version);
+        let mut records = vec![desk.record(key, paper.data(root, desk.now))];
         for (id, version, one) in &mut data {
             let members = one.as_object_mut().ok_or(Error::NotFound)?;
             members.insert("signer".to_owned(), desk.signer_value());
@@ -328,10 +328,10 @@ impl Signing {
             if permits && id == root {
                 notes.extend(self.check(write, desk, members, connected)?);
             }
-            lines.push(desk.line((Kind::Consent, id, *version), one));
+            records.push(desk.record((Kind::Consent, id, *version), one.take()));
         }
-        lines.extend(fallen(write, desk, root, data.len() - 1)?);
-        self.ingest(&self.rules.load()).put_all_own(write, lines, Vec::new())?;
+        records.extend(fallen(write, desk, root, data.len() - 1)?);
+        self.ingest(&self.rules.load()).put_all_own(write, &records, Vec::new())?;
         Ok(notes)
     }
 
@@ -393,17 +393,17 @@ fn exceptions_stay(write: &dyn Write, tenant: &TenantId, id: &str) -> Result<Vec
 }
 
 /// The ends of the exceptions that a changed consent has no more.
-fn fallen(write: &dyn Write, desk: &Desk<'_>, root: &str, kept: usize) -> Result<Vec<Vec<u8>>> {
-    let mut lines = Vec::new();
+fn fallen(write: &dyn Write, desk: &Desk<'_>, root: &str, kept: usize) -> Result<Vec<Record>> {
+    let mut ends = Vec::new();
     for place in kept..MOST_EXCEPTIONS {
         let id = exception(root, place);
         let Some(known) = write.record(desk.hand.tenant(), Kind::Consent, &id)? else { break };
         if known.op == Op::Upsert {
             let version = known.version.saturating_add(1);
-            lines.push(desk.end_line((Kind::Consent, &id, version)));
+            ends.push(desk.end((Kind::Consent, &id, version)));
         }
     }
-    Ok(lines)
+    Ok(ends)
 }
 
 /// The record of a consent of the patient's.

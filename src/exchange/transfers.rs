@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use self::kept::{Kept, Moment, To};
 use self::transfer::OWN;
@@ -24,7 +24,7 @@ use super::ingest::{BASE, Ingest, Rules};
 use crate::auth;
 use crate::clock::Clock;
 use crate::config::ReceiverSettings;
-use crate::domain::{FhirId, IdKey, Kind, Op, TenantId};
+use crate::domain::{FhirId, IdKey, Kind, Op, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::policy::transfer::{Event, OPEN_FOR, Side, State};
 use crate::policy::{Mandate, Obligations, Principal, Purpose, Under};
@@ -344,16 +344,13 @@ impl Transfers {
         (id, version): (&str, u64),
         kept: &Kept,
     ) -> Result<()> {
-        let now = format!("{:.3}", self.clock.now());
-        let record = json!({
-            "schema": "tp.record/1", "kind": Kind::Transfer.as_str(), "tenant_id": tenant.as_str(),
-            "id": id, "version": version, "op": "upsert", "recorded_at": now, "updated_at": now,
-            "client_ids": [kept.client_id], "data": kept.value(),
-        });
+        let key = (Kind::Transfer, id, version);
+        let clients = vec![kept.client_id.clone()];
+        let record = Record::made(tenant, key, self.clock.now(), clients, kept.value());
         let rules = self.rules.load_full();
         let (store, ids, clock) = (&*self.store, &self.ids, &*self.clock);
         let ingest = Ingest { store, rules: &rules, ids, base: BASE, clock };
-        ingest.put_own(write, record.to_string().into_bytes())
+        ingest.put_own(write, &record)
     }
 }
 

@@ -68,7 +68,7 @@ const PART2: &str = "part2";
 pub struct Line {
     /// Its id.
     pub id: FhirId,
-    /// Its version.
+    /// Its version; in a file of what is gone, which names all types, its type.
     pub version: String,
     /// Whose it is.
     pub patient: Option<FhirId>,

@@ -141,8 +141,12 @@ impl Ingest<'_> {
     /// # Errors
     ///
     /// `Conflict` where somebody else changed it at the same moment: nothing may be committed.
-    pub(in crate::exchange) fn put_own(&self, write: &mut dyn Write, line: Vec<u8>) -> Result<()> {
-        self.put_all_own(write, vec![line], Vec::new())
+    pub(in crate::exchange) fn put_own(
+        &self,
+        write: &mut dyn Write,
+        record: &Record,
+    ) -> Result<()> {
+        self.put_all_own(write, std::slice::from_ref(record), Vec::new())
     }
 
     /// Stores several such records, and maps them and these others, so that all of it is there at once.
@@ -153,12 +157,12 @@ impl Ingest<'_> {
     pub(in crate::exchange) fn put_all_own(
         &self,
         write: &mut dyn Write,
-        lines: Vec<Vec<u8>>,
+        records: &[Record],
         others: Vec<(TenantId, Kind, String)>,
     ) -> Result<()> {
         let mut due = others;
-        for line in lines {
-            due.extend(self.store_own(write, line)?);
+        for record in records {
+            due.extend(self.store_own(write, record)?);
         }
         if !due.is_empty() && self.is_in_charge(write)? {
             self.projector().map(write, &due, &mut Report::default())?;
@@ -170,9 +174,10 @@ impl Ingest<'_> {
     fn store_own(
         &self,
         write: &mut dyn Write,
-        line: Vec<u8>,
+        record: &Record,
     ) -> Result<Option<(TenantId, Kind, String)>> {
-        let incoming = accept::accept(Content::Whole(line), self.rules).map_err(|refused| {
+        let line = Content::Whole(accept::line(record));
+        let incoming = accept::accept(line, self.rules).map_err(|refused| {
             let Reject { reason, pointer, .. } = &refused.reject;
             Error::broken(format_args!("a record of our own is refused: {reason} at {pointer}"))
         })?;

@@ -91,14 +91,14 @@ impl At<'_> {
         write: &dyn Write,
         tenant: &TenantId,
         kept: &Kept,
-    ) -> Result<Vec<Vec<u8>>> {
+    ) -> Result<Vec<Record>> {
         let Some(entry) = &kept.entry else { return Ok(Vec::new()) };
         let entry = write.record(tenant, Kind::SessionNote, entry)?;
         let entry = entry.filter(|entry| entry.op == Op::Upsert).ok_or_else(|| {
             let hint = "the entry is not there any more: refuse the correction, or take no step";
             Error::Conflict { hint: hint.to_owned() }
         })?;
-        let mut lines = Vec::new();
+        let mut papers = Vec::new();
         for paper in of(self, kept, &entry)? {
             let known = write.record(tenant, Kind::SessionNote, &paper.id)?;
             let said = |data: &Value| data.get("sections").cloned();
@@ -106,21 +106,14 @@ impl At<'_> {
                 continue;
             }
             let version = known.as_ref().map_or(0, |known| known.version).saturating_add(1);
-            let now = format!("{:.3}", self.now);
-            let labels = entry.labels.iter();
-            let labels = labels.map(|label| json!({ "system": label.system, "code": label.code }));
-            let mut record = json!({
-                "schema": "tp.record/1", "kind": Kind::SessionNote.as_str(),
-                "tenant_id": tenant.as_str(), "id": paper.id, "version": version, "op": "upsert",
-                "recorded_at": now, "updated_at": now, "tz": self.practice.tz,
-                "client_ids": entry.client_ids, "labels": labels.collect::<Vec<_>>(),
-                "data": paper.data,
+            let key = (Kind::SessionNote, paper.id.as_str(), version);
+            papers.push(Record {
+                tz: self.practice.tz.clone(),
+                labels: entry.labels.clone(),
+                part2: entry.part2,
+                ..Record::made(tenant, key, self.now, entry.client_ids.clone(), paper.data)
             });
-            if let (Some(part2), Some(record)) = (entry.part2, record.as_object_mut()) {
-                record.insert("part2".to_owned(), json!(part2));
-            }
-            lines.push(record.to_string().into_bytes());
         }
-        Ok(lines)
+        Ok(papers)
     }
 }

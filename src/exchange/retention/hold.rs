@@ -106,7 +106,7 @@ impl Retention {
             "client_id": client, "reason": reason, "by": by,
             "from": format!("{:.3}", self.clock.now()),
         });
-        self.put_hold(&mut *write, tenant, (&id, 1), &data)?;
+        self.put_hold(&mut *write, tenant, (&id, 1), data)?;
         write.commit()?;
         Ok(id)
     }
@@ -132,7 +132,7 @@ impl Retention {
             [("to", format!("{now:.3}")), ("lifted_by", by.into()), ("lift_reason", reason.into())];
         let whole = data.as_object_mut().ok_or_else(|| Error::broken("a hold cannot be read"))?;
         whole.extend(lifted.map(|(name, value): (&str, String)| (name.to_owned(), json!(value))));
-        self.put_hold(&mut *write, tenant, (id, hold.version + 1), &data)?;
+        self.put_hold(&mut *write, tenant, (id, hold.version + 1), data)?;
         write.commit()?;
         Ok(hold)
     }
@@ -142,18 +142,16 @@ impl Retention {
         write: &mut dyn Write,
         tenant: &TenantId,
         (id, version): (&str, u64),
-        data: &Value,
+        data: Value,
     ) -> Result<()> {
-        let now = format!("{:.3}", self.clock.now());
-        let record = json!({
-            "schema": "tp.record/1", "kind": Kind::LegalHold.as_str(),
-            "tenant_id": tenant.as_str(), "id": id, "version": version, "op": "upsert",
-            "recorded_at": now, "updated_at": now, "client_ids": [data["client_id"]], "data": data,
-        });
+        let client = data.get("client_id").and_then(Value::as_str).map(str::to_owned);
+        let clients = client.into_iter().collect();
+        let key = (Kind::LegalHold, id, version);
+        let record = Record::made(tenant, key, self.clock.now(), clients, data);
         let rules = self.rules.load_full();
         let (store, ids, clock) = (&*self.store, &self.ids, &*self.clock);
         let ingest = Ingest { store, rules: &rules, ids, base: BASE, clock };
-        ingest.put_own(write, record.to_string().into_bytes())
+        ingest.put_own(write, &record)
     }
 }
 

@@ -185,45 +185,15 @@ impl Desk<'_> {
         json!({ "at": at, "by": by, "channel": self.hand.client(), "scope": "all" })
     }
 
-    /// A version of a record, as the platform would send it.
-    pub(super) fn line(&self, key: (Kind, &str, u64), data: &Value) -> Vec<u8> {
-        self.envelope(key, "upsert", data).to_string().into_bytes()
+    /// A version of a record.
+    pub(super) fn record(&self, key: (Kind, &str, u64), data: Value) -> Record {
+        let clients = vec![self.client.id.clone()];
+        let made = Record::made(self.hand.tenant(), key, self.now, clients, data);
+        Record { tz: self.tz.clone(), ..made }
     }
 
     /// The version of a record that ends it.
-    pub(super) fn end_line(&self, key: (Kind, &str, u64)) -> Vec<u8> {
-        let mut envelope = self.envelope(key, "void", &Value::Null);
-        if let Value::Object(members) = &mut envelope {
-            members.remove("data");
-        }
-        envelope.to_string().into_bytes()
-    }
-
-    fn envelope(&self, (kind, id, version): (Kind, &str, u64), op: &str, data: &Value) -> Value {
-        let now = format!("{:.3}", self.now);
-        json!({
-            "schema": "tp.record/1", "kind": kind.as_str(), "tenant_id": self.hand.tenant().as_str(),
-            "id": id, "version": version, "op": op, "recorded_at": now, "updated_at": now,
-            "tz": self.tz, "client_ids": [self.client.id], "data": data,
-        })
-    }
-
-    /// A record that is not stored.
-    pub(super) fn record(&self, (kind, id, version): (Kind, &str, u64), data: Value) -> Record {
-        Record {
-            tenant: self.hand.tenant().clone(),
-            kind,
-            id: id.to_owned(),
-            version,
-            op: Op::Upsert,
-            occurred_at: None,
-            recorded_at: None,
-            updated_at: self.now,
-            tz: None,
-            client_ids: vec![self.client.id.clone()],
-            labels: Vec::new(),
-            part2: None,
-            data,
-        }
+    pub(super) fn end(&self, key: (Kind, &str, u64)) -> Record {
+        Record { op: Op::Void, ..self.record(key, Value::Null) }
     }
 }
