@@ -173,6 +173,12 @@ impl Form {
         values.next().filter(|_| values.next().is_none())
     }
 
+    /// What was written into a field, without blanks around it; nothing where that is nothing.
+    pub(in crate::http) fn filled(&self, name: &str) -> Option<String> {
+        let value = self.value(name).map(str::trim).filter(|value| !value.is_empty());
+        value.map(str::to_owned)
+    }
+
     /// All values of a field.
     pub(in crate::http) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())

@@ -254,10 +254,6 @@ impl Guest {
 
 /// What a form asks; what it says of formats and ways that are none is left out.
 fn read(guest: &Guest, matter: Matter, form: &Form) -> Asked {
-    let filled = |name| {
-        let value: Option<&str> = form.value(name);
-        value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
-    };
     let one_of = |name, known: &[&str]| {
         let value: Option<&str> = form.value(name);
         value.filter(|value| known.contains(value)).map(str::to_owned)
@@ -270,8 +266,8 @@ fn read(guest: &Guest, matter: Matter, form: &Form) -> Asked {
         kinds.iter().flat_map(|(_, kinds)| kinds.iter()).map(|kind| (*kind).to_owned()).collect()
     };
     let scope = Scope {
-        from: filled("from"),
-        to: filled("to"),
+        from: form.filled("from"),
+        to: form.filled("to"),
         kinds,
         format: one_of("format", &["html", "pdf", "fhir_json", "paper"]),
         media: one_of("media", &["portal", "mail"]),
@@ -290,7 +286,7 @@ fn read(guest: &Guest, matter: Matter, form: &Form) -> Asked {
         channel: "portal".to_owned(),
         proof: Some("portal_session".to_owned()),
         scope,
-        statement: filled("statement"),
+        statement: form.filled("statement"),
         entry: None,
     }
 }

@@ -248,20 +248,15 @@ pub(in crate::http) async fn step(
     let case = member.case(form.value("request").unwrap_or_default()).await?;
     let event = form.value("step").and_then(|step| step.parse::<Event>().ok());
     let event = event.ok_or_else(|| member.visit.refused(Why::Expired))?;
-    let reason = form.value("reason").map(str::trim).filter(|reason| !reason.is_empty());
-    let filled = |name| {
-        let value: Option<&str> = form.value(name);
-        value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
-    };
     let answers = ANSWERS.contains(&event);
     // The day counts for an extension alone, whatever else was in the form.
     let until = form.value("until").filter(|_| event == Event::Extend);
     let step = Step {
-        reason: reason.map(str::to_owned),
+        reason: form.filled("reason"),
         until: until.and_then(|until| until.parse().ok()),
-        ground: filled("ground").filter(|_| answers).and_then(|ground| ground.parse().ok()),
-        entry: filled("entry").filter(|_| answers),
-        text: filled("text").filter(|_| answers),
+        ground: form.filled("ground").filter(|_| answers).and_then(|ground| ground.parse().ok()),
+        entry: form.filled("entry").filter(|_| answers),
+        text: form.filled("text").filter(|_| answers),
         tell: if event == Event::Agree { member.told(&case, &form).await? } else { Vec::new() },
         ..Step::new(event, By::Staff(member.duties.staff.clone()))
     };

@@ -125,7 +125,7 @@ pub(in crate::http) async fn typed(
         Err(elsewhere) => return Ok(elsewhere),
     };
     let wrong = format!("{LETTERS}?{WRONG}=1");
-    let day = filled(&form, "received").and_then(|day| day.parse().ok());
+    let day = form.filled("received").and_then(|day| day.parse().ok());
     let Some((asked, day)) = read(&form).zip(day) else { return Ok(member.go(&wrong)) };
     // Nobody writes down what is about their own record, nor about that of somebody they act for.
     if member.is_close_to(&asked.client) {
@@ -149,33 +149,28 @@ pub(in crate::http) async fn typed(
     Ok(member.go(&format!("{STEPS}/{}", opened.id)))
 }
 
-fn filled(form: &Form, name: &str) -> Option<String> {
-    let value: Option<&str> = form.value(name);
-    value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
-}
-
 /// What a form says; nothing where it says what nobody can ask.
 fn read(form: &Form) -> Option<Asked> {
-    let one_of = |name, known: &[&str]| filled(form, name).filter(|one| known.contains(&&**one));
-    let client = filled(form, "client")?;
+    let one_of = |name, known: &[&str]| form.filled(name).filter(|one| known.contains(&&**one));
+    let client = form.filled("client")?;
     let kind = one_of("requester", &REQUESTERS)?;
-    let id = if kind == "client" { Some(client.clone()) } else { filled(form, "party") };
+    let id = if kind == "client" { Some(client.clone()) } else { form.filled("party") };
     Some(Asked {
         client,
-        matter: filled(form, "type")?.parse().ok()?,
+        matter: form.filled("type")?.parse().ok()?,
         regime: None,
-        requester: Requester { kind, id, name: filled(form, "name") },
+        requester: Requester { kind, id, name: form.filled("name") },
         received: None,
         channel: one_of("channel", &CHANNELS)?,
         proof: one_of("proof", &PROOFS),
         scope: Scope {
-            from: filled(form, "from"),
-            to: filled(form, "to"),
+            from: form.filled("from"),
+            to: form.filled("to"),
             kinds: vec!["*".to_owned()],
             format: one_of("format", &FORMATS),
             media: one_of("media", &MEDIA),
         },
-        statement: filled(form, "statement"),
+        statement: form.filled("statement"),
         entry: None,
     })
 }

@@ -53,17 +53,13 @@ pub(super) struct Draft {
 
 impl Draft {
     fn read(form: &Form) -> Self {
-        let value = |name| {
-            let value: Option<&str> = form.value(name);
-            value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
-        };
         let chosen: Vec<&str> = form.values("kind").collect();
         let kinds = KINDS.iter().filter(|kind| chosen.contains(kind));
         Self {
-            consent: value(CONSENT),
-            to: value("to").unwrap_or_default(),
+            consent: form.filled(CONSENT),
+            to: form.filled("to").unwrap_or_default(),
             kinds: kinds.map(|kind| (*kind).to_owned()).collect(),
-            until: value("until").unwrap_or_default(),
+            until: form.filled("until").unwrap_or_default(),
         }
     }
 

@@ -143,14 +143,10 @@ pub(in crate::http) async fn hand_over(
     let handover = member.handover(form.value("transfer").unwrap_or_default()).await?;
     let event = form.value("step").and_then(|step| step.parse::<Event>().ok());
     let event = event.ok_or_else(|| member.visit.refused(Why::Expired))?;
-    let field = |name| {
-        let value = form.value(name).map(str::trim).filter(|value| !value.is_empty());
-        value.map(str::to_owned)
-    };
     let step = Step {
-        why: field("text"),
+        why: form.filled("text"),
         // Who it is there is said when it is sent again, whatever else was in the form.
-        patient_there: field("patient").filter(|_| event == Event::Resend),
+        patient_there: form.filled("patient").filter(|_| event == Event::Resend),
         ..Step::by(member.duties.staff.clone())
     };
     let id = handover.transfer.id;
