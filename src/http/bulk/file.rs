@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::Arc;
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderMap};
@@ -22,7 +23,7 @@ use crate::http::path::{Named, Segments};
 use crate::http::terms::{NOTICE, STATEMENT};
 use crate::http::weights::Weights;
 use crate::http::{Refusal, State};
-use crate::policy::{Mandate, notice};
+use crate::policy::{Mandate, Principal, notice};
 use crate::store::{Job, JobState, Store};
 
 /// The media type of the files.
@@ -75,6 +76,17 @@ impl Named for FilePath {
 }
 
 impl State {
+    /// Who asks, and whom the file was made for, as they may see now.
+    fn parties(
+        &self,
+        request: &HttpRequest,
+        job: &Job,
+    ) -> Result<(Bearing, Arc<Principal>), Refusal> {
+        let mandate = Mandate::read(&job.new.mandate)?;
+        let (now, able) = (self.clock.now(), self.audit.able());
+        Ok((Bearing::of(request)?, bulk::exporter(&mandate, &job.new.tenant, now, able)?))
+    }
+
     /// What a file shows, if all of it may still be seen by whoever it was made for.
     async fn still(
         &self,
@@ -83,12 +95,9 @@ impl State {
         file: &File,
         names: &str,
     ) -> Result<Disclosure, Refusal> {
-        let bearing = Bearing::of(request)?;
-        let now = self.clock.now();
-        let mandate = Mandate::read(&job.new.mandate)?;
-        let exporter = bulk::exporter(&mandate, &job.new.tenant, now, self.audit.able())?;
+        let (bearing, exporter) = self.parties(request, job)?;
         let permit = permits(&bearing.principal, &exporter, &file.of)?;
-        let named = lines(&self.blobs, names, now).await?.ok_or(Error::NotFound)?;
+        let named = lines(&self.blobs, names, self.clock.now()).await?.ok_or(Error::NotFound)?;
         if !permit.is_open() {
             let ids: Vec<FhirId> = named.iter().map(|line| line.id.clone()).collect();
             let all = ids.len();
@@ -107,9 +116,7 @@ impl State {
         let notes = if file.part2 { vec![("part2", "true".to_owned())] } else { Vec::new() };
         Ok(Disclosure { seen, part2, notes, ..Disclosure::default() })
     }
-}
 
-impl State {
     /// Whether all that a file says is gone still is, and whoever it was made for might still have seen
     /// it: nobody is told of a client who has taken their consent back.
     async fn still_gone(
@@ -118,15 +125,12 @@ impl State {
         job: &Job,
         names: &str,
     ) -> Result<Disclosure, Refusal> {
-        let bearing = Bearing::of(request)?;
-        let now = self.clock.now();
-        let mandate = Mandate::read(&job.new.mandate)?;
-        let exporter = bulk::exporter(&mandate, &job.new.tenant, now, self.audit.able())?;
+        let (bearing, exporter) = self.parties(request, job)?;
         let ask = Ask::read(&job.new.task)?;
         let types = ask.types()?;
         let permit = types.iter().find_map(|of| permits(&bearing.principal, &exporter, of).ok());
         let permit = permit.ok_or(Error::Denied)?;
-        let named = lines(&self.blobs, names, now).await?.ok_or(Error::NotFound)?;
+        let named = lines(&self.blobs, names, self.clock.now()).await?.ok_or(Error::NotFound)?;
         let question = move |store: &dyn Store| bulk::removed(store, &permit, &ask);
         let found: BTreeSet<(String, FhirId)> = self
             .ask(Size::Many, question)

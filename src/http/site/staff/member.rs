@@ -10,6 +10,7 @@ use maud::{Markup, html};
 
 use super::{DESK, TABS};
 use crate::domain::{FhirId, TenantId};
+use crate::error::Result as Outcome;
 use crate::exchange::people::{Duties, Person};
 use crate::exchange::requests::Request;
 use crate::exchange::sign_in::Place;
@@ -103,6 +104,26 @@ impl Member {
     /// Whether a client's record is not theirs to decide on.
     pub(in crate::http::site) fn is_close_to(&self, client: &str) -> bool {
         self.close.contains(client)
+    }
+
+    /// What each client is called whom something is about; it is noted that this is shown.
+    pub(super) async fn named<T: Send + 'static>(
+        &self,
+        about: Vec<T>,
+        client: fn(&T) -> &str,
+    ) -> Result<Vec<(T, String, Option<FhirId>)>, Refused> {
+        let named = ask(&self.visit, move |sign_in| {
+            let named = about.into_iter().map(|one| {
+                let (name, patient) = sign_in.people().named(client(&one))?;
+                Ok((one, name, patient))
+            });
+            named.collect::<Outcome<Vec<_>>>()
+        });
+        let named = named.await?;
+        for (_, _, patient) in &named {
+            self.show(patient.as_ref());
+        }
+        Ok(named)
     }
 
     /// Has something written down with what is done: a code or a number.

@@ -10,11 +10,11 @@ use maud::{Markup, html};
 
 use super::member::Member;
 use super::{REQUESTS, TRANSFERS};
-use crate::domain::{FhirId, TenantId};
+use crate::domain::TenantId;
 use crate::error::{Error, Result as Outcome};
 use crate::exchange::transfers::{LONGEST, Transfer, Transfers, URGENCIES, Wanted};
 use crate::http::html::{Form, Tone, Visit, csrf, notice};
-use crate::http::site::{Refused, Why, ask};
+use crate::http::site::{Refused, Why};
 use crate::policy::Role;
 
 /// The parameter of what could not be done.
@@ -25,7 +25,6 @@ struct Handover {
     transfer: Transfer,
     /// What the client is called.
     name: String,
-    patient: Option<FhirId>,
 }
 
 impl Member {
@@ -47,7 +46,7 @@ impl Member {
     /// The transfers that are theirs to work on.
     async fn handovers(&self) -> Result<Vec<Handover>, Refused> {
         let found = self.of_transfers(Transfers::all).await;
-        self.with_names(found.map_err(|error| self.visit.failed(&error))?).await
+        self.handovers_of(found.map_err(|error| self.visit.failed(&error))?).await
     }
 
     /// One of them. One that is not theirs looks like one that is not there.
@@ -55,41 +54,23 @@ impl Member {
         let id = id.to_owned();
         let found = self.of_transfers(move |transfers, tenant| transfers.transfer(tenant, &id));
         let found = found.await.map_err(|error| self.visit.failed(&error))?;
-        let mut handovers = self.with_names(found.into_iter().collect()).await?;
+        let mut handovers = self.handovers_of(found.into_iter().collect()).await?;
         handovers.pop().ok_or_else(|| self.visit.refused(Why::Expired))
     }
 
-    async fn with_names(&self, mut found: Vec<Transfer>) -> Result<Vec<Handover>, Refused> {
+    async fn handovers_of(&self, mut found: Vec<Transfer>) -> Result<Vec<Handover>, Refused> {
         found.retain(|transfer| self.may_hand_over(&transfer.client));
-        let handovers = ask(&self.visit, move |sign_in| {
-            let named = found.into_iter().map(|transfer| {
-                let (name, patient) = sign_in.people().named(&transfer.client)?;
-                Ok(Handover { transfer, name, patient })
-            });
-            named.collect::<Outcome<Vec<_>>>()
-        });
-        let handovers = handovers.await?;
-        for one in &handovers {
-            self.show(one.patient.as_ref());
-        }
-        Ok(handovers)
+        let named = self.named(found, |transfer| &transfer.client).await?;
+        let handover = |(transfer, name, _)| Handover { transfer, name };
+        Ok(named.into_iter().map(handover).collect())
     }
 
     /// The clients whom they treat and may hand over, by name.
     async fn clients(&self) -> Result<Vec<(String, String)>, Refused> {
-        let own: Vec<String> = self.treated().filter(|one| self.may_hand_over(one)).collect();
-        let named = ask(&self.visit, move |sign_in| {
-            let named = own.into_iter().map(|client| {
-                let (name, patient) = sign_in.people().named(&client)?;
-                Ok((client, name, patient))
-            });
-            named.collect::<Outcome<Vec<_>>>()
-        });
-        let mut clients = Vec::new();
-        for (client, name, patient) in named.await? {
-            self.show(patient.as_ref());
-            clients.push((client, name));
-        }
+        let own = self.treated().filter(|one| self.may_hand_over(one)).collect();
+        let named = self.named(own, String::as_str).await?;
+        let mut clients: Vec<_> =
+            named.into_iter().map(|(client, name, _)| (client, name)).collect();
         clients.sort_by(|(_, a), (_, b)| a.cmp(b));
         Ok(clients)
     }
@@ -216,7 +197,7 @@ pub(in crate::http) async fn prepare(
     };
     match member.of_transfers(move |transfers, tenant| transfers.create(tenant, wanted)).await {
         Ok((made, _)) => {
-            let made = member.with_names(vec![made]).await?.pop();
+            let made = member.handovers_of(vec![made]).await?.pop();
             let made = made.ok_or_else(|| member.visit.refused(Why::Expired))?;
             member.note("transfer", &made.transfer.id);
             let place = format!("{TRANSFERS}/{}", made.transfer.id);

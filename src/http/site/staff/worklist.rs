@@ -10,7 +10,7 @@ use crate::error::{Error, Result as Outcome};
 use crate::exchange::requests::{Request, Requests};
 use crate::http::html::Visit;
 use crate::http::site::portal::wording;
-use crate::http::site::{Refused, Why, ask};
+use crate::http::site::{Refused, Why};
 use crate::policy::Role;
 
 /// A request with whose record it is about.
@@ -34,7 +34,7 @@ impl Member {
     /// The requests that are theirs to work on.
     async fn cases(&self) -> Result<Vec<Case>, Refused> {
         let found = self.requests(Requests::all).await;
-        self.named(found.map_err(|error| self.visit.failed(&error))?).await
+        self.cases_of(found.map_err(|error| self.visit.failed(&error))?).await
     }
 
     /// One of them. One that is not theirs looks like one that is not there.
@@ -42,24 +42,15 @@ impl Member {
         let id = id.to_owned();
         let found = self.requests(move |requests, tenant| requests.request(tenant, &id)).await;
         let found = found.map_err(|error| self.visit.failed(&error))?;
-        let mut cases = self.named(found.into_iter().collect()).await?;
+        let mut cases = self.cases_of(found.into_iter().collect()).await?;
         cases.pop().ok_or_else(|| self.visit.refused(Why::Expired))
     }
 
-    async fn named(&self, mut requests: Vec<Request>) -> Result<Vec<Case>, Refused> {
+    async fn cases_of(&self, mut requests: Vec<Request>) -> Result<Vec<Case>, Refused> {
         requests.retain(|request| self.may_work_on(request));
-        let cases = ask(&self.visit, move |sign_in| {
-            let named = requests.into_iter().map(|request| {
-                let (name, patient) = sign_in.people().named(&request.client)?;
-                Ok(Case { request, name, patient })
-            });
-            named.collect::<Outcome<Vec<_>>>()
-        });
-        let cases = cases.await?;
-        for case in &cases {
-            self.show(case.patient.as_ref());
-        }
-        Ok(cases)
+        let named = self.named(requests, |request| &request.client).await?;
+        let case = |(request, name, patient)| Case { request, name, patient };
+        Ok(named.into_iter().map(case).collect())
     }
 }
 
