@@ -59,6 +59,14 @@ async fn step(server: &Server, karin: &mut Visitor, id: &str, fields: &[(&str, &
     karin.get(&absolute(&sent.url, sent.location())).await.text
 }
 
+/// The privacy officer refuses what was asked.
+async fn denied(server: &Server, id: &str) {
+    let mut karin = signed_in(server, KARIN).await;
+    step(server, &mut karin, id, &[("step", "review_started")]).await;
+    let deny = [("step", "deny"), ("ground", "accurate"), ("reason", "It was said so.")];
+    step(server, &mut karin, id, &deny).await;
+}
+
 /// Says something about the answer in the portal.
 async fn says(server: &Server, ellie: &mut Visitor, id: &str, fields: &[(&str, &str)]) -> String {
     let page = ellie.get(&url(server, &format!("/portal/requests/{id}"))).await;
@@ -181,10 +189,7 @@ async fn what_is_appended_to_an_entry_is_seen_by_whom_the_entry_is_seen() {
     let server = with_entry();
     let mut ellie = signed_in(&server, ELLIE).await;
     let id = asks(&server, &mut ellie).await;
-    let mut karin = signed_in(&server, KARIN).await;
-    step(&server, &mut karin, &id, &[("step", "review_started")]).await;
-    let deny = [("step", "deny"), ("ground", "accurate"), ("reason", "It was said so.")];
-    step(&server, &mut karin, &id, &deny).await;
+    denied(&server, &id).await;
     says(&server, &mut ellie, &id, &[("step", "enclose")]).await;
     let found = appended(&server);
     let page = url(&server, &format!("/portal/notes/{}", found[0]["id"].as_str().unwrap()));
@@ -203,10 +208,7 @@ async fn nobody_asks_about_the_entry_of_another_or_answers_their_request() {
     let server = with_entry();
     let mut ellie = signed_in(&server, ELLIE).await;
     let id = asks(&server, &mut ellie).await;
-    let mut karin = signed_in(&server, KARIN).await;
-    step(&server, &mut karin, &id, &[("step", "review_started")]).await;
-    let deny = [("step", "deny"), ("ground", "accurate"), ("reason", "It was said so.")];
-    step(&server, &mut karin, &id, &deny).await;
+    denied(&server, &id).await;
     for account in [ADA, LUCIA] {
         let mut other = signed_in(&server, account).await;
         let link = format!("/portal/ask?type=amendment&entry={}", document(&server, ENTRY));

@@ -4,10 +4,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -19,6 +15,7 @@ use throughline::policy::{Principal, Purpose, Under, notice};
 
 use crate::bulk::{ask, begin, done};
 use crate::support::server::{Server, TENANT, spawn_as_new};
+use crate::support::signer::rsa_pem;
 use crate::support::smart::client;
 
 /// Whom the consents of the fixtures name.
@@ -60,12 +57,7 @@ async fn files(server: &Server, token: &str, manifest: &Value, list: &str) -> Ve
 async fn the_exporter_of_another_house_fetches_all_that_consent_gives() {
     let exporter = Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools/python/bin/smart-fetch");
     assert!(exporter.exists(), "PyPI's smart-fetch is missing: tests/tools installs it");
-    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-    let text = STANDARD.encode(AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref());
-    let lines: Vec<_> =
-        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    let pem =
-        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
+    let pem = rsa_pem();
     let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
     let mut jwk = Jwk::from_encoding_key(&key, Algorithm::RS384).unwrap();
     // It calls a key by its thumbprint (RFC 7638).

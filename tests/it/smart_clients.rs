@@ -4,10 +4,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
@@ -15,6 +11,7 @@ use throughline::app::Config;
 use url::Url;
 
 use crate::support::server::{Server, spawn_as_new};
+use crate::support::signer::rsa_pem;
 use crate::support::smart::{approval, client, clients};
 
 fn tools(path: &str) -> PathBuf {
@@ -37,12 +34,7 @@ async fn a_backend_in_javascript_gets_a_token_and_reads() {
         tools(".tools/node_modules/jose").exists(),
         "npm's jose is missing: tests/tools installs it"
     );
-    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-    let text = STANDARD.encode(AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref());
-    let lines: Vec<_> =
-        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    let pem =
-        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
+    let pem = rsa_pem();
     let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
     let mut jwk = json!(Jwk::from_encoding_key(&key, Algorithm::RS384).unwrap());
     jwk["kid"] = json!("k");

@@ -11,6 +11,15 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use throughline::clock::{Clock, SystemClock};
 
+/// A new RSA key in the form in which programs read it from a file (RFC 7468).
+pub(crate) fn rsa_pem() -> String {
+    let pair = RsaPair::generate(KeySize::Rsa2048).unwrap();
+    let text = STANDARD.encode(AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref());
+    let lines: Vec<_> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}
+
 /// A key with its name.
 pub(crate) struct Signer {
     pub(crate) alg: Algorithm,
@@ -29,11 +38,7 @@ impl Signer {
 
     /// A new RSA key.
     pub(crate) fn rsa(kid: &'static str) -> Self {
-        let pair = RsaPair::generate(KeySize::Rsa2048).unwrap();
-        let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
-        let text = STANDARD.encode(der.as_ref());
-        let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
-        let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
+        let key = EncodingKey::from_rsa_pem(rsa_pem().as_bytes()).unwrap();
         Self { alg: Algorithm::RS384, key, kid }
     }
 
