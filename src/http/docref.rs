@@ -97,6 +97,7 @@ pub(super) async fn docref_by_parameters(
 
 impl Asked {
     fn of(call: &Call) -> Result<Self, Error> {
+        parse::once(&call.parameters, &["patient", "start", "end", "on-demand"])?;
         let mut asked = Self::default();
         let mut add = |name: &str, value: String| asked.search.push((name.to_owned(), value));
         add("status", "current".to_owned());

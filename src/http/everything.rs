@@ -25,7 +25,7 @@ use super::{Refusal, State, body, parameters};
 use crate::cache::CacheKey;
 use crate::error::Error;
 use crate::fhir::search::param;
-use crate::fhir::search::parse::{MAX_COUNT, PAGE};
+use crate::fhir::search::parse::{self, MAX_COUNT, PAGE};
 use crate::fhir::subset::View;
 use crate::policy::{Action, Permit, Principal};
 use crate::store::{Everything, Store};
@@ -130,6 +130,7 @@ pub(super) async fn everything_by_parameters(
 
 impl Asked {
     fn of(path: &IdPath, call: &Call) -> Result<Self, Error> {
+        parse::once(&call.parameters, &["_count", "_since", PAGE])?;
         let scope = Everything {
             patient: path.id.clone(),
             types: Vec::new(),

@@ -11,7 +11,7 @@ use super::path::ResourcePath;
 use super::{Refusal, State};
 use crate::error::Error;
 use crate::fhir::bundle::{Kind, Resource, Response, Writer};
-use crate::fhir::search::parse::{DEFAULT_COUNT, MAX_COUNT, PAGE};
+use crate::fhir::search::parse::{self, DEFAULT_COUNT, MAX_COUNT, PAGE};
 use crate::fhir::search::{Cursor, date};
 use crate::fhir::subset::View;
 use crate::policy::{Action, HighWater, Permit};
@@ -62,6 +62,7 @@ pub(super) async fn history(
 
 impl Asked {
     fn of(call: &Call) -> Result<Self, Error> {
+        parse::once(&call.parameters, PARAMETERS)?;
         let mut asked = Self::default();
         for (name, text) in &call.parameters {
             match name.as_str() {

@@ -12,6 +12,7 @@ use actix_web::{FromRequest, HttpRequest};
 use super::Refusal;
 use super::parameters::{self, Pairs};
 use super::weights::{Weights, weigh};
+use crate::fhir::search::parse;
 
 /// The media type of FHIR's JSON, which every refusal has.
 pub(super) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
@@ -39,6 +40,7 @@ impl Form {
 
     /// The form that a request asks for.
     pub(super) fn of(headers: &HeaderMap, parameters: &Pairs) -> Result<Self, Refusal> {
+        parse::once(parameters, &["_format", "_pretty"])?;
         let media = match format(parameters) {
             Some(format) => by_format(format),
             None => by_accept(Weights::of(headers, &header::ACCEPT)),

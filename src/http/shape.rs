@@ -5,7 +5,7 @@ use super::parameters::Pairs;
 use crate::error::{Error, Result};
 use crate::fhir::r4::Elements;
 use crate::fhir::search::Total;
-use crate::fhir::search::parse::Search;
+use crate::fhir::search::parse::{self, Search};
 use crate::fhir::subset::View;
 
 /// The shape of a search's answer.
@@ -44,6 +44,7 @@ impl Shape {
         resource_type: &str,
         parameters: Pairs,
     ) -> Result<(Self, Pairs)> {
+        parse::once(&parameters, &["_summary", "_elements"])?;
         let (mut view, mut counts) = (None, false);
         let (mut said, mut others) = (Vec::new(), Vec::new());
         for (name, value) in parameters {

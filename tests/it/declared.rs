@@ -383,8 +383,18 @@ async fn each_parameter_finds_what_has_its_value_and_nothing_else() {
 
 /// The resources that these refer to by a parameter.
 fn referred(kind: &str, name: &str, from: &[Value]) -> BTreeSet<String> {
-    let param = param::search_type(kind).unwrap().param(name).unwrap().1;
-    from.iter().flat_map(|resource| values(kind, param, resource)).collect()
+    let params = param::search_type(kind).unwrap().numbered().map(|(_, param)| param);
+    let is_it = |param: &&Param| match name {
+        "*" => param.kind == ParamKind::Reference,
+        one => param.name == one || param.alias == Some(one),
+    };
+    let params: Vec<&Param> = params.filter(is_it).collect();
+    assert!(!params.is_empty(), "{kind}:{name}");
+    let mut referred = BTreeSet::new();
+    for resource in from {
+        referred.extend(params.iter().flat_map(|param| values(kind, param, resource)));
+    }
+    referred
 }
 
 fn keys(resources: &[Value]) -> BTreeSet<String> {

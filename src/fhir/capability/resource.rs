@@ -144,13 +144,17 @@ pub fn declared(kind: &SearchType) -> Vec<(&'static str, ParamKind)> {
     [("_id", ParamKind::Token), ("_lastUpdated", ParamKind::Date)].into_iter().chain(own).collect()
 }
 
-/// The references of a type, as includes name them: all, or those that may lead to one type.
+/// The references of a type, as includes name them: all, or those that may lead to one type; first
+/// what stands for all of them.
 fn includes(source: &SearchType, target: Option<&str>) -> Vec<Option<String>> {
     let wanted = |param: &&Param| {
         param.kind == ParamKind::Reference && target.is_none_or(|target| param.refers_to(target))
     };
-    let params = source.params.iter().filter(wanted);
-    params.map(|param| Some(format!("{}:{}", source.name, param.name))).collect()
+    let params = source.params.iter().filter(wanted).map(|param| param.name);
+    let params: Vec<&str> = params.collect();
+    let all = (!params.is_empty()).then_some("*");
+    let names = all.into_iter().chain(params);
+    names.map(|name| Some(format!("{}:{name}", source.name))).collect()
 }
 
 fn interaction(code: &str) -> Result<Option<CapabilityStatementRestResourceInteraction>> {

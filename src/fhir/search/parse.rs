@@ -8,6 +8,7 @@ mod condition;
 mod outcome;
 mod value;
 
+pub use self::outcome::once;
 pub use self::value::prefixed;
 use super::param::{self, SearchType, left_out};
 use super::{Condition, Query, Test, ValueSets};
@@ -90,6 +91,7 @@ fn reached(condition: &Condition, types: &mut Vec<&'static str>) {
 pub fn parse(setting: Setting<'_>, parameters: Vec<(String, String)>) -> Result<Search> {
     let mut search = Search::default();
     search.query.count = DEFAULT_COUNT;
+    outcome::each_once(&parameters)?;
     for (name, text) in parameters {
         if name == PAGE {
             search.page = Some(text);
@@ -104,6 +106,10 @@ pub fn parse(setting: Setting<'_>, parameters: Vec<(String, String)>) -> Result<
         if outcome::take(&mut search.query, setting.resource_type, &name, &text)? {
             search.understood.push((name, text));
             continue;
+        }
+        if value::is_cut_off(&text) {
+            let hint = r"the value ends with a single backslash: write \\ for a backslash";
+            return Err(Error::invalid(name, hint));
         }
         match condition::parse(setting, &name, &text)? {
             Some(condition) => {

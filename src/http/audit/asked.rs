@@ -9,6 +9,9 @@ use crate::fhir::search::{Prefix, date};
 use crate::http::call::Call;
 use crate::http::parameters::Pairs;
 
+/// The parameters that name one thing; `date` may be there twice, for both ends.
+const ONCE: &[&str] = &["_id", "_count", "patient", "altid", "subtype", "outcome", PAGE];
+
 /// What is asked for.
 pub(super) struct Asked {
     pub(super) question: Question,
@@ -20,6 +23,7 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn of(call: &Call, base: &str) -> Result<Self, Error> {
+        parse::once(&call.parameters, ONCE)?;
         let question = Question { count: DEFAULT_COUNT, ..Question::default() };
         let mut asked = Self { question, id: None, page: None, understood: Vec::new() };
         for (name, text) in &call.parameters {

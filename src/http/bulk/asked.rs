@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::FhirId;
 use crate::error::{Error, Result};
 use crate::exchange::bulk::{Ask, Level, Narrow};
-use crate::fhir::search::param;
+use crate::fhir::search::{param, parse};
 use crate::http::disclosure::Disclosure;
 use crate::http::history::range;
 use crate::http::parameters::Pairs;
@@ -47,6 +47,7 @@ impl Asked {
             request: setting.request.clone(),
             ignored: Vec::new(),
         };
+        parse::once(given, &["_since", "_until", "_outputFormat"])?;
         for (name, value) in given {
             take(&mut ask, setting, name, value)?;
         }

@@ -140,7 +140,7 @@ impl Part<'_> {
         };
         let text = |how| any(&|one: &str| value::text(self.whole, how, one));
         let uri = |how| any(&|one: &str| Ok(value::uri(how, one)));
-        let token = || any(&|one: &str| Ok(value::token(one)));
+        let token = || any(&|one: &str| value::token(self.whole, one));
         let operands = match (param.kind, modifier) {
             (_, Some("missing")) => return self.missing().map(Test::Missing),
             (Token, Some("not")) => return token().map(Test::None),

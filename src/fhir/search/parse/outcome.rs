@@ -8,8 +8,33 @@ use crate::fhir::search::{Direction, Include, ParamKind, Query, SortBy, SortKey,
 
 /// How many keys an order may have.
 const MAX_SORT: usize = 4;
+/// What stands for all references of a type.
+const ALL: &str = "*";
 /// How many kinds of resources may come along.
 const MAX_INCLUDES: usize = 16;
+
+/// Those of them that say one thing, and so are given once.
+const ONCE: &[&str] = &["_count", "_total", "_sort", super::PAGE];
+
+/// Refuses a parameter of these names that is there twice: which of the two counts would be a
+/// guess.
+///
+/// # Errors
+///
+/// `Invalid` with the name.
+pub fn once(parameters: &[(String, String)], names: &[&str]) -> Result<()> {
+    for name in names {
+        if parameters.iter().filter(|(given, _)| given == name).count() > 1 {
+            return Err(Error::invalid(*name, "the parameter is there twice: give it once"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a repeated parameter of those that say one thing about the matches.
+pub(super) fn each_once(parameters: &[(String, String)]) -> Result<()> {
+    once(parameters, ONCE)
+}
 
 /// Takes a parameter into the query; `false` where it is none of these.
 pub(super) fn take(
@@ -84,7 +109,7 @@ fn sort_key(kind: &'static SearchType, key: &str) -> Result<SortKey> {
     Ok(SortKey { by, descending })
 }
 
-/// `Source:parameter`, `Source:parameter:Target` or, forward, `Source:*`.
+/// `Source:parameter`, `Source:parameter:Target`, or `Source:*` for all of its references.
 fn include(name: &str, text: &str, direction: Direction) -> Result<Include> {
     let refused = |hint: String| Error::not_supported(name, hint);
     let mut parts = text.split(':');
@@ -101,10 +126,9 @@ fn include(name: &str, text: &str, direction: Direction) -> Result<Include> {
         }
         None => None,
     };
-    let all = wanted == "*" && direction == Direction::Forward;
     let is_wanted = |known: &Param| {
         known.kind == ParamKind::Reference
-            && (all || known.name == wanted || known.alias == Some(wanted))
+            && (wanted == ALL || known.name == wanted || known.alias == Some(wanted))
             && target.is_none_or(|target| known.refers_to(target))
     };
     let params: Vec<u16> = source

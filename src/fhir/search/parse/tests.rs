@@ -58,6 +58,15 @@ fn a_repeated_parameter_is_and() {
 }
 
 #[test]
+fn what_says_one_thing_about_the_matches_is_said_once() {
+    for (name, value) in [("_count", "5"), ("_total", "none"), ("_sort", "date"), (PAGE, "x")] {
+        let twice = [(name, value), ("status", "finished"), (name, value)];
+        assert!(search("Encounter", &twice, true).is_err(), "{name}");
+        assert!(search("Encounter", &twice[..2], false).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn a_date_has_a_prefix_and_a_precision() {
     let (low, high) = crate::fhir::search::date::range("2026-11").unwrap();
     assert_eq!(
@@ -198,18 +207,19 @@ fn order_and_company_are_named_by_parameters() {
         ("_include", "Encounter:*"),
         ("_include:iterate", "Patient:organization"),
         ("_revinclude", "Provenance:target"),
+        ("_revinclude", "Provenance:*"),
     ];
     let query = search("Encounter", &query, false).unwrap().query;
     assert!(query.sort[0].descending && matches!(query.sort[0].by, SortBy::Param(_)));
     assert_eq!(query.sort[1].by, SortBy::Id);
     assert!(query.includes[0].params.len() > 5 && query.includes[1].iterate);
     assert_eq!(query.includes[2].source, "Provenance");
+    assert!(query.includes[3].params.len() > 1);
     for (name, value) in [
         ("_sort", "colour"),
         ("_include", "Patient:organization"),
         ("_include", "Encounter:status"),
         ("_include:recurse", "Encounter:patient"),
-        ("_revinclude", "Provenance:*"),
         ("_revinclude", "Colour:target"),
         ("_include", "Encounter:patient:Patient:x"),
     ] {
@@ -262,6 +272,11 @@ fn a_modifier_or_a_bad_value_is_refused_even_then() {
         ("patient", "a/b/c"),
         ("patient:missing", "yes"),
         ("status", ","),
+        ("identifier", "|"),
+        ("identifier", "urn:s|1,|"),
+        ("patient:identifier", "|"),
+        ("status", r"finished\"),
+        ("patient.name", r"a\\\"),
     ] {
         let refused = search("Encounter", &[(name, value)], true).is_err();
         assert!(refused, "{name}={value}");

@@ -27,6 +27,11 @@ pub(super) fn parts(value: &str, separator: char) -> Vec<String> {
     all
 }
 
+/// Whether a value ends with a backslash that has nothing behind it to escape.
+pub(super) fn is_cut_off(value: &str) -> bool {
+    value.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
+}
+
 /// Takes the backslashes off `\,`, `\|`, `\$` and `\\`.
 pub(super) fn plain(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
@@ -48,15 +53,19 @@ pub(super) fn ids(value: &str) -> Vec<String> {
 }
 
 /// `code`, `system|code`, `|code` or `system|`.
-pub(super) fn token(value: &str) -> Operand {
+pub(super) fn token(name: &str, value: &str) -> Result<Operand> {
     let mut parts = parts(value, '|').into_iter();
     let first = parts.next().unwrap_or_default();
     let rest: Vec<String> = parts.collect();
     if rest.is_empty() {
-        return Operand::Token { system: None, code: Some(plain(&first)) };
+        return Ok(Operand::Token { system: None, code: Some(plain(&first)) });
     }
-    let code = plain(&rest.join("|"));
-    Operand::Token { system: Some(plain(&first)), code: (!code.is_empty()).then_some(code) }
+    let (system, code) = (plain(&first), plain(&rest.join("|")));
+    if system.is_empty() && code.is_empty() {
+        let hint = "neither system nor code: write code, system|code, |code or system|";
+        return Err(Error::invalid(name, hint));
+    }
+    Ok(Operand::Token { system: Some(system), code: (!code.is_empty()).then_some(code) })
 }
 
 /// `system|code|value`: the type of an identifier, and the identifier.
