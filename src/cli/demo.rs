@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Outcome};
 use crate::Error;
-use crate::app::{App, Config, Goldens, Reload, Watch};
+use crate::app::{App, Config, Goldens, Reload, ServingLock, Watch};
 use crate::auth::Keys;
 use crate::cli::token::DEMO_TENANT;
 use crate::config::{
@@ -68,6 +68,7 @@ impl Demo {
     pub fn run(self, context: &mut Context<'_>) -> anyhow::Result<Outcome> {
         let listener = listen(self.serving.loopback()?)?;
         let sources = sources(&self.fixtures)?;
+        let _lock = ServingLock::take(&context.folders.data, &context.store)?;
         let sender = sender(&context.folders.data)?;
         let config = Config {
             data: context.folders.data.clone(),

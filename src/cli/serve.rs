@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::{Context, Outcome};
-use crate::app::{App, Config, Listeners};
+use crate::app::{App, Config, Listeners, ServingLock};
 
 /// How long work on threads may go on once the server has stopped.
 const GRACE: Duration = Duration::from_secs(5);
@@ -27,6 +27,7 @@ impl Serve {
         crate::telemetry::raise_open_files();
         // Bound before anything is opened, so that an address in use is known at once.
         let listeners = Listeners::bind(settings)?;
+        let _lock = ServingLock::take(&settings.data, &settings.store)?;
         let app = App::open(&Config::of(settings), Arc::clone(&context.clock))?;
         writeln!(context.out, "serving {}", app.base_of(&listeners.public)?)?;
         writeln!(context.out, "listening on {}", listeners.public.local_addr()?)?;

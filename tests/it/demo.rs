@@ -118,6 +118,24 @@ fn a_demo_that_cannot_start_says_what_to_do() {
 }
 
 #[test]
+fn a_data_folder_has_one_server_and_whatever_else_works_beside_it() {
+    let mut demo = Demo::start(&[]);
+    demo.until("Ctrl-C");
+    let data = demo.folder.path().join("data");
+    let second = run(&["demo", "--port", "0"], &data);
+    let complaint = String::from_utf8(second.stderr).unwrap();
+    assert!(complaint.contains("serves from the data folder"), "{complaint}");
+    assert!(complaint.contains("--data"), "{complaint}");
+    assert_eq!(second.status.code(), Some(2));
+    assert!(run(&["token"], &data).status.success());
+    assert!(run(&["ingest", "fixtures/practice"], &data).status.success());
+    demo.stop();
+    let mut next = Demo::start_beside(&data, &[]);
+    next.until("Ctrl-C");
+    next.stop();
+}
+
+#[test]
 fn the_token_command_prints_a_token_alone_on_a_line() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(&["token"], folder.path());
