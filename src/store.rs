@@ -130,7 +130,22 @@ pub enum Accepted {
         before: Option<Arc<Record>>,
         /// Another variant of the version.
         rival: Arc<Record>,
+        /// Where that came from, if it was noted.
+        origin: Option<String>,
     },
+}
+
+/// A record version that is offered.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'a> {
+    /// The version.
+    pub record: &'a Record,
+    /// SHA-256 over all of it.
+    pub content_hash: &'a [u8; 32],
+    /// The records that it refers to.
+    pub links: &'a [(Kind, String)],
+    /// Where it came from, as people find it again: a file and its line.
+    pub origin: &'a str,
 }
 
 /// A record that could not be taken in, or one of its resources that could not be made.
@@ -252,14 +267,9 @@ pub trait Write {
     fn expect(&mut self, _records: &[(TenantId, Kind, String)]) -> Result<()> {
         Ok(())
     }
-    /// Offers a record version that was not taken away for good; `links` are the records that it refers to. A note with data of
-    /// which the isolated plane holds a higher version with data is `Older`.
-    fn put_record(
-        &mut self,
-        record: &Record,
-        content_hash: &[u8; 32],
-        links: &[(Kind, String)],
-    ) -> Result<Accepted>;
+    /// Offers a record version that was not taken away for good. A note with data of which the
+    /// isolated plane holds a higher version with data is `Older`.
+    fn put_record(&mut self, offer: &Offer<'_>) -> Result<Accepted>;
     /// Keeps a note of the isolated plane; nothing else of it is stored anywhere. A note that
     /// changed planes (a higher version now is isolated) is removed from the general plane with
     /// its links and marked dirty, so that what was made of it goes too.

@@ -22,6 +22,9 @@ struct Body<'a> {
     labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     part2: Option<bool>,
     data: Cow<'a, Value>,
+    /// Where it came from; of those that earlier versions of the product took in nobody noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Cow<'a, str>>,
 }
 
 /// A record's key.
@@ -42,8 +45,8 @@ impl<'a> Key<'a> {
     }
 }
 
-/// A record as the tables hold it.
-pub(super) fn encode(record: &Record) -> Result<Vec<u8>> {
+/// A record as the tables hold it, with where it came from.
+pub(super) fn encode(record: &Record, origin: Option<&str>) -> Result<Vec<u8>> {
     let text = |field: &'_ Option<String>| field.clone().map(Cow::Owned);
     let body = Body {
         op: match record.op {
@@ -64,6 +67,7 @@ pub(super) fn encode(record: &Record) -> Result<Vec<u8>> {
             .collect(),
         part2: record.part2,
         data: Cow::Borrowed(&record.data),
+        origin: origin.map(Cow::Borrowed),
     };
     serde_json::to_vec(&body).map_err(Error::internal)
 }
@@ -94,6 +98,12 @@ pub(super) fn decode(key: Key<'_>, number: u64, body: &[u8]) -> Result<Record> {
         part2: body.part2,
         data: body.data.into_owned(),
     })
+}
+
+/// Where the record of the table's bytes came from, if that was noted.
+pub(super) fn origin(body: &[u8]) -> Result<Option<String>> {
+    let body: Body<'_> = serde_json::from_slice(body).map_err(Error::internal)?;
+    Ok(body.origin.map(Cow::into_owned))
 }
 
 /// The platform's version as the tables hold it.

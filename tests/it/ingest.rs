@@ -94,9 +94,13 @@ fn two_contents_of_one_version_both_wait_and_the_version_before_is_served() {
     let rules = rules();
     let desk = Desk::new(&rules);
     desk.records(&practice());
-    let report = desk.records(&[client(2, "Either"), client(2, "Or")]);
+    desk.take("monday.ndjson", client(2, "Either").to_string());
+    let report = desk.take("tuesday.ndjson", client(2, "Or").to_string());
     assert!(report.needs_attention());
     let entries = desk.quarantine();
+    for (entry, file) in entries.iter().zip(["tuesday.ndjson:1", "monday.ndjson:1"]) {
+        assert!(entry.origin.ends_with(file), "{} is where it came from", entry.origin);
+    }
     assert!(entries.iter().all(|entry| entry.reason == "version_conflict"));
     assert_eq!(entries.len(), 2);
     assert_eq!(patient(&desk).unwrap()["name"][0]["family"], "Okafor");

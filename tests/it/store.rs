@@ -12,8 +12,8 @@ use throughline::fhir::search::{
 };
 use throughline::policy::{Action, Permit, Principal};
 use throughline::store::{
-    Accepted, Delivery, Doomed, Durability, Export, Feed, Guard, Lease, NewResource, Page, Purge,
-    Quarantined, SqliteStore, Store, StoredResource, Survivor, Whose,
+    Accepted, Delivery, Doomed, Durability, Export, Feed, Guard, Lease, NewResource, Offer, Page,
+    Purge, Quarantined, SqliteStore, Store, StoredResource, Survivor, Whose,
 };
 use throughline::{Error, Result};
 
@@ -67,10 +67,18 @@ fn hash(name: u8) -> [u8; 32] {
     [name; 32]
 }
 
+fn offer<'a>(
+    record: &'a Record,
+    content_hash: &'a [u8; 32],
+    links: &'a [(Kind, String)],
+) -> Offer<'a> {
+    Offer { record, content_hash, links, origin: "file:1" }
+}
+
 fn put(store: &dyn Store, record: &Record, hash_name: u8, links: &[(Kind, &str)]) -> Accepted {
     let links: Vec<_> = links.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect();
     let mut write = store.write().unwrap();
-    let accepted = write.put_record(record, &hash(hash_name), &links).unwrap();
+    let accepted = write.put_record(&offer(record, &hash(hash_name), &links)).unwrap();
     write.commit().unwrap();
     accepted
 }
@@ -202,8 +210,11 @@ fn an_offer_says_what_it_did() {
         assert_eq!(next, Accepted::Stored { before: Some(Arc::new(first)) });
         let rival = record("s", 3, json!({"a": 3}));
         let conflict = put(store, &record("s", 3, json!({"a": 4})), 4, &[]);
-        let expected =
-            Accepted::Conflict { before: Some(Arc::new(rival.clone())), rival: Arc::new(rival) };
+        let expected = Accepted::Conflict {
+            before: Some(Arc::new(rival.clone())),
+            rival: Arc::new(rival),
+            origin: Some("file:1".to_owned()),
+        };
         assert_eq!(conflict, expected);
     });
 }
@@ -291,7 +302,7 @@ fn marks_last_until_the_record_is_projected() {
 fn what_is_not_committed_never_was() {
     every_store(|store| {
         let mut write = store.write().unwrap();
-        write.put_record(&record("s", 1, json!({})), &hash(1), &[]).unwrap();
+        write.put_record(&offer(&record("s", 1, json!({})), &hash(1), &[])).unwrap();
         write
             .put_projection(&tenant("hv"), Kind::SessionLog, "s", vec![encounter("e", "1", 0)])
             .unwrap();
@@ -647,7 +658,7 @@ fn a_note_that_becomes_isolated_leaves_the_general_plane_with_all_it_made() {
                 if isolated {
                     write.put_isolated(&note(version), &hash(2)).unwrap();
                 } else {
-                    write.put_record(&note(version), &hash(2), &client).unwrap();
+                    write.put_record(&offer(&note(version), &hash(2), &client)).unwrap();
                 }
                 write.commit().unwrap();
             }
@@ -659,7 +670,7 @@ fn a_note_that_becomes_isolated_leaves_the_general_plane_with_all_it_made() {
     every_store(|store| {
         let mut write = store.write().unwrap();
         let client = [(Kind::Client, "cl_7".to_owned())];
-        write.put_record(&note(1), &hash(1), &client).unwrap();
+        write.put_record(&offer(&note(1), &hash(1), &client)).unwrap();
         for version in ["1", "2"] {
             let made = vec![encounter("e", version, 0)];
             write.put_projection(&tenant("hv"), Kind::SessionNote, "n", made).unwrap();
@@ -668,7 +679,7 @@ fn a_note_that_becomes_isolated_leaves_the_general_plane_with_all_it_made() {
         let of_client = write.referring(&tenant("hv"), Kind::SessionNote, Kind::Client, "cl_7");
         assert!(of_client.unwrap().is_empty());
         assert_eq!(write.dirty(9).unwrap().len(), 1, "what depends on it is to be mapped again");
-        let late = write.put_record(&note(1), &hash(7), &client).unwrap();
+        let late = write.put_record(&offer(&note(1), &hash(7), &client)).unwrap();
         assert_eq!(late, Accepted::Older);
         write.put_projection(&tenant("hv"), Kind::SessionNote, "n", vec![]).unwrap();
         write.commit().unwrap();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use throughline::domain::{Kind, Op, Record, TenantId};
-use throughline::store::{SqliteStore, Store};
+use throughline::store::{Offer, SqliteStore, Store};
 
 use crate::support::postgres;
 
@@ -40,7 +40,8 @@ fn put(store: &dyn Store, records: &[(Record, &[(Kind, &str)])]) {
         let mut hash = [0; 32];
         hash[0] = u8::try_from(record.version).unwrap();
         let links: Vec<_> = links.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect();
-        write.put_record(record, &hash, &links).unwrap();
+        let offer = Offer { record, content_hash: &hash, links: &links, origin: "file:1" };
+        write.put_record(&offer).unwrap();
     }
     write.commit().unwrap();
 }

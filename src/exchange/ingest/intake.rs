@@ -9,7 +9,7 @@ use super::reject::Reject;
 use super::report::{Report, Verdict};
 use crate::domain::{Kind, Record};
 use crate::error::Result;
-use crate::store::{Accepted, Quarantined, Write};
+use crate::store::{Accepted, Offer, Quarantined, Write};
 use jiff::Timestamp;
 
 /// Where and when something came in.
@@ -32,7 +32,8 @@ pub(crate) fn store(
     let accepted = if *isolated {
         write.put_isolated(record, hash)?
     } else {
-        write.put_record(record, hash, links)?
+        let origin = arrival.origin.as_str();
+        write.put_record(&Offer { record, content_hash: hash, links, origin })?
     };
     for (code, pointer) in &incoming.warnings {
         report.warning(kind, pointer, code);
@@ -59,11 +60,13 @@ pub(crate) fn store(
             mark(write, incoming, before.as_deref())?;
             Ok(Verdict::Stored)
         }
-        Accepted::Conflict { before, rival } => {
+        Accepted::Conflict { before, rival, origin } => {
             report.kind(kind).quarantined += 1;
             report.quarantine(VERSION_CONFLICT);
+            let origin = origin.unwrap_or_else(|| EARLIER.to_owned());
+            let rivals = Arrival { origin, received: arrival.received };
             write.quarantine(&disputed(record, arrival))?;
-            write.quarantine(&disputed(&rival, arrival))?;
+            write.quarantine(&disputed(&rival, &rivals))?;
             mark(write, incoming, before.as_deref())?;
             Ok(Verdict::Quarantined)
         }
@@ -72,6 +75,9 @@ pub(crate) fn store(
 
 /// The reason for a version that was sent with different contents.
 pub(crate) const VERSION_CONFLICT: &str = "version_conflict";
+
+/// The origin of what was taken in before origins were noted.
+const EARLIER: &str = "taken in before";
 
 /// The entry for one of the contents of a version.
 fn disputed(record: &Record, arrival: &Arrival) -> Quarantined {

@@ -34,7 +34,7 @@ use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::Result;
 use crate::store::record::Key;
 use crate::store::{
-    Accepted, Allowed, ApartName, NewJob, NewResource, Purge, Purged, Quarantined, Write,
+    Accepted, Allowed, ApartName, NewJob, NewResource, Offer, Purge, Purged, Quarantined, Write,
 };
 
 /// Held by whoever offers or marks records.
@@ -125,19 +125,14 @@ impl Write for Transaction<'_> {
         Ok(open.memory.learn(open.session.session()?, names, true)?)
     }
 
-    fn put_record(
-        &mut self,
-        record: &Record,
-        content_hash: &[u8; 32],
-        links: &[(Kind, String)],
-    ) -> Result<Accepted> {
+    fn put_record(&mut self, offer: &Offer<'_>) -> Result<Accepted> {
         let open = self.0.get_mut();
         open.take_intake()?;
         let Open { session, numbers, memory, records, .. } = open;
         let session = session.session()?;
-        let name = Name::of(record);
+        let name = Name::of(offer.record);
         let known = memory.offered(session, &name)?;
-        records.put(session, numbers, known, record, content_hash, links)
+        records.put(session, numbers, known, offer)
     }
 
     fn put_isolated(&mut self, record: &Record, content_hash: &[u8; 32]) -> Result<Accepted> {

@@ -24,7 +24,7 @@ pub(super) fn floor(connection: &Connection, key: Key<'_>) -> Result<Option<i64>
 
 /// Keeps a version; `false` if it was there.
 pub(super) fn keep(connection: &Connection, record: &Record, hash: &[u8; 32]) -> Result<bool> {
-    let body = encode(record)?;
+    let body = encode(record, None)?;
     let key = Key::of(record);
     let [tenant, kind, id] = key.columns();
     let added = connection

@@ -8,9 +8,9 @@ use super::connection::broken;
 use super::{isolated, read, retained};
 use crate::domain::{Kind, Op, Record, TenantId};
 use crate::error::Result;
-use crate::store::Accepted;
-use crate::store::record::{Key, decode, encode, inherit, number};
+use crate::store::record::{Key, decode, encode, inherit, number, origin};
 use crate::store::versions::{Version, state};
+use crate::store::{Accepted, Offer};
 
 /// A record's state, with the rows that it was made from.
 #[derive(Clone)]
@@ -31,11 +31,10 @@ impl Known {
 /// state as it was; it is not called for a record of which nothing is known.
 pub(super) fn put(
     connection: &Connection,
-    record: &Record,
-    hash: &[u8; 32],
-    links: &[(Kind, String)],
+    offer: &Offer<'_>,
     before: impl FnOnce() -> Result<Option<Known>>,
 ) -> Result<Accepted> {
+    let Offer { record, content_hash: hash, links, .. } = *offer;
     let key = Key::of(record);
     if retained::floor(connection, key)? >= Some(number(record.version)?) {
         return Ok(Accepted::Older);
@@ -53,14 +52,14 @@ pub(super) fn put(
     let rival = rival.map(|rival| (rival.number, rival.hash));
     let before = if versions.is_empty() { None } else { before()? };
     let earlier = state(&versions);
-    let (seq, version) = insert(connection, record, hash).map_err(broken)??;
+    let (seq, version) = insert(connection, offer).map_err(broken)??;
     link(connection, key, seq, links).map_err(broken)?;
     seqs.push(seq);
     versions.push(version);
     let before = before.map(|known| known.record);
     if let Some((number, hash)) = rival {
-        let rival = Arc::new(variant(connection, key, number, &hash)?);
-        Ok(Accepted::Conflict { before, rival })
+        let (rival, origin) = variant(connection, key, number, &hash)?;
+        Ok(Accepted::Conflict { before, rival: Arc::new(rival), origin })
     } else if state(&versions) == earlier {
         Ok(Accepted::Older)
     } else {
@@ -68,18 +67,15 @@ pub(super) fn put(
     }
 }
 
-fn insert(
-    connection: &Connection,
-    record: &Record,
-    hash: &[u8; 32],
-) -> rusqlite::Result<Result<(i64, Version)>> {
+fn insert(connection: &Connection, offer: &Offer<'_>) -> rusqlite::Result<Result<(i64, Version)>> {
+    let Offer { record, content_hash: hash, .. } = *offer;
     let version = Version {
         number: record.version,
         hash: *hash,
         void: record.op == Op::Void,
         has_data: !record.data.is_null(),
     };
-    let body = match encode(record) {
+    let body = match encode(record, Some(offer.origin)) {
         Ok(body) => body,
         Err(error) => return Ok(Err(error)),
     };
@@ -164,8 +160,13 @@ pub(super) fn load(connection: &Connection, key: Key<'_>) -> Result<Option<Known
     Ok(Some(Known { record: Arc::new(record), head, data }))
 }
 
-/// One content of one version.
-fn variant(connection: &Connection, key: Key<'_>, version: u64, hash: &[u8; 32]) -> Result<Record> {
+/// One content of one version, and where it came from.
+fn variant(
+    connection: &Connection,
+    key: Key<'_>,
+    version: u64,
+    hash: &[u8; 32],
+) -> Result<(Record, Option<String>)> {
     let [tenant, kind, id] = key.columns();
     let body: Vec<u8> = connection
         .prepare_cached(
@@ -177,7 +178,7 @@ fn variant(connection: &Connection, key: Key<'_>, version: u64, hash: &[u8; 32])
                 .query_row(params![tenant, kind, id, version.cast_signed(), hash], |row| row.get(0))
         })
         .map_err(broken)?;
-    decode(key, version, &body)
+    Ok((decode(key, version, &body)?, origin(&body)?))
 }
 
 /// The ids of the records of a kind, in order.

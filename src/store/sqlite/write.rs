@@ -13,7 +13,7 @@ use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::store::record::Key;
 use crate::store::{
-    Accepted, Allowed, ApartName, NewJob, NewResource, Purge, Purged, Quarantined, Write,
+    Accepted, Allowed, ApartName, NewJob, NewResource, Offer, Purge, Purged, Quarantined, Write,
 };
 
 /// Records kept in memory; clients, staff and threads are asked for by all that hangs on them.
@@ -101,15 +101,9 @@ fn check_index(connection: &Connection, fingerprint: &str) -> Result<()> {
 }
 
 impl Write for Transaction<'_> {
-    fn put_record(
-        &mut self,
-        record: &Record,
-        content_hash: &[u8; 32],
-        links: &[(Kind, String)],
-    ) -> Result<Accepted> {
-        let key = Key::of(record);
-        let accepted =
-            source::put(self.connection(), record, content_hash, links, || self.known(key))?;
+    fn put_record(&mut self, offer: &Offer<'_>) -> Result<Accepted> {
+        let key = Key::of(offer.record);
+        let accepted = source::put(self.connection(), offer, || self.known(key))?;
         self.forget(key);
         Ok(accepted)
     }

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::store::postgres::fault::{Fault, Tried};
 use crate::store::postgres::row::{get, hash};
 use crate::store::postgres::session::Session;
-use crate::store::record::{Key, decode, inherit};
+use crate::store::record::{Key, decode, inherit, origin};
 use crate::store::versions::{Version, state};
 
 /// A record's key, kept; ordered as the tables order it.
@@ -154,20 +154,22 @@ impl Known {
         Ok(self.state(key)?.map(|(record, _)| record))
     }
 
-    /// One content of one version.
+    /// One content of one version, and where it came from.
     pub(super) fn variant(
         &mut self,
         session: &mut Session,
         key: Key<'_>,
         number: u64,
         hash: [u8; 32],
-    ) -> Result<Record> {
+    ) -> Result<(Record, Option<String>)> {
         let is_it = |held: &Held| held.version.number == number && held.version.hash == hash;
         if self.versions.iter().any(|held| is_it(held) && held.body.is_none()) {
             self.fetch(session, key)?;
         }
         let position = self.versions.iter().position(is_it).unwrap_or_default();
-        self.decode(key, position).map(|(_, record)| record)
+        let (_, record) = self.decode(key, position)?;
+        let held = self.versions.get(position).and_then(|held| held.body.as_deref());
+        Ok((record, held.map(origin).transpose()?.flatten()))
     }
 
     /// Reads the bytes of the versions that were not written here.

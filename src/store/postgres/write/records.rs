@@ -7,9 +7,8 @@ use tokio_postgres::types::Type;
 
 use super::memory::{Held, Known, Name};
 use super::numbers::Numbers;
-use crate::domain::{Kind, Op, Record};
+use crate::domain::{Op, Record};
 use crate::error::Result;
-use crate::store::Accepted;
 use crate::store::postgres::fault::Tried;
 use crate::store::postgres::index;
 use crate::store::postgres::retained;
@@ -17,6 +16,7 @@ use crate::store::postgres::row::get;
 use crate::store::postgres::session::{Param, Session};
 use crate::store::record::{Key, encode, number};
 use crate::store::versions::{Version, state};
+use crate::store::{Accepted, Offer};
 
 /// Rows that are not written yet.
 #[derive(Default)]
@@ -43,10 +43,9 @@ impl Records {
         session: &mut Session,
         numbers: &Numbers,
         known: &mut Known,
-        record: &Record,
-        hash: &[u8; 32],
-        links: &[(Kind, String)],
+        offer: &Offer<'_>,
     ) -> Result<Accepted> {
+        let Offer { record, content_hash: hash, .. } = *offer;
         let number = number(record.version)?;
         if known.purged >= Some(number) {
             return Ok(Accepted::Older);
@@ -66,23 +65,16 @@ impl Records {
         let before = known.state_before(session, key)?;
         let rival = rival.map(|hash| known.variant(session, key, record.version, hash));
         let rival = rival.transpose()?;
-        self.add(numbers.next(session)?, number, known, record, hash, links)?;
+        self.add(numbers.next(session)?, number, known, offer)?;
         Ok(match rival {
-            Some(rival) => Accepted::Conflict { before, rival: Arc::new(rival) },
+            Some((rival, origin)) => Accepted::Conflict { before, rival: Arc::new(rival), origin },
             None if state(&known.rule()) == state(&earlier) => Accepted::Older,
             None => Accepted::Stored { before },
         })
     }
 
-    fn add(
-        &mut self,
-        seq: i64,
-        number: i64,
-        known: &mut Known,
-        record: &Record,
-        hash: &[u8; 32],
-        links: &[(Kind, String)],
-    ) -> Result<()> {
+    fn add(&mut self, seq: i64, number: i64, known: &mut Known, offer: &Offer<'_>) -> Result<()> {
+        let Offer { record, content_hash: hash, links, origin } = *offer;
         let version = Version {
             number: record.version,
             hash: *hash,
@@ -90,7 +82,7 @@ impl Records {
             has_data: !record.data.is_null(),
         };
         let name = Name::of(record);
-        let body: Arc<[u8]> = encode(record)?.into();
+        let body: Arc<[u8]> = encode(record, Some(origin))?.into();
         let mut seen = Vec::with_capacity(links.len());
         for link in links {
             if !seen.contains(&link) {
@@ -116,7 +108,7 @@ impl Records {
             return Ok(false);
         }
         known.isolated.push((number, *hash));
-        self.isolated.push((Name::of(record), number, *hash, encode(record)?));
+        self.isolated.push((Name::of(record), number, *hash, encode(record, None)?));
         Ok(true)
     }
 
