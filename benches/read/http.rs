@@ -13,7 +13,9 @@ use actix_web::{App as Service, HttpResponse, HttpServer};
 use throughline::app::{App, Config};
 use throughline::auth::Grant;
 use throughline::clock::SystemClock;
-use throughline::config::{AuditMode, CacheSettings, LimitSettings, Sources, StoreSettings};
+use throughline::config::{
+    AuditMode, CacheSettings, ClientSettings, LimitSettings, Sources, StoreSettings,
+};
 
 use crate::load::{CONNECTIONS, Load};
 use crate::postgres::{self, PostgresServer};
@@ -35,6 +37,8 @@ pub(crate) struct Case {
     /// Whether it is written down.
     audited: bool,
     sources: Sources,
+    /// The apps that may ask for tokens.
+    clients: Vec<ClientSettings>,
     /// What a read may cost, in reads of the bare route.
     limit: Option<f64>,
 }
@@ -43,6 +47,12 @@ impl Case {
     /// The defaults, and sources that push.
     pub(crate) fn pushed_to(sources: Sources) -> Self {
         Self { sources, ..Self::default() }
+    }
+
+    /// A server that one app is registered with, and that keeps nothing or as much as shipped.
+    pub(crate) fn with_app(client: ClientSettings, keeps: bool) -> Self {
+        let cache = if keeps { CacheSettings::default() } else { uncached() };
+        Self { clients: vec![client], cache, ..Self::default() }
     }
 }
 
@@ -151,8 +161,7 @@ pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
     let read = format!("/fhir/Encounter/{}", practice::id(7));
     let search = format!("/fhir/Encounter?patient={}&_count=20", practice::patient(few));
     let everything = format!("/fhir/Patient/{}/$everything?_count=500", practice::patient(many));
-    let mut too_dear = false;
-    for (name, path, server, may) in [
+    let rows = [
         ("a read without a cache", &read, 0, Some(7.0)),
         ("a search, 10 hits of a patient", &search, 0, Some(10.0)),
         ("everything, 300 resources, kept", &everything, 1, Some(3.0)),
@@ -160,8 +169,28 @@ pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
         ("PostgreSQL: a read", &read, 2, None),
         ("PostgreSQL: a search, 10 hits", &search, 2, None),
         ("PostgreSQL: everything", &everything, 2, None),
-    ] {
-        let Some((address, token)) = servers.get(server) else { continue };
+    ];
+    let rows = rows.map(|(name, path, server, may)| {
+        let (address, token) = servers[server].clone();
+        Row { name, path: path.clone(), address, token, may }
+    });
+    compare(out, &rows)
+}
+
+/// An answer that is compared with a bare route.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) path: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+    /// What it may cost, in answers of the bare route.
+    pub(crate) may: Option<f64>,
+}
+
+/// Measures each answer in turn with a bare route that returns the same bytes.
+pub(crate) fn compare(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
+    let mut too_dear = false;
+    for Row { name, path, address, token, may } in rows {
         let body = Bytes::from(load(*address, path, token, LENGTH).fetch()?);
         let size = body.len();
         let route = path.split('?').next().unwrap_or_default();
@@ -178,7 +207,7 @@ pub(crate) fn answers(out: &mut impl Write) -> io::Result<()> {
         writeln!(
             out,
             "{name:34} {product:8.1} µs, bare {bare:.1} µs for {size} bytes, ratio {ratio:.2}{}",
-            limit(may)
+            limit(*may)
         )?;
         too_dear |= may.is_some_and(|may| ratio > may);
     }
@@ -213,6 +242,7 @@ pub(crate) fn open(folder: &Path, case: &Case) -> App {
         limits: case.limits.clone(),
         audit: if case.audited { AuditMode::Closed } else { AuditMode::Off },
         sources: case.sources.clone(),
+        clients: case.clients.clone(),
         ..Config::default()
     };
     App::open(&config, Arc::new(SystemClock)).unwrap()
@@ -244,11 +274,17 @@ fn listener() -> (TcpListener, SocketAddr) {
 
 /// Serves the product on a thread of its own.
 pub(crate) fn serve(app: App) -> SocketAddr {
+    serve_with(app, |_, _| ()).0
+}
+
+/// The same, once something was done with the product and the base that it will have.
+pub(crate) fn serve_with<T>(app: App, prepare: impl FnOnce(&App, &str) -> T) -> (SocketAddr, T) {
     let (listener, address) = listener();
+    let prepared = prepare(&app, &App::base(&listener).unwrap());
     thread::spawn(move || {
         actix_web::rt::System::new().block_on(app.serve(listener, pending())).unwrap();
     });
-    address
+    (address, prepared)
 }
 
 /// Serves the same bytes from a bare route.

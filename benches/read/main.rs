@@ -1,4 +1,4 @@
-//! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- audit`, `-- token`,
+//! What reading costs: `cargo bench --bench read`, or `-- http`, `-- answers`, `-- app`, `-- audit`, `-- token`,
 //! `-- points`, `-- permit`, `-- export`, `-- push` and `-- growth` for one part. `growth` makes a store of 7 GB in `TMPDIR`, and takes ten
 //! minutes.
 //!
@@ -10,6 +10,7 @@
     reason = "a benchmark that cannot go on should stop where it is"
 )]
 
+mod app;
 mod audit;
 mod export;
 mod growth;
@@ -39,6 +40,9 @@ fn main() -> io::Result<()> {
     }
     if is_wanted("answers") {
         http::answers(out)?;
+    }
+    if is_wanted("app") {
+        app::run(out)?;
     }
     if is_wanted("token") {
         token::run(out)?;

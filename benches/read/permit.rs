@@ -138,21 +138,25 @@ fn fill(store: &dyn Store) {
 
 /// What a patient released.
 pub(crate) fn allowed() -> Vec<Allowed> {
-    let pairs = RECIPIENTS.iter().flat_map(|who| CLASSES.iter().map(move |class| (who, class)));
-    pairs
-        .map(|(who, class)| Allowed {
-            grantee: Grantee::of_recipient(who, Purpose::Treatment).as_str().to_owned(),
-            class: (*class).to_owned(),
-            related: "*".to_owned(),
-            except: String::new(),
-            since: 0,
-            until: i64::MAX,
-            dated_since: i64::MIN,
-            dated_until: i64::MAX,
-            duties: 0,
-            basis: String::new(),
-        })
-        .collect()
+    let who = RECIPIENTS.iter().map(|who| Grantee::of_recipient(who, Purpose::Treatment));
+    who.flat_map(|who| given_to(&who)).collect()
+}
+
+/// All classes, for ever, for one.
+pub(crate) fn given_to(who: &Grantee) -> Vec<Allowed> {
+    let given = |class: &&str| Allowed {
+        grantee: who.as_str().to_owned(),
+        class: (*class).to_owned(),
+        related: "*".to_owned(),
+        except: String::new(),
+        since: 0,
+        until: i64::MAX,
+        dated_since: i64::MIN,
+        dated_until: i64::MAX,
+        duties: 0,
+        basis: String::new(),
+    };
+    CLASSES.iter().map(given).collect()
 }
 
 /// What each of two takes of the CPU, in microseconds: the median of five rounds, taken in turn.

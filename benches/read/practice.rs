@@ -7,7 +7,7 @@ use serde_json::json;
 use throughline::domain::{FhirId, Kind, TenantId};
 use throughline::fhir::search::{IndexRow, index};
 use throughline::policy::{Action, Permit, Principal};
-use throughline::store::{Guard, NewResource, Store, StoredResource, Write};
+use throughline::store::{Allowed, Guard, NewResource, Store, StoredResource, Write};
 
 /// Encounters of each patient.
 pub(crate) const EACH: usize = 50;
@@ -148,6 +148,27 @@ pub(crate) fn fill_one(store: &dyn Store, first: usize, encounters: usize) {
     for (kind, id) in made {
         put(&mut *write, kind, &id);
     }
+    write.commit().unwrap();
+}
+
+/// The same for a person whose own app reads: each resource has its class, and the person may see
+/// all of them.
+pub(crate) fn fill_own(store: &dyn Store, first: usize, encounters: usize, allowed: &[Allowed]) {
+    let mut write = store.write().unwrap();
+    for number in first..first + encounters {
+        let mut made = encounter(number);
+        "session".clone_into(&mut made.guard.class);
+        let origin = format!("ses_{number}");
+        write.put_projection(&tenant(), Kind::SessionLog, &origin, vec![made]).unwrap();
+    }
+    let mut own = person(first);
+    "client".clone_into(&mut own.guard.class);
+    let origin = format!("Patient {}", patient(first));
+    write.put_projection(&tenant(), Kind::Client, &origin, vec![own]).unwrap();
+    for (kind, id) in elsewhere(first) {
+        put(&mut *write, kind, &id);
+    }
+    write.put_allowed(&tenant(), &patient(first), allowed).unwrap();
     write.commit().unwrap();
 }
 
