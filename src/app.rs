@@ -5,6 +5,7 @@ mod keys;
 mod mandates;
 mod reload;
 mod serve;
+mod serving_lock;
 mod sign_in;
 mod sources;
 mod storage;
@@ -45,7 +46,7 @@ use crate::exchange::signing::Signing;
 use crate::exchange::transfers::{Sending, Transfers};
 use crate::fhir::r4::Elements;
 use crate::http::{self, RequestMeter};
-use crate::limits::{Guesses, Limits};
+use crate::limits::{Guesses, Limits, Strangers};
 use crate::partner::Partner;
 use crate::smart::{Authority, Parts};
 use crate::store::Store;
@@ -57,6 +58,7 @@ use self::witness::AuditWitness;
 pub use self::files::open_blobs;
 pub use self::reload::{Goldens, Reload, Watch};
 pub use self::serve::Listeners;
+pub use self::serving_lock::ServingLock;
 pub use self::sources::SourceState;
 pub use self::storage::{migrate, open_apart, open_ledger, open_store};
 
@@ -193,6 +195,12 @@ impl App {
             clock: Arc::clone(&clock),
             witness: AuditWitness::over(&audit, &clock),
             guesses: Guesses::new(config.auth.guesses_a_minute, redis.as_ref(), &secret)?,
+            strangers: Strangers::new(
+                config.auth.requests_a_minute,
+                config.auth.requests_of_all_a_minute,
+                redis.as_ref(),
+                &secret,
+            )?,
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = open_blobs(&config.data, &config.blobs, &keys)?;

@@ -6,31 +6,26 @@
 //! answer each process counts for itself, and a metric says so.
 
 mod bucket;
+mod buckets;
 mod gcra;
 mod guesses;
 mod shared;
+mod strangers;
 mod who;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use moka::sync::Cache as Moka;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use self::bucket::Bucket;
-use self::gcra::{Quota, Spent};
-use self::shared::Shared;
+use self::buckets::Buckets;
+use self::gcra::Quota;
 use crate::cache::{CacheSecret, RedisLink};
 use crate::config::LimitSettings;
 use crate::error::Result;
 
 pub use self::guesses::Guesses;
+pub use self::strangers::Strangers;
 pub use self::who::Who;
-
-/// Clients that are remembered; the quota of one that is forgotten is whole again.
-const REMEMBERED: u64 = 100_000;
 
 /// What a request asks for, which decides what it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +58,7 @@ pub struct Verdict {
 /// Counts what clients ask for.
 pub struct Limits {
     settings: LimitSettings,
-    start: Instant,
-    buckets: Moka<String, Arc<Bucket>>,
-    shared: Option<Shared>,
+    buckets: Buckets,
     counted: Family<[(&'static str, &'static str); 2], Counter>,
 }
 
@@ -79,11 +72,8 @@ impl Limits {
         if !settings.is_on() {
             return Ok(None);
         }
-        let shared = redis.map(|link| Shared::new(link.clone(), secret)).transpose()?;
-        let idle = Duration::from_secs(u64::from(settings.window_s)) * 2;
-        let buckets = Moka::builder().max_capacity(REMEMBERED).time_to_idle(idle).build();
-        let (settings, start) = (settings.clone(), Instant::now());
-        Ok(Some(Self { settings, start, buckets, shared, counted: Family::default() }))
+        let buckets = Buckets::new(settings.window_s, redis, secret)?;
+        Ok(Some(Self { settings: settings.clone(), buckets, counted: Family::default() }))
     }
 
     /// Names the counters to a registry.
@@ -97,31 +87,10 @@ impl Limits {
     pub async fn count(&self, who: &Who<'_>, class: Class) -> Option<Verdict> {
         let quota = self.quota(who)?;
         let cost = self.cost(class).min(quota.units());
-        let key = who.key();
-        let bucket = self.buckets.get(&key).unwrap_or_else(|| {
-            let bucket =
-                Arc::new(Bucket::new(self.shared.as_ref().map(|shared| shared.name(&key))));
-            self.buckets.get_with(key, || bucket)
-        });
-        let (spent, scope) = self.spend(quota, cost, &bucket).await;
+        let (spent, scope) = self.buckets.spend(who.key(), quota, cost).await;
         let outcome = if spent.is_allowed() { "allowed" } else { "limited" };
         self.counted.get_or_create(&[("scope", scope), ("outcome", outcome)]).inc();
         Some(spent.verdict(who.policy(), quota))
-    }
-
-    async fn spend(&self, quota: Quota, cost: u32, bucket: &Bucket) -> (Spent, &'static str) {
-        let now = || u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        if let (Some(shared), Some(name)) = (&self.shared, bucket.name()) {
-            // Who was told to wait is told so again without a trip to Redis.
-            if let Some(spent) = bucket.still_closed(quota, cost, now()) {
-                return (spent, "shared");
-            }
-            if let Some(spent) = shared.spend(name, quota, cost).await {
-                bucket.close(&spent, cost, now());
-                return (spent, "shared");
-            }
-        }
-        (bucket.spend(quota, cost, now()), "process")
     }
 
     fn quota(&self, who: &Who<'_>) -> Option<Quota> {

@@ -18,9 +18,11 @@ mod issuers;
 mod launch;
 mod pending;
 mod proof;
+mod recency;
 mod refusal;
 mod token;
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ use crate::clock::Clock;
 use crate::config::{AuthSettings, ClientSettings};
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
-use crate::limits::Guesses;
+use crate::limits::{Guesses, Strangers};
 use crate::store::Store;
 
 use self::issuers::Issuers;
@@ -47,6 +49,7 @@ pub use self::introspect::Asker;
 pub use self::launch::{Launch, Told};
 pub use self::pending::{Approval, Begun, Pending, Unasked};
 pub use self::proof::Credentials;
+pub use self::recency::{Recency, SignedIn};
 pub use self::token::{TokenAnswer, TokenRequest};
 
 /// The path of the authorization endpoint.
@@ -128,6 +131,8 @@ pub struct Parts {
     pub witness: Arc<dyn Witness>,
     /// Counts who could not prove to be a client.
     pub guesses: Guesses,
+    /// Counts what is kept for people who are not known yet.
+    pub strangers: Strangers,
 }
 
 /// The authorization server.
@@ -167,6 +172,12 @@ impl Authority {
     /// Where the server is.
     pub fn site(&self) -> Result<&Site> {
         self.site.get().ok_or_else(|| Error::broken("the authorization server has no address yet"))
+    }
+
+    /// Counts a request, or a sign-in, that is to be kept for somebody who is not known yet; the
+    /// seconds to wait, if it may not be.
+    pub async fn wait(&self, address: Option<IpAddr>) -> Option<u64> {
+        self.parts.strangers.wait(address).await
     }
 
     /// The register of clients.

@@ -16,6 +16,10 @@ pub struct AuthSettings {
     pub online_hours: u32,
     /// How often somebody at one address may fail to prove to be a client, each minute
     pub guesses_a_minute: u32,
+    /// How many requests of apps and sign-ins may begin from one address, each minute; 0: any number
+    pub requests_a_minute: u32,
+    /// The same from all addresses together
+    pub requests_of_all_a_minute: u32,
     /// Networks (`10.0.0.0/8`) that key sets may be fetched from although they are private
     pub private_networks: Vec<String>,
     /// Other issuers whose access tokens are believed
@@ -46,6 +50,8 @@ impl Default for AuthSettings {
             grant_days: 365,
             online_hours: 8,
             guesses_a_minute: 10,
+            requests_a_minute: 120,
+            requests_of_all_a_minute: 3000,
             private_networks: Vec::new(),
             issuers: Vec::new(),
         }

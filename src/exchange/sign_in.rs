@@ -35,6 +35,12 @@ pub struct Session {
     pub person: Person,
     /// When they proved who they are.
     pub authenticated: Timestamp,
+    /// Whether the provider said so; otherwise it is when they came back from there.
+    #[serde(default)]
+    pub is_dated: bool,
+    /// When they came in here.
+    #[serde(default)]
+    pub entered: Timestamp,
     /// The provider's ID token, for signing out there too.
     id_token: Option<String>,
 }
@@ -145,9 +151,12 @@ impl SignIn {
     /// Opens a session under a new cookie.
     pub fn enter(&self, browser: &str, person: Person, identity: Option<&Identity>) -> Result<()> {
         let subject = person.subject.clone();
+        let entered = self.clock.now();
         let session = Session {
             person,
-            authenticated: identity.map_or_else(|| self.clock.now(), |known| known.authenticated),
+            authenticated: identity.map_or(entered, |known| known.authenticated),
+            is_dated: identity.is_none_or(|known| known.is_dated),
+            entered,
             id_token: identity.map(|known| known.id_token.clone()),
         };
         let body = serde_json::to_vec(&session).map_err(Error::internal)?;

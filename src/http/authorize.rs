@@ -27,7 +27,7 @@ pub(super) async fn authorize(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
     let asked = parameters::parse(request.query_string())?;
-    answer(state, &visit, asked).await
+    answer(state, (&visit, &request), asked).await
 }
 
 /// Takes the same with the parameters in a form (SMART App Launch 2.2, `authorize-post`).
@@ -38,14 +38,17 @@ pub(super) async fn authorize_by_form(
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
     let asked = body::form(&request, payload).await?;
-    answer(state, &visit, asked).await
+    answer(state, (&visit, &request), asked).await
 }
 
 async fn answer(
     state: web::Data<State>,
-    visit: &Visit,
+    (visit, request): (&Visit, &HttpRequest),
     asked: parameters::Pairs,
 ) -> Result<HttpResponse, Refusal> {
+    if let Some(seconds) = state.authority.wait(state.door.caller(request)).await {
+        return Ok(visit.refused(Why::Busy(seconds)).error_response());
+    }
     let authority = state.authority.clone();
     let begun = web::block(move || authority.authorize(&asked)).await.map_err(Error::internal)?;
     match begun {

@@ -10,6 +10,7 @@ use super::client::Client;
 use super::decision::{Decision, Event};
 use super::fault::{Code, Fault, Refused};
 use super::pending::{Asked, Begun};
+use super::recency::Recency;
 use super::{Authority, Site};
 use crate::policy::{Plain, Scopes};
 
@@ -163,6 +164,7 @@ impl Authority {
             challenge,
             nonce: get("nonce")?.map(str::to_owned),
             prompt: prompt.map(str::to_owned),
+            recency: Recency::of(prompt, get("max_age")?, self.now())?,
             login_hint: get("login_hint")?.map(str::to_owned),
             scopes: scopes.to_string(),
             launch,

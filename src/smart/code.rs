@@ -59,7 +59,8 @@ impl Authority {
     /// Redeems a code: what it stands for, with the grant.
     ///
     /// A code that comes a second time takes the grant back (RFC 6749, 4.1.2): one of the two who
-    /// have it stole it.
+    /// have it stole it. What another client shows before that is no use of it: it gets nothing by
+    /// it, and the code stays good for its own.
     pub(super) fn redeem(
         &self,
         code: &str,
@@ -72,7 +73,14 @@ impl Authority {
             Refused::from(Fault::new(Word::InvalidGrant, hint))
         };
         let now = self.now();
-        let taken = self.store().take_handle(KIND, &auth::digest(code), now)?;
+        let digest = auth::digest(code);
+        if let Some(unused) = self.store().handle(KIND, &digest, now)? {
+            let body: Body = serde_json::from_slice(&unused.body).map_err(Error::internal)?;
+            if body.code.client != client {
+                return Err(refused());
+            }
+        }
+        let taken = self.store().take_handle(KIND, &digest, now)?;
         let taken = taken.ok_or_else(refused)?;
         let body: Body = serde_json::from_slice(&taken.handle.body).map_err(Error::internal)?;
         let Body { code, until } = body;

@@ -19,6 +19,9 @@ pub(super) struct Given {
     pub(super) encounter: Option<String>,
     /// When the person logged in, in seconds since 1970.
     pub(super) authenticated: i64,
+    /// Whether the provider said so; otherwise it is when they came back from there.
+    #[serde(default)]
+    pub(super) is_dated: bool,
     #[serde(default)]
     pub(super) told: Told,
 }

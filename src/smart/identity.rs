@@ -25,7 +25,8 @@ struct Claims<'a> {
     aud: &'a str,
     iat: i64,
     exp: i64,
-    auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     #[serde(rename = "fhirUser", skip_serializing_if = "Option::is_none")]
@@ -47,7 +48,7 @@ impl Authority {
             aud: &about.client.id,
             iat,
             exp: iat.saturating_add(i64::try_from(about.lifetime.as_secs()).unwrap_or_default()),
-            auth_time: about.given.authenticated,
+            auth_time: about.given.is_dated.then_some(about.given.authenticated),
             nonce: about.nonce,
             fhir_user: user.as_deref().filter(|_| has(Plain::FhirUser)),
             profile: user.as_deref().filter(|_| has(Plain::Profile)),

@@ -11,6 +11,7 @@ use super::decision::{Decision, Event};
 use super::fault::{Code, Fault};
 use super::grant::Given;
 use super::launch::{self, Launch, after};
+use super::recency::Recency;
 use super::{Authority, code};
 use crate::auth;
 use crate::domain::FhirId;
@@ -41,6 +42,7 @@ pub(super) struct Asked {
     pub(super) challenge: String,
     pub(super) nonce: Option<String>,
     pub(super) prompt: Option<String>,
+    pub(super) recency: Recency,
     pub(super) login_hint: Option<String>,
     pub(super) scopes: String,
     pub(super) launch: Option<launch::Kept>,
@@ -66,6 +68,8 @@ pub struct Pending {
     pub launch: Option<Launch>,
     /// What the app wants of the login (OpenID Connect Core, 3.1.2.1).
     pub prompt: Option<String>,
+    /// How recently somebody has to have signed in.
+    pub recency: Recency,
     /// Whom the app expects.
     pub login_hint: Option<String>,
     asked: Asked,
@@ -88,6 +92,8 @@ pub struct Approval {
     pub expires: Option<Timestamp>,
     /// When they logged in.
     pub authenticated: Timestamp,
+    /// Whether the provider said so; otherwise it is when they came back from there.
+    pub is_dated: bool,
 }
 
 /// What somebody would have to be asked for.
@@ -157,6 +163,7 @@ impl Authority {
             scopes: Scopes::parse(&asked.scopes),
             launch: asked.launch.as_ref().map(launch::Kept::launch).transpose()?,
             prompt: asked.prompt.clone(),
+            recency: asked.recency,
             login_hint: asked.login_hint.clone(),
             asked,
         })
@@ -249,6 +256,7 @@ impl Authority {
             fhir_user: approval.fhir_user.to_string(),
             encounter: approval.encounter.as_ref().map(ToString::to_string),
             authenticated: approval.authenticated.as_second(),
+            is_dated: approval.is_dated,
             told: pending.launch.as_ref().map(|launch| launch.told.clone()).unwrap_or_default(),
         };
         Ok(GrantRow {

@@ -28,6 +28,8 @@ async function idToken() {
     expired: { iat: now() - 900, exp: now() - 600 },
     'from the future': { iat: now() + 3600, exp: now() + 7200 },
     'another at_hash': { at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' },
+    'an old sign-in': { auth_time: now() - 600 },
+    'a new sign-in': { auth_time: now() },
   };
   const said = { ...claims, ...changes[wrong] };
   const header = { alg: 'RS256', kid: 'one' };

@@ -66,6 +66,7 @@ async fn token(server: &Server, user: &str, scopes: &str, signed_in: Timestamp) 
         fhir_user: user.parse().unwrap(),
         patient: None,
         authenticated: signed_in,
+        is_dated: true,
         ..approval(scopes)
     };
     let back = server.approve(&begun, given).await;

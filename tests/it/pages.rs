@@ -1,13 +1,17 @@
 //! The pages for people, and what is tried against them.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::Value;
+use throughline::app::Config;
 use throughline::audit::Event;
+use throughline::config::AuthSettings;
 use throughline::http::routes::{Access, ROUTES};
 
 use crate::support::people::{ADA, BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, demo_practice};
-use crate::support::server::Server;
-use crate::support::smart::{VERIFIER, parameter};
+use crate::support::server::{Server, spawn_as};
+use crate::support::smart::{VERIFIER, parameter, request};
 use crate::support::visitor::Visitor;
 
 const SCOPES: &str = "launch/patient openid fhirUser patient/Patient.rs patient/Encounter.rs \
@@ -46,9 +50,11 @@ async fn a_client_shares_a_part_of_what_is_asked_for_and_no_more() {
     assert_eq!(page.status, 200, "{}", page.text);
     assert!(page.text.contains("May Sleep Diary see this record?"), "{}", page.text);
     let chosen = |kind: &str| page.text.contains(&format!("value=\"{kind}\" checked"));
-    assert!(chosen("Patient") && chosen("Encounter") && chosen("Observation"));
-    assert!(page.text.contains("value=\"DocumentReference\""));
-    assert!(!chosen("DocumentReference"), "what is sensitive is off");
+    assert!(chosen("Patient") && chosen("Encounter"));
+    for sensitive in ["DocumentReference", "Observation"] {
+        assert!(page.text.contains(&format!("value=\"{sensitive}\"")), "{sensitive}");
+        assert!(!chosen(sensitive), "{sensitive} is off");
+    }
     let survey = "http://terminology.hl7.org/CodeSystem/observation-category|survey";
     let fields = [
         ("item", "Patient"),
@@ -358,13 +364,59 @@ async fn an_app_that_wants_nobody_asked_is_told_what_they_would_be_asked() {
 }
 
 #[tokio::test]
-async fn an_app_that_wants_somebody_to_sign_in_anew_is_content_if_they_just_did() {
+async fn an_app_that_wants_somebody_to_sign_in_anew_gets_them_after_they_did() {
     let server = demo_practice();
+    for wanted in [("prompt", "login"), ("max_age", "0")] {
+        let mut ellie = Visitor::new();
+        let signed_out = ellie.follow(&url(&server, "/auth/apps")).await;
+        ellie.sign_in(&signed_out, ELLIE).await;
+        let long = ellie.follow(&server.asking(SCOPES, &[("max_age", "3600")])).await;
+        assert!(long.text.contains("May Sleep Diary"), "not long ago: {}", long.text);
+        let began = server.app.authority().clock().now().as_second();
+        let anew = ellie.follow(&server.asking(SCOPES, &[wanted])).await;
+        assert!(!anew.text.contains("May Sleep Diary"), "{wanted:?}: {}", anew.text);
+        let consent = ellie.sign_in(&anew, ELLIE).await;
+        assert!(consent.text.contains("May Sleep Diary"), "{wanted:?}: {}", consent.text);
+        let fields = [("item", "Patient"), ("decision", "allow")];
+        let back = ellie.send_form(&consent, "/auth/consent", &fields).await;
+        let token = token(&server, back.location()).await;
+        let claims = claims(token["id_token"].as_str().unwrap());
+        assert!(claims["auth_time"].as_i64().unwrap() >= began, "{claims}");
+    }
     let mut ellie = Visitor::new();
     let signed_out = ellie.follow(&url(&server, "/auth/apps")).await;
     ellie.sign_in(&signed_out, ELLIE).await;
-    let anew = ellie.follow(&server.asking(SCOPES, &[("prompt", "login")])).await;
-    assert!(anew.text.contains("May Sleep Diary"), "signed in a moment ago: {}", anew.text);
+    let asked = ellie.get(&server.asking(SCOPES, &[("prompt", "none"), ("max_age", "0")])).await;
+    let back = ellie.get(&url(&server, asked.location())).await;
+    assert_eq!(parameter(back.location(), "error").as_deref(), Some("login_required"));
+    let wrong = ellie.get(&server.asking(SCOPES, &[("max_age", "soon")])).await;
+    assert_eq!(parameter(wrong.location(), "error").as_deref(), Some("invalid_request"));
+}
+
+/// What an ID token says.
+fn claims(token: &str) -> Value {
+    let body = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+#[tokio::test]
+async fn strangers_leave_only_so_many_requests_and_the_others_are_told_to_wait() {
+    let data = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let config = Config {
+        auth: AuthSettings { requests_a_minute: 5, ..AuthSettings::default() },
+        clients: crate::support::smart::clients(),
+        ..Config::default()
+    };
+    let server = spawn_as(data, config);
+    let asked = request(&server, "launch/patient patient/Patient.rs");
+    for _ in 0..5 {
+        assert_eq!(server.authorize(&asked).await.status, 303);
+    }
+    let refused = server.authorize(&asked).await;
+    assert_eq!(refused.status, 429, "{}", refused.text);
+    let seconds: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=12).contains(&seconds), "{seconds}");
+    assert!(refused.text.contains("Too many tries at once"), "{}", refused.text);
 }
 
 /// The events of these names, oldest first, once the last of so many is written.

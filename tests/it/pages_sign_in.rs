@@ -129,7 +129,7 @@ async fn the_way_back_is_for_the_browser_that_went_once_and_as_it_was_given() {
     let mut ellie = Visitor::new();
     let back = as_far_as_back(&mut ellie, &url, "ellie").await;
     let unsigned = back.split("&iss=").next().unwrap();
-    assert_eq!(ellie.get(unsigned).await.status, 303, "the issuer may be left out");
+    assert_eq!(ellie.get(unsigned).await.status, 400, "by a provider that always says its issuer");
     let mut ellie = Visitor::new();
     let back = as_far_as_back(&mut ellie, &url, "ellie").await;
     assert_eq!(ellie.get(&back).await.status, 303);
@@ -169,6 +169,31 @@ async fn an_id_token_that_is_not_right_signs_nobody_in() {
         assert_eq!(seen.status, status, "{case}: {}", seen.text);
         let signed_in = visitor.get(&apps).await.status == 200;
         assert_eq!(signed_in, status == 200, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_to_sign_in_anew_does_so_at_the_provider_and_it_says_when() {
+    let (server, _provider, _folder) = at_provider();
+    let scopes = "launch/patient openid patient/Patient.rs";
+    let mut ellie = Visitor::new();
+    signed_in(&mut ellie, &server, "ellie").await;
+    let content = ellie.follow(&server.asking(scopes, &[])).await;
+    assert!(content.text.contains("May Sleep Diary"), "{}", content.text);
+    for wanted in [("prompt", "login"), ("max_age", "0")] {
+        let asked = server.asking(scopes, &[wanted]);
+        let back = as_far_as_back(&mut ellie, &asked, "ellie").await;
+        let consent = ellie.follow(&back).await;
+        assert!(consent.text.contains("May Sleep Diary"), "{wanted:?}: {}", consent.text);
+    }
+
+    let mut provider = Provider::hostile("oidc|m.ruiz");
+    let (server, _folder) = practice_at(&provider);
+    let asked = server.asking(scopes, &[("prompt", "login")]);
+    for (case, status) in [("nothing", 400), ("an old sign-in", 400), ("a new sign-in", 200)] {
+        provider.case(case);
+        let seen = Visitor::new().follow(&asked).await;
+        assert_eq!(seen.status, status, "{case}: {}", seen.text);
     }
 }
 

@@ -170,6 +170,27 @@ async fn a_code_that_comes_twice_ends_what_it_gave() {
 }
 
 #[tokio::test]
+async fn a_code_that_another_client_shows_stays_good_for_its_own() {
+    let server = spawn();
+    let code = server.code("app", ALL).await;
+    for client in ["other", "elsewhere", "other"] {
+        let theirs = redemption(&code)
+            .map(|(name, value)| if name == "client_id" { (name, client) } else { (name, value) });
+        let refused = server.form("/auth/token", &theirs).await;
+        assert_eq!(refused.json()["error"], json!("invalid_grant"), "{client}");
+    }
+    let token = server.redeem(&code).await.json();
+    let access = token["access_token"].as_str().unwrap();
+    assert_eq!(server.status("Patient/p1", access).await, 200);
+    // Its own client has used it up with a verifier that is wrong, whoever it was.
+    let code = server.code("app", ALL).await;
+    let wrong = redemption(&code)
+        .map(|(name, value)| if name == "code_verifier" { (name, "x") } else { (name, value) });
+    assert_eq!(server.form("/auth/token", &wrong).await.json()["error"], json!("invalid_grant"));
+    assert_eq!(server.redeem(&code).await.json()["error"], json!("invalid_grant"));
+}
+
+#[tokio::test]
 async fn what_a_person_takes_back_ends_at_once() {
     let server = spawn();
     let token = server.connect(ALL).await;

@@ -16,6 +16,8 @@ pub struct Identity {
     pub claims: Map<String, Value>,
     /// When they proved who they are.
     pub authenticated: Timestamp,
+    /// Whether the provider said so; otherwise it is when they came back from there.
+    pub is_dated: bool,
     /// The ID token, by which the provider is told that they sign out.
     pub id_token: String,
 }
@@ -53,6 +55,7 @@ mod tests {
             subject: "s".into(),
             claims: claims.as_object().unwrap().clone(),
             authenticated: Timestamp::UNIX_EPOCH,
+            is_dated: true,
             id_token: String::new(),
         };
         let cases: [(&str, &[&str]); 5] =

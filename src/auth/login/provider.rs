@@ -8,20 +8,24 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType,
-    CoreGenderClaim, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm,
-    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClaimName, CoreClaimType,
+    CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim, CoreGrantType, CoreJsonWebKey,
+    CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm,
+    CoreResponseMode, CoreResponseType, CoreRevocableToken, CoreRevocationErrorResponse,
+    CoreSubjectIdentifierType, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AccessTokenHash, AuthorizationCode, ClaimsVerificationError, Client, ClientId, ClientSecret,
-    CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest,
-    IdToken, IdTokenFields, IssuerUrl, LogoutRequest, Nonce, OAuth2TokenResponse,
-    PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadataWithLogout,
-    RedirectUrl, Scope, SignatureVerificationError, StandardErrorResponse, StandardTokenResponse,
-    TokenResponse, UserInfoClaims,
+    AccessTokenHash, AdditionalProviderMetadata, AuthorizationCode, ClaimsVerificationError,
+    Client, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, HttpRequest, IdToken, IdTokenFields, IssuerUrl,
+    LogoutProviderMetadata, LogoutRequest, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
+    PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadata, RedirectUrl, Scope,
+    SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, TokenResponse,
+    UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -70,6 +74,32 @@ type Party = Client<
     EndpointMaybeSet,
 >;
 
+/// What a provider publishes: with where one signs out, and whether it says who answers.
+type Metadata = ProviderMetadata<
+    LogoutProviderMetadata<Answering>,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
+
+/// How a provider answers (RFC 9207, 3).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Answering {
+    /// Whether each answer has `iss`.
+    #[serde(rename = "authorization_response_iss_parameter_supported", default)]
+    says_who: bool,
+}
+
+impl AdditionalProviderMetadata for Answering {}
+
 /// What has to be remembered until the person comes back.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Attempt {
@@ -77,6 +107,9 @@ pub struct Attempt {
     pub state: String,
     nonce: String,
     verifier: String,
+    /// When they went, if they have to prove anew who they are.
+    #[serde(default)]
+    anew: Option<Timestamp>,
 }
 
 impl fmt::Debug for Attempt {
@@ -106,7 +139,7 @@ pub struct Return<'a> {
 /// What the provider publishes, and when it was asked.
 #[derive(Clone)]
 struct Published {
-    metadata: ProviderMetadataWithLogout,
+    metadata: Metadata,
     asked: Timestamp,
 }
 
@@ -173,13 +206,15 @@ impl Provider {
             .add_extra_param("ui_locales", language.to_owned())
             .set_pkce_challenge(challenge);
         if anew {
-            request = request.add_prompt(CoreAuthPrompt::Login);
+            // By an age the provider has to say when they did (OpenID Connect Core, 2, auth_time).
+            request = request.add_prompt(CoreAuthPrompt::Login).set_max_age(Duration::ZERO);
         }
         let (url, state, nonce) = request.url();
         let attempt = Attempt {
             state: state.secret().clone(),
             nonce: nonce.secret().clone(),
             verifier: verifier.secret().clone(),
+            anew: anew.then(|| self.clock.now()),
         };
         Ok(Departure { url: url.into(), attempt })
     }
@@ -191,10 +226,16 @@ impl Provider {
     /// `Unauthenticated`, whatever is wrong with what they came with; `Unavailable` while the
     /// provider does not answer.
     pub async fn receive(&self, back: Return<'_>, attempt: &Attempt) -> Result<Identity> {
-        if back.issuer.is_some_and(|issuer| issuer != self.issuer.as_str()) {
+        let published = self.published(KEPT).await?;
+        let is_ours = match back.issuer {
+            Some(issuer) => issuer == self.issuer.as_str(),
+            // One that says it always says so in its metadata (RFC 9207, 2.4).
+            None => !published.metadata.additional_metadata().additional_metadata.says_who,
+        };
+        if !is_ours {
             return Err(Error::Unauthenticated);
         }
-        let party = self.party(&self.published(KEPT).await?);
+        let party = self.party(&published);
         let request = party
             .exchange_code(AuthorizationCode::new(back.code.to_owned()))
             .map_err(|_missing| Error::unavailable("the provider has no token endpoint"))?
@@ -276,11 +317,18 @@ impl Provider {
         }
         let authenticated = claims.auth_time().map(|at| at.timestamp());
         let authenticated = authenticated.and_then(|at| Timestamp::from_second(at).ok());
+        if let Some(departed) = attempt.anew {
+            let is_anew = |at: Timestamp| departed.duration_since(at) <= SKEW;
+            if !authenticated.is_some_and(is_anew) {
+                return Err(ClaimsVerificationError::Other("auth_time".to_owned()));
+            }
+        }
         Ok(Identity {
             issuer: self.issuer.to_string(),
             subject: claims.subject().to_string(),
             claims: claims.additional_claims().0.clone(),
             authenticated: authenticated.unwrap_or(now).min(now),
+            is_dated: authenticated.is_some(),
             id_token: token.to_string(),
         })
     }
@@ -327,7 +375,7 @@ impl Provider {
             return Ok(known.clone());
         }
         let send = |request| self.send(request);
-        let asked = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &send);
+        let asked = Metadata::discover_async(self.issuer.clone(), &send);
         let metadata = asked
             .await
             .map_err(|_unsaid| Error::unavailable("the provider cannot be discovered"))?;

@@ -85,8 +85,8 @@ texts! {
     }
     refused: Refused {
         title_expired, expired, title_forged, forged, title_sign_in, sign_in, title_unknown, unknown,
-        title_unavailable, unavailable, title_forbidden, forbidden, title_request, request, retry,
-        error,
+        title_unavailable, unavailable, title_busy, busy, title_forbidden, forbidden, title_request,
+        request, retry, error,
     }
     pick: Pick {
         title, lede_proxy, lede_staff, born, you, search, find, none, none_proxy, more, visit_title,

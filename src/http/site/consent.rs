@@ -73,6 +73,7 @@ pub(in crate::http) async fn decided(
         scopes,
         expires,
         authenticated: flow.session.authenticated,
+        is_dated: flow.session.is_dated,
     };
     let (id, browser) = (flow.id.clone(), flow.browser.clone());
     let back = decide(&visit, move |authority| authority.approve(&id, &browser, &approval)).await?;

@@ -13,7 +13,7 @@ use crate::exchange::sign_in::{Choice, Session};
 use crate::http::authorize;
 use crate::http::html::Visit;
 use crate::policy::Plain;
-use crate::smart::{Authority, Pending, Unasked};
+use crate::smart::{Authority, Pending, SignedIn, Unasked};
 
 /// The parameter that names the request.
 pub(super) const REQUEST: &str = "request";
@@ -23,8 +23,6 @@ const ANEW: &str = "anew";
 pub(super) const NAME: &str = "name";
 /// The most entries of a list.
 pub(super) const MOST: usize = 20;
-/// How long ago, in seconds, somebody may have signed in for an app that wants it anew.
-const RECENT_S: i64 = 300;
 
 /// An app's request, and who is at it.
 pub(super) struct Flow {
@@ -62,6 +60,12 @@ pub(super) fn address(id: &str) -> String {
     format!("{CONSENT}?{}", query.finish())
 }
 
+/// When somebody signed in.
+fn signed_in(session: &Session) -> SignedIn {
+    let proven = session.is_dated.then_some(session.authenticated);
+    SignedIn { entered: session.entered, proven }
+}
+
 impl Flow {
     /// The request of that name, for who is signed in; or where to sign in.
     pub(super) async fn open(
@@ -81,15 +85,14 @@ impl Flow {
             return Self::unasked(visit, id, browser, pending, session).await.map(Err);
         }
         let Some(session) = session else {
-            return Ok(Err(go(visit, &login::address(&address(id), false))));
+            let is_anew = pending.recency.is_anew();
+            return Ok(Err(go(visit, &login::address(&address(id), is_anew))));
         };
         let sign_in = visit.sign_in()?;
         if *sign_in.people().tenant() != pending.client.tenant {
             return Err(visit.refused(Why::Forbidden));
         }
-        if wants("login")
-            && sign_in.now().as_second() - session.authenticated.as_second() > RECENT_S
-        {
+        if !pending.recency.is_met(signed_in(&session)) {
             if visit.parameter(ANEW).is_some() {
                 return Err(visit.refused(Why::SignIn));
             }
@@ -109,7 +112,8 @@ impl Flow {
         session: Option<Session>,
     ) -> Result<HttpResponse, Refused> {
         let id = id.to_owned();
-        let missing = match session {
+        let recent = |session: &Session| pending.recency.is_met(signed_in(session));
+        let missing = match session.filter(recent) {
             None => Unasked::Login,
             Some(session) => {
                 let (id, browser) = (id.clone(), browser.clone());

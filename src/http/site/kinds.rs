@@ -8,9 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fhir::search::param;
 use crate::policy::{Plain, ResourceScope, Scope, Scopes};
 
-/// The kinds that stay off until they are chosen: what was said and written in therapy.
-const SENSITIVE: [&str; 4] =
-    ["Communication", "DocumentReference", "Binary", "QuestionnaireResponse"];
+/// The kinds that stay off until they are chosen: what was found and diagnosed, said and written in
+/// therapy. An Observation is the score of a questionnaire.
+const SENSITIVE: [&str; 6] = [
+    "Condition",
+    "Observation",
+    "Communication",
+    "DocumentReference",
+    "Binary",
+    "QuestionnaireResponse",
+];
 
 /// The kind of giving and taking back consents, beside that of reading them.
 const SIGNING: &str = "signing";
@@ -21,8 +28,6 @@ const ORDER: [&str; 21] = [
     "Appointment",
     "Encounter",
     "EpisodeOfCare",
-    "Condition",
-    "Observation",
     "CarePlan",
     "Goal",
     "CareTeam",
@@ -34,6 +39,8 @@ const ORDER: [&str; 21] = [
     "Location",
     "Provenance",
     "Task",
+    "Condition",
+    "Observation",
     "Communication",
     "DocumentReference",
     "Binary",

@@ -30,11 +30,18 @@ pub(super) fn address(place: &str, anew: bool) -> String {
 }
 
 /// Sends somebody to the provider, or lets them choose who they are.
-pub(in crate::http) async fn login(visit: Visit) -> Result<HttpResponse, Refused> {
+pub(in crate::http) async fn login(
+    visit: Visit,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refused> {
     let place = place(visit.parameter(PLACE));
     let sign_in = Arc::clone(visit.sign_in()?);
     let Some(provider) = sign_in.provider() else { return demo(&visit, &place).await };
     let anew = visit.parameter(ANEW).is_some();
+    let (state, caller) = (visit.state(), visit.state().door.caller(&request));
+    if let Some(seconds) = state.authority.wait(caller).await {
+        return Err(visit.refused(Why::Busy(seconds)));
+    }
     let departure = provider.depart(visit.language().tag(), anew).await;
     let departure = departure.map_err(|error| visit.failed(&error))?;
     let (browser, attempt) = (visit.id().to_owned(), departure.attempt);

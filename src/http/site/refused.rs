@@ -3,6 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use maud::html;
 
@@ -22,6 +23,8 @@ pub(in crate::http) enum Why {
     Unknown,
     /// Something does not answer.
     Unavailable,
+    /// Too much was begun from there, or in all; the seconds after which it goes on.
+    Busy(u64),
     /// This person may not do this.
     Forbidden,
     /// An app asked for what cannot be answered to it; what is wrong, for those who make it.
@@ -49,6 +52,7 @@ impl Refused {
             Why::SignIn => "login",
             Why::Unknown => "unknown",
             Why::Unavailable => "transient",
+            Why::Busy(_) => "throttled",
             Why::Forbidden => "forbidden",
             Why::Request(_) => "invalid",
         }
@@ -62,6 +66,7 @@ impl Refused {
             Why::SignIn => (&texts.title_sign_in, &texts.sign_in),
             Why::Unknown => (&texts.title_unknown, &texts.unknown),
             Why::Unavailable => (&texts.title_unavailable, &texts.unavailable),
+            Why::Busy(_) => (&texts.title_busy, &texts.busy),
             Why::Forbidden => (&texts.title_forbidden, &texts.forbidden),
             Why::Request(reason) => {
                 return (&texts.title_request, fill(&texts.request, &[("reason", reason)]));
@@ -84,6 +89,7 @@ impl ResponseError for Refused {
             Why::Forged | Why::Unknown | Why::Forbidden => StatusCode::FORBIDDEN,
             Why::SignIn | Why::Request(_) => StatusCode::BAD_REQUEST,
             Why::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Why::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -97,6 +103,10 @@ impl ResponseError for Refused {
             }
         };
         let page = Page { status: self.status_code(), ..Page::new(title, body) };
-        page.answer(&self.visit)
+        let mut answer = page.answer(&self.visit);
+        if let Why::Busy(seconds) = self.why {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
     }
 }

@@ -92,6 +92,7 @@ pub(crate) fn approval(scopes: &str) -> Approval {
         scopes: Scopes::parse(scopes),
         expires: None,
         authenticated: Timestamp::from_second(1_800_000_000).unwrap(),
+        is_dated: true,
     }
 }
 

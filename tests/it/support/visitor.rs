@@ -40,7 +40,7 @@ impl Seen {
 fn value(text: &str, name: &str) -> String {
     let start = text.split(&format!("name=\"{name}\" value=\"")).nth(1);
     let value = start.and_then(|rest| rest.split('"').next());
-    value.unwrap_or_else(|| unreachable!("no field {name}: {text}")).to_owned()
+    value.unwrap_or_else(|| unreachable!("no field {name}: {text}")).replace("&amp;", "&")
 }
 
 /// Somebody with a browser.
