@@ -195,18 +195,12 @@ impl App {
             clock: Arc::clone(&clock),
             witness: AuditWitness::over(&audit, &clock),
             guesses: Guesses::new(config.auth.guesses_a_minute, redis.as_ref(), &secret)?,
-            strangers: Strangers::new(
-                config.auth.requests_a_minute,
-                config.auth.requests_of_all_a_minute,
-                redis.as_ref(),
-                &secret,
-            )?,
+            strangers: Strangers::new(&config.auth, redis.as_ref(), &secret)?,
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = open_blobs(&config.data, &config.blobs, &keys)?;
-        let links = HealthLinks::new(Arc::clone(&store), blobs.clone(), Arc::clone(&clock));
-        let links = Opening::new(links, Self::mandates(&authority, &store), audit.able());
         let beside = (&store, &rules, &clock, &audit);
+        let links = Self::opening_of(&blobs, &authority, beside);
         let (transfers, works) = Self::works(config, &keys, &blobs, beside)?;
         let workshop = Self::workshop_of(config, &store, &clock, (&authority, works));
         let reception = Self::reception_of(&keys, &store, &rules, &clock);
@@ -245,6 +239,13 @@ impl App {
             requests: RequestMeter::default(),
             traces: Traces::open(&config.traces)?,
         })
+    }
+
+    /// What opens links to copies.
+    fn opening_of(blobs: &Blobs, authority: &Arc<Authority>, beside: Beside<'_>) -> Opening {
+        let (store, _, clock, audit) = beside;
+        let links = HealthLinks::new(Arc::clone(store), blobs.clone(), Arc::clone(clock));
+        Opening::new(links, Self::mandates(authority, store), audit.able())
     }
 
     /// What takes records in.

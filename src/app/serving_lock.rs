@@ -31,6 +31,7 @@ impl ServingLock {
     /// # Errors
     ///
     /// `Setup` where another server has it, or where it cannot be written.
+    #[expect(clippy::disallowed_methods, reason = "nothing is served yet that this could hold up")]
     pub fn take(data: &Path, store: &StoreSettings) -> Result<Self> {
         if store.url.is_some() {
             return Ok(Self { _file: None });

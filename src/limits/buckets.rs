@@ -18,7 +18,7 @@ const REMEMBERED: u64 = 100_000;
 /// Quotas by what they are filed under.
 pub(super) struct Buckets {
     start: Instant,
-    buckets: Moka<String, Arc<Bucket>>,
+    known: Moka<String, Arc<Bucket>>,
     shared: Option<Shared>,
 }
 
@@ -31,8 +31,8 @@ impl Buckets {
     ) -> Result<Self> {
         let shared = redis.map(|link| Shared::new(link.clone(), secret)).transpose()?;
         let idle = Duration::from_secs(u64::from(window_s)) * 2;
-        let buckets = Moka::builder().max_capacity(REMEMBERED).time_to_idle(idle).build();
-        Ok(Self { start: Instant::now(), buckets, shared })
+        let known = Moka::builder().max_capacity(REMEMBERED).time_to_idle(idle).build();
+        Ok(Self { start: Instant::now(), known, shared })
     }
 
     /// Spends of the quota that is filed under `key`; answers also where it was counted: `shared` or
@@ -43,9 +43,9 @@ impl Buckets {
         quota: Quota,
         cost: u32,
     ) -> (Spent, &'static str) {
-        let bucket = self.buckets.get(&key).unwrap_or_else(|| {
+        let bucket = self.known.get(&key).unwrap_or_else(|| {
             let name = self.shared.as_ref().map(|shared| shared.name(&key));
-            self.buckets.get_with(key, || Arc::new(Bucket::new(name)))
+            self.known.get_with(key, || Arc::new(Bucket::new(name)))
         });
         let now = || u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         if let (Some(shared), Some(name)) = (&self.shared, bucket.name()) {

@@ -7,6 +7,7 @@ use super::buckets::Buckets;
 use super::gcra::Quota;
 use super::who::Who;
 use crate::cache::{CacheSecret, RedisLink};
+use crate::config::AuthSettings;
 use crate::error::Result;
 
 /// The seconds in which a quota flows back.
@@ -24,16 +25,16 @@ pub struct Strangers {
 }
 
 impl Strangers {
-    /// So many a minute for one address, and for all together; 0 is no limit.
+    /// As many as the settings say.
     pub fn new(
-        address: u32,
-        all: u32,
+        settings: &AuthSettings,
         redis: Option<&RedisLink>,
         secret: &CacheSecret,
     ) -> Result<Self> {
         let quota = |units| Quota::new(units, WINDOW_S);
-        let buckets = Buckets::new(WINDOW_S, redis, secret)?;
-        Ok(Self { address: quota(address), all: quota(all), buckets })
+        let address = quota(settings.requests_a_minute);
+        let all = quota(settings.requests_of_all_a_minute);
+        Ok(Self { address, all, buckets: Buckets::new(WINDOW_S, redis, secret)? })
     }
 
     /// Counts one more that is to be kept; the seconds to wait, if it may not be.
@@ -59,7 +60,12 @@ mod tests {
     use super::*;
 
     fn strangers(address: u32, all: u32) -> Strangers {
-        Strangers::new(address, all, None, &CacheSecret::new([1; 32])).unwrap()
+        let settings = AuthSettings {
+            requests_a_minute: address,
+            requests_of_all_a_minute: all,
+            ..AuthSettings::default()
+        };
+        Strangers::new(&settings, None, &CacheSecret::new([1; 32])).unwrap()
     }
 
     async fn let_pass(strangers: &Strangers, address: &str, times: usize) -> usize {
