@@ -14,8 +14,8 @@ use throughline::fhir::search::param;
 use crate::support::desk::{Desk, resources, rules, void};
 
 /// Families of the fixtures that together have every kind of record: a minor with a guardian, a
-/// couple whose records are about both, and a client whose care was transferred.
-const FAMILIES: &[&str] = &["practice", "minor", "couple", "revocation"];
+/// couple whose records are about both, a client whose care was transferred, and one who asks for a copy.
+const FAMILIES: &[&str] = &["practice", "minor", "couple", "revocation", "gdpr"];
 
 /// What another version of a record says: by kind, an element and its new value, or for `/data` the
 /// members that are new. A change of text
@@ -54,6 +54,8 @@ const CHANGES: &[(Kind, &str, &str)] = &[
     (Kind::Assessment, "/data/completed", "false"),
     (Kind::Consent, "/data/status", r#""revoked""#),
     (Kind::Consent, "/data/decision", r#""deny""#),
+    (Kind::RecordRequest, "/data/status", r#""withdrawn""#),
+    (Kind::RecordRequest, "/data/type", r#""access""#),
     (Kind::Transfer, "/data/status", r#""cancelled""#),
     (Kind::Transfer, "/data/reason", r#""Another reason""#),
 ];
