@@ -93,8 +93,7 @@ fn connect(app: &App, base: &str, patient: &FhirId) -> String {
         encounter: None,
         scopes: Scopes::parse(SCOPES),
         expires: None,
-        authenticated: Timestamp::now(),
-        is_dated: true,
+        proven: Some(Timestamp::now()),
     };
     let back = authority.approve(&begun.id, &begun.browser, &approval).unwrap();
     let back = Url::parse(&back).unwrap();

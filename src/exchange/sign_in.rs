@@ -33,11 +33,9 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 pub struct Session {
     /// Who.
     pub person: Person,
-    /// When they proved who they are.
-    pub authenticated: Timestamp,
-    /// Whether the provider said so; otherwise it is when they came back from there.
+    /// When they proved who they are, if the provider said so.
     #[serde(default)]
-    pub is_dated: bool,
+    pub proven: Option<Timestamp>,
     /// When they came in here.
     #[serde(default)]
     pub entered: Timestamp,
@@ -154,8 +152,7 @@ impl SignIn {
         let entered = self.clock.now();
         let session = Session {
             person,
-            authenticated: identity.map_or(entered, |known| known.authenticated),
-            is_dated: identity.is_none_or(|known| known.is_dated),
+            proven: identity.map_or(Some(entered), |known| known.proven),
             entered,
             id_token: identity.map(|known| known.id_token.clone()),
         };

@@ -17,11 +17,9 @@ pub(super) struct Given {
     pub(super) scopes: String,
     pub(super) fhir_user: String,
     pub(super) encounter: Option<String>,
-    /// When the person logged in, in seconds since 1970.
-    pub(super) authenticated: i64,
-    /// Whether the provider said so; otherwise it is when they came back from there.
+    /// When the person proved who they are, in seconds since 1970, if the provider said so.
     #[serde(default)]
-    pub(super) is_dated: bool,
+    pub(super) proven: Option<i64>,
     #[serde(default)]
     pub(super) told: Told,
 }
@@ -111,10 +109,10 @@ impl Authority {
         Ok(())
     }
 
-    /// When the person behind a grant that stands signed in.
+    /// When the person behind a grant that stands proved who they are, if that is known.
     pub fn signed_in(&self, grant: &str) -> Result<Option<Timestamp>> {
         let Some(row) = self.store().grant(grant)? else { return Ok(None) };
-        Ok(Timestamp::from_second(Given::of(&row)?.authenticated).ok())
+        Ok(Given::of(&row)?.proven.and_then(|at| Timestamp::from_second(at).ok()))
     }
 
     /// Takes a grant back in the name of `by`, with all tokens made from it, on every replica within

@@ -48,7 +48,7 @@ impl Authority {
             aud: &about.client.id,
             iat,
             exp: iat.saturating_add(i64::try_from(about.lifetime.as_secs()).unwrap_or_default()),
-            auth_time: about.given.is_dated.then_some(about.given.authenticated),
+            auth_time: about.given.proven,
             nonce: about.nonce,
             fhir_user: user.as_deref().filter(|_| has(Plain::FhirUser)),
             profile: user.as_deref().filter(|_| has(Plain::Profile)),

@@ -90,10 +90,8 @@ pub struct Approval {
     pub scopes: Scopes,
     /// Until when, if the person said so.
     pub expires: Option<Timestamp>,
-    /// When they logged in.
-    pub authenticated: Timestamp,
-    /// Whether the provider said so; otherwise it is when they came back from there.
-    pub is_dated: bool,
+    /// When they proved who they are, if the provider said so.
+    pub proven: Option<Timestamp>,
 }
 
 /// What somebody would have to be asked for.
@@ -255,8 +253,7 @@ impl Authority {
             scopes: approval.scopes.to_string(),
             fhir_user: approval.fhir_user.to_string(),
             encounter: approval.encounter.as_ref().map(ToString::to_string),
-            authenticated: approval.authenticated.as_second(),
-            is_dated: approval.is_dated,
+            proven: approval.proven.map(Timestamp::as_second),
             told: pending.launch.as_ref().map(|launch| launch.told.clone()).unwrap_or_default(),
         };
         Ok(GrantRow {

@@ -7,7 +7,7 @@ const tools = new URL('../../.tools/node_modules/', import.meta.url);
 const { SignJWT, UnsecuredJWT, exportJWK, generateKeyPair } =
   await import(new URL('jose/dist/webapi/index.js', tools));
 
-const { clientId, clientSecret, subject } = JSON.parse(process.env.PROVIDER);
+const { clientId, clientSecret, subject, more } = JSON.parse(process.env.PROVIDER);
 const key = await generateKeyPair('RS256', { extractable: true });
 const other = await generateKeyPair('RS256', { extractable: true });
 const publicKey = { ...await exportJWK(key.publicKey), kid: 'one', alg: 'RS256', use: 'sig' };
@@ -19,7 +19,7 @@ const now = () => Math.floor(Date.now() / 1000);
 
 /** An ID token with one thing wrong. */
 async function idToken() {
-  const claims = { iss: issuer, aud: clientId, sub: subject, nonce, iat: now(), exp: now() + 300 };
+  const claims = { ...more, iss: issuer, aud: clientId, sub: subject, nonce, iat: now(), exp: now() + 300 };
   const changes = {
     'another issuer': { iss: 'https://evil.example' },
     'another audience': { aud: 'somebody-else' },

@@ -65,8 +65,7 @@ async fn token(server: &Server, user: &str, scopes: &str, signed_in: Timestamp) 
     let given = Approval {
         fhir_user: user.parse().unwrap(),
         patient: None,
-        authenticated: signed_in,
-        is_dated: true,
+        proven: Some(signed_in),
         ..approval(scopes)
     };
     let back = server.approve(&begun, given).await;

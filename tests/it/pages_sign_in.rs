@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::record_copy::{asked, ready};
 use crate::support::people::{ELLIE, practice_at};
 use crate::support::provider::Provider;
 use crate::support::server::Server;
@@ -190,11 +191,39 @@ async fn who_has_to_sign_in_anew_does_so_at_the_provider_and_it_says_when() {
     let mut provider = Provider::hostile("oidc|m.ruiz");
     let (server, _folder) = practice_at(&provider);
     let asked = server.asking(scopes, &[("prompt", "login")]);
-    for (case, status) in [("nothing", 400), ("an old sign-in", 400), ("a new sign-in", 200)] {
+    for (case, status) in [("no auth_time", 403), ("an old sign-in", 403), ("a new sign-in", 200)] {
         provider.case(case);
         let seen = Visitor::new().follow(&asked).await;
         assert_eq!(seen.status, status, "{case}: {}", seen.text);
     }
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_say_when_somebody_signed_in_proves_nothing_about_now() {
+    let mut provider = Provider::hostile_about("ellie", &json!({ "client_record": ELLIE }));
+    let (server, _folder) = practice_at(&provider);
+    let url = |path: &str| format!("{}{path}", server.origin());
+    provider.case("no auth_time");
+    let mut ellie = Visitor::new();
+    assert_eq!(ellie.follow(&url("/portal")).await.status, 200, "signed in without being asked");
+    let id = asked(&server, &mut ellie).await;
+    ready(&server, &mut ellie, &id).await;
+    let take = async |ellie: &mut Visitor| {
+        let page = ellie.get(&url(&format!("/portal/requests/{id}"))).await;
+        let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
+        let fields = [("csrf", &*csrf), ("record", &record), ("request", &id)];
+        ellie.post(&url("/portal/copy"), &fields).await
+    };
+    let sent = take(&mut ellie).await;
+    assert_eq!(sent.status, 303, "the whole record is for who has just proven who they are");
+    let anew = absolute(&sent.url, sent.location());
+    let told = ellie.follow(&anew).await;
+    assert_eq!(told.status, 403, "{}", told.text);
+    assert!(told.text.contains("We could not tell that you just signed in"), "{}", told.text);
+    assert_eq!(take(&mut ellie).await.status, 303, "and still is");
+    provider.case("a new sign-in");
+    assert_eq!(ellie.follow(&anew).await.status, 200);
+    assert_eq!(take(&mut ellie).await.status, 200, "who proved it has it");
 }
 
 #[tokio::test]

@@ -279,8 +279,15 @@ async fn a_source_that_holds_all_its_places_is_told_to_wait_and_readers_are_not(
         stream.write_all(&push.body[..10]).await.unwrap();
         slow.push((stream, push.body[10..].to_vec()));
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let refused = push.send(&server).await;
+    let mut refused = push.send(&server).await;
+    // Until the heads of all four were read.
+    for _ in 0..100 {
+        if refused.status == 429 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        refused = push.send(&server).await;
+    }
     assert_eq!(refused.refusal().0, 429);
     assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(server.get("Patient").await.status, StatusCode::OK);

@@ -14,10 +14,9 @@ pub struct Identity {
     pub subject: String,
     /// All other claims.
     pub claims: Map<String, Value>,
-    /// When they proved who they are.
-    pub authenticated: Timestamp,
-    /// Whether the provider said so; otherwise it is when they came back from there.
-    pub is_dated: bool,
+    /// When they proved who they are, if the provider said so. One that does not, and lets somebody
+    /// pass whom it knows, proves nothing about now.
+    pub proven: Option<Timestamp>,
     /// The ID token, by which the provider is told that they sign out.
     pub id_token: String,
 }
@@ -54,8 +53,7 @@ mod tests {
             issuer: "https://id.example".into(),
             subject: "s".into(),
             claims: claims.as_object().unwrap().clone(),
-            authenticated: Timestamp::UNIX_EPOCH,
-            is_dated: true,
+            proven: None,
             id_token: String::new(),
         };
         let cases: [(&str, &[&str]); 5] =

@@ -112,6 +112,16 @@ pub struct Attempt {
     anew: Option<Timestamp>,
 }
 
+impl Attempt {
+    /// Whether somebody who came back proved anew who they are, if they had to: the provider says
+    /// when, and it is since they went.
+    pub fn is_met_by(&self, identity: &Identity) -> bool {
+        self.anew.is_none_or(|departed| {
+            identity.proven.is_some_and(|at| departed.duration_since(at) <= SKEW)
+        })
+    }
+}
+
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Attempt")
@@ -315,20 +325,13 @@ impl Provider {
                 return Err(ClaimsVerificationError::Other("at_hash".to_owned()));
             }
         }
-        let authenticated = claims.auth_time().map(|at| at.timestamp());
-        let authenticated = authenticated.and_then(|at| Timestamp::from_second(at).ok());
-        if let Some(departed) = attempt.anew {
-            let is_anew = |at: Timestamp| departed.duration_since(at) <= SKEW;
-            if !authenticated.is_some_and(is_anew) {
-                return Err(ClaimsVerificationError::Other("auth_time".to_owned()));
-            }
-        }
+        let proven = claims.auth_time().map(|at| at.timestamp());
+        let proven = proven.and_then(|at| Timestamp::from_second(at).ok());
         Ok(Identity {
             issuer: self.issuer.to_string(),
             subject: claims.subject().to_string(),
             claims: claims.additional_claims().0.clone(),
-            authenticated: authenticated.unwrap_or(now).min(now),
-            is_dated: authenticated.is_some(),
+            proven: proven.map(|at| at.min(now)),
             id_token: token.to_string(),
         })
     }

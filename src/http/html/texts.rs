@@ -84,7 +84,7 @@ texts! {
         again,
     }
     refused: Refused {
-        title_expired, expired, title_forged, forged, title_sign_in, sign_in, title_unknown, unknown,
+        title_expired, expired, title_forged, forged, title_sign_in, sign_in, title_undated, undated, title_unknown, unknown,
         title_unavailable, unavailable, title_busy, busy, title_forbidden, forbidden, title_request,
         request, retry, error,
     }

@@ -72,8 +72,7 @@ pub(in crate::http) async fn decided(
         encounter: subject.choice.encounter.clone(),
         scopes,
         expires,
-        authenticated: flow.session.authenticated,
-        is_dated: flow.session.is_dated,
+        proven: flow.session.proven,
     };
     let (id, browser) = (flow.id.clone(), flow.browser.clone());
     let back = decide(&visit, move |authority| authority.approve(&id, &browser, &approval)).await?;

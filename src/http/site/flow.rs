@@ -62,8 +62,7 @@ pub(super) fn address(id: &str) -> String {
 
 /// When somebody signed in.
 fn signed_in(session: &Session) -> SignedIn {
-    let proven = session.is_dated.then_some(session.authenticated);
-    SignedIn { entered: session.entered, proven }
+    SignedIn { entered: session.entered, proven: session.proven }
 }
 
 impl Flow {

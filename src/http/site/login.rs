@@ -69,6 +69,10 @@ async fn welcome(visit: &Visit, request: &HttpRequest) -> Result<HttpResponse, R
     let back = Return { code: &code, issuer: issuer.as_deref() };
     let identity = sign_in.receive(back, &attempt).await;
     let identity = identity.map_err(|error| visit.failed(&error))?;
+    if !attempt.is_met_by(&identity) {
+        tracing::warn!("the provider did not say (auth_time) that somebody signed in anew");
+        return Err(visit.refused(Why::Undated));
+    }
     let known = identity.clone();
     let person = ask(visit, move |sign_in| sign_in.people().recognise(&known)).await?;
     let person = person.ok_or_else(|| visit.refused(Why::Unknown))?;

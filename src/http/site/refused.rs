@@ -19,6 +19,8 @@ pub(in crate::http) enum Why {
     Forged,
     /// The provider's answer is not good.
     SignIn,
+    /// The provider did not say that somebody proved anew who they are.
+    Undated,
     /// Nobody here has this login.
     Unknown,
     /// Something does not answer.
@@ -49,7 +51,7 @@ impl Refused {
         match self.why {
             Why::Expired => "expired",
             Why::Forged => "security",
-            Why::SignIn => "login",
+            Why::SignIn | Why::Undated => "login",
             Why::Unknown => "unknown",
             Why::Unavailable => "transient",
             Why::Busy(_) => "throttled",
@@ -64,6 +66,7 @@ impl Refused {
             Why::Expired => (&texts.title_expired, &texts.expired),
             Why::Forged => (&texts.title_forged, &texts.forged),
             Why::SignIn => (&texts.title_sign_in, &texts.sign_in),
+            Why::Undated => (&texts.title_undated, &texts.undated),
             Why::Unknown => (&texts.title_unknown, &texts.unknown),
             Why::Unavailable => (&texts.title_unavailable, &texts.unavailable),
             Why::Busy(_) => (&texts.title_busy, &texts.busy),
@@ -86,7 +89,7 @@ impl ResponseError for Refused {
     fn status_code(&self) -> StatusCode {
         match self.why {
             Why::Expired => StatusCode::GONE,
-            Why::Forged | Why::Unknown | Why::Forbidden => StatusCode::FORBIDDEN,
+            Why::Forged | Why::Undated | Why::Unknown | Why::Forbidden => StatusCode::FORBIDDEN,
             Why::SignIn | Why::Request(_) => StatusCode::BAD_REQUEST,
             Why::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Why::Busy(_) => StatusCode::TOO_MANY_REQUESTS,

@@ -28,8 +28,15 @@ impl Provider {
 
     /// A provider that answers wrongly about this account.
     pub(crate) fn hostile(subject: &str) -> Self {
+        Self::hostile_about(subject, &json!({}))
+    }
+
+    /// The same, which says this about the account.
+    pub(crate) fn hostile_about(subject: &str, claims: &Value) -> Self {
         let (id, secret) = ("throughline", CLIENT_SECRET);
-        let settings = json!({ "clientId": id, "clientSecret": secret, "subject": subject });
+        let settings = json!({
+            "clientId": id, "clientSecret": secret, "subject": subject, "more": claims
+        });
         Self::run("hostile.mjs", &settings)
     }
 

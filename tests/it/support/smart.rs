@@ -91,8 +91,7 @@ pub(crate) fn approval(scopes: &str) -> Approval {
         encounter: None,
         scopes: Scopes::parse(scopes),
         expires: None,
-        authenticated: Timestamp::from_second(1_800_000_000).unwrap(),
-        is_dated: true,
+        proven: Some(Timestamp::from_second(1_800_000_000).unwrap()),
     }
 }
 

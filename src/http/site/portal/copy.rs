@@ -122,7 +122,8 @@ pub(in crate::http) async fn copy(
     };
     let found = guest.own_request(form.value("request").unwrap_or_default()).await?;
     let here = guest.address(&format!("{REQUESTS}/{}", found.id), &[]);
-    if guest.now.duration_since(guest.proven) > FRESH {
+    let is_fresh = guest.proven.is_some_and(|at| guest.now.duration_since(at) <= FRESH);
+    if !is_fresh {
         return Ok(guest.go(&login::address(&here, true)));
     }
     let password = form.value("password").filter(|password| !password.is_empty());

@@ -38,8 +38,8 @@ pub(super) struct Guest {
     party: Option<String>,
     pub(super) principal: Arc<Principal>,
     pub(super) now: Timestamp,
-    /// When they proved who they are.
-    pub(super) proven: Timestamp,
+    /// When they proved who they are, if that is known.
+    pub(super) proven: Option<Timestamp>,
     /// What was shown so far.
     pub(super) shown: RefCell<Disclosure>,
     /// What people are called, by reference.
@@ -63,7 +63,7 @@ impl Guest {
             let place = place.as_ref().map_or(PORTAL, Place::as_str);
             return Ok(Err(go(&visit, &login::address(place, false))));
         };
-        let (person, proven) = (session.person, session.authenticated);
+        let (person, proven) = (session.person, session.proven);
         let of = person.clone();
         let mut charts =
             ask(&visit, move |sign_in| sign_in.people().charts(&of, "", MOST)).await?.charts;
