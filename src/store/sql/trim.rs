@@ -1,5 +1,5 @@
 //! What is taken out of what is shown under a grant: references to what is withheld, since nothing
-//! may tell that there is something; and what a purpose does not need.
+//! may tell that there is something; what a purpose does not need; and former names.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -38,6 +38,7 @@ pub(super) fn trim<'r>(
             purpose.and_then(|purpose| minimum::elements(&resource.resource_type, purpose));
         let is_whole = elements.is_none()
             && !prune::names_versions(body)
+            && !prune::has_former_names(body)
             && named.iter().all(|local| seen.has(*local));
         if is_whole {
             continue;
