@@ -41,7 +41,7 @@ fn records(has_former: bool) -> Vec<Value> {
         with(client("cl_1", "Mills"), json!({ "names": names, "birth_date": "2015-03-08" }));
     let kinds = ["diagnosis", "session_log", "message"];
     let mut consent = release("cl_1", "con_1", &kinds);
-    consent["data"]["signer"] = json!({ "kind": "related_party", "id": "Mother" });
+    consent["data"]["signer"] = json!({ "kind": "guardian", "id": "Mother" });
     let mut all = staff();
     all.extend([
         child,
@@ -168,6 +168,8 @@ async fn nobody_outside_can_tell_that_there_is_a_former_name() {
         let again = Twins::bare(&twins.with, &token, patient, Some(&read.1)).await;
         assert_eq!(again.0, 304, "{who}: the version is that of what is shown");
     }
+    let sorted = twins.with.by_token(&twins.with.of_recipient(), "Patient?_sort=family").await;
+    assert_eq!(sorted.ids().get(1).map(String::as_str), Some(id), "Lopez comes before Mills");
 }
 
 /// The token of the same person at the other server.

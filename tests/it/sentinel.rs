@@ -191,10 +191,13 @@ async fn exported(served: &Served, (partner, renamed): (&str, &str), out: &mut O
     for line in lines.lines() {
         let resource: Value = serde_json::from_str(line).unwrap();
         let is_own = line.contains(partner) || resource["id"] == partner["Patient/".len()..];
-        let whose = match is_own {
-            true => partner,
-            false if resource["id"] == renamed["Patient/".len()..] => renamed,
-            false => "exported",
+        let is_renamed = resource["id"] == renamed["Patient/".len()..];
+        let whose = if is_own {
+            partner
+        } else if is_renamed {
+            renamed
+        } else {
+            "exported"
         };
         out.add(whose, &format!("{line}\n{}\n", text_of(&resource)));
     }

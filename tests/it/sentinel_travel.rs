@@ -2,6 +2,7 @@
 //! server receives, and the files behind links once they are decrypted by a program that is not ours.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -64,16 +65,20 @@ fn holds_no_marker(what: &str, text: &str, markers: &BTreeSet<String>) {
 fn practice(way: &str) -> Served {
     let mut settings = String::from("[jobs]\nlook_s = 1\n");
     for (takes, _) in FORMS {
-        settings.push_str(&format!(
+        write!(
+            settings,
             "[[receivers]]\nname = '{takes}'\ntenant = 'hv'\ntitle = 'Front Range'\n\
              client = '{EHR}'\nbase_url = '{way}'\ntakes = '{takes}'\nunmatched = 'create'\n\
              private_networks = ['127.0.0.0/8']\n"
-        ));
+        )
+        .unwrap();
     }
-    settings.push_str(&format!(
+    write!(
+        settings,
         "[[clients]]\nid = '{EHR}'\ntenant = 'hv'\nname = 'Front Range'\nauth = 'public'\n\
          redirect_uris = ['https://app.example/back']\nscopes = 'system/*.rs'\n"
-    ));
+    )
+    .unwrap();
     let folder = settled(&settings);
     let kinds = [
         "session_note",
