@@ -28,8 +28,8 @@ use crate::cache::{
 use crate::clock::Clock;
 use crate::config::{
     AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings, ClientSettings, Cors,
-    JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ServerSettings, Settings, Sources,
-    StoreSettings, TlsSettings, TraceSettings,
+    JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ReceivingSettings, ServerSettings,
+    Settings, Sources, StoreSettings, TlsSettings, TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
@@ -93,6 +93,8 @@ pub struct Config {
     pub clients: Vec<ClientSettings>,
     /// To whom records are carried.
     pub receivers: Vec<ReceiverSettings>,
+    /// How records of others are matched.
+    pub receiving: ReceivingSettings,
     /// What happens to an answer whose audit event cannot be written.
     pub audit: AuditMode,
     /// How it serves.
@@ -129,6 +131,7 @@ impl Config {
             auth: settings.auth.clone(),
             clients: settings.clients.clone(),
             receivers: settings.receivers.clone(),
+            receiving: settings.receiving,
             traces: settings.traces.clone(),
             login: settings.login.clone(),
         }
@@ -162,6 +165,7 @@ pub struct App {
     transfers: Transfers,
     workshop: Arc<Workshop>,
     bulk: BulkSettings,
+    receiving: ReceivingSettings,
     audit: Arc<Audit>,
     sources: Sources,
     ids: IdKey,
@@ -228,6 +232,7 @@ impl App {
             transfers,
             workshop,
             bulk: config.bulk.clone(),
+            receiving: config.receiving,
             audit,
             sources: config.sources.clone(),
             tokens,
