@@ -206,12 +206,12 @@ impl App {
         let beside = (&store, &rules, &clock, &audit);
         let links = Self::opening_of(&blobs, &authority, beside);
         let (transfers, works) = Self::works(config, &keys, &blobs, beside)?;
-        let workshop = Self::workshop_of(config, &store, &clock, (&authority, works));
         let reception = Self::reception_of(&keys, &store, &rules, &clock);
         let spool = config.data.as_path();
         let around = sources::Around { reception: &reception, store: &store, clock: &clock, spool };
         let (pushes, pulls) = sources::open(&config.sources, &around)?;
         Ok(Self {
+            workshop: Self::workshop_of(config, &store, &clock, (&authority, works)),
             data: config.data.clone(),
             ids: keys.id_key(),
             keys,
@@ -230,7 +230,6 @@ impl App {
             blobs,
             links,
             transfers,
-            workshop,
             bulk: config.bulk.clone(),
             receiving: config.receiving,
             audit,

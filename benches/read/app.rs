@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use serde_json::json;
 use throughline::app::App;
+use throughline::clock::{Clock, SystemClock};
 use throughline::config::ClientSettings;
 use throughline::domain::FhirId;
 use throughline::policy::{Grantee, Scopes};
@@ -93,7 +93,7 @@ fn connect(app: &App, base: &str, patient: &FhirId) -> String {
         encounter: None,
         scopes: Scopes::parse(SCOPES),
         expires: None,
-        proven: Some(Timestamp::now()),
+        proven: Some(SystemClock.now()),
     };
     let back = authority.approve(&begun.id, &begun.browser, &approval).unwrap();
     let back = Url::parse(&back).unwrap();
