@@ -6,11 +6,13 @@ use std::io::{Cursor, Read, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use throughline::audit::{self, Action, Question};
+use throughline::audit::{self, Action, Actor, Question};
 use throughline::config::{DemoAccount, LoginSettings, Part};
+use throughline::exchange::retention::{Authority, Extent};
 use throughline::policy::AuditPermit;
 
 use crate::receiving;
+use crate::support::charts;
 use crate::support::people::{ADA, BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, practice};
 use crate::support::server::Server;
 use crate::support::visitor::{Visitor, absolute};
@@ -204,6 +206,21 @@ fn span(page: &str, sentence: &str) -> String {
     let before = page.rsplit(sentence).nth(1).unwrap();
     let value = before.rsplit("name=\"span\" value=\"").next().unwrap();
     value.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_stays_when_somebody_is_erased_whose_id_is_a_part_of_other_ids() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    ready(&server, &mut ellie, &id).await;
+    take_in(&server, &[charts::client("e", "Else"), charts::client("tlr", "Else")]);
+    for client in ["e", "tlr"] {
+        let authority = Authority { by: Actor::operator(), by_what: "request rr_9".to_owned() };
+        let (tenant, retention) = ("hv".parse().unwrap(), server.app.retention());
+        retention.erase(&tenant, client, &authority, Extent::Everything).await.unwrap();
+    }
+    taken(&server, &mut ellie, &id, "").await;
 }
 
 #[tokio::test]
