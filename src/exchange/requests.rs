@@ -6,9 +6,11 @@
 
 mod amend;
 mod answer;
+mod asking;
 mod copy;
 mod decide;
 mod entry;
+mod erase;
 mod kept;
 mod letter;
 mod paper;
@@ -37,9 +39,11 @@ use crate::policy::request::{Event, Matter, Outcome, Regime, State, Terms};
 use crate::store::Store;
 
 pub use self::amend::{Correctable, Receiver};
+pub use self::asking::{FORMATS, MATTERS, MEDIA, focus};
 pub use self::copy::{Copies, Copying, Made, Making};
 pub use self::decide::Verdict;
 pub use self::entry::{Entry, Passage, Run};
+pub use self::erase::{Erased, Erasures};
 pub use self::kept::{Correction, Disagreement, Fulfilment, Letter, Refused, Requester, Scope};
 pub use self::kept::{Stretch, Told};
 pub use self::request::{Asked, Decision, Happened, Request};

@@ -35,6 +35,7 @@ mod disk_full;
 
 mod edge_cases;
 mod epochs;
+mod erasures;
 mod errors;
 mod expectation;
 mod explain;
@@ -97,6 +98,7 @@ mod replicas;
 mod request_breaks;
 mod requests;
 mod requests_platform;
+mod requests_task;
 mod retention;
 mod routes;
 mod sentinel;

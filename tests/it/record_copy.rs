@@ -12,6 +12,7 @@ use throughline::policy::AuditPermit;
 
 use crate::receiving;
 use crate::support::people::{ADA, BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, practice};
+use crate::support::receiver;
 use crate::support::server::Server;
 use crate::support::visitor::{Visitor, absolute};
 
@@ -471,4 +472,53 @@ async fn nobody_takes_the_copy_of_another() {
     let mut karin = signed_in(&server, KARIN).await;
     let list = karin.get(&url(&server, "/staff/quarantine")).await;
     assert_eq!(list.status, 200, "{}", list.text);
+}
+
+#[tokio::test]
+async fn a_copy_imports_into_a_fhir_server_that_is_not_ours_without_an_error() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    ready(&server, &mut ellie, &id).await;
+    let zip = taken(&server, &mut ellie, &id, "").await;
+    let mut archive = zip::ZipArchive::new(Cursor::new(&zip)).unwrap();
+    let mut text = String::new();
+    archive.by_name("bundle.json").unwrap().read_to_string(&mut text).unwrap();
+    let bundle: Value = serde_json::from_str(&text).unwrap();
+    let other = receiver::start();
+    let (status, kept) = other.send("POST", "Bundle", &bundle).await;
+    assert_eq!(status, 201, "the whole of it: {kept}");
+    let entries = bundle["entry"].as_array().unwrap();
+    let resources: Vec<&Value> = entries.iter().map(|entry| &entry["resource"]).collect();
+    assert!(resources.len() > 20, "{}", resources.len());
+    let key = |resource: &Value| {
+        let text = |name: &str| resource[name].as_str().unwrap().to_owned();
+        format!("{}/{}", text("resourceType"), text("id"))
+    };
+    for resource in &resources {
+        let key = key(resource);
+        let (status, answer) = other.send("PUT", &key, resource).await;
+        assert_eq!(status, 200, "{key}: {answer}");
+        let (status, mut read) = other.send("GET", &key, &Value::Null).await;
+        assert_eq!(status, 200, "{key}: {read}");
+        // The server names versions of its own.
+        let mut sent = (*resource).clone();
+        for one in [&mut read, &mut sent] {
+            let meta = one["meta"].as_object_mut().unwrap();
+            for own in ["versionId", "lastUpdated"] {
+                meta.remove(own);
+            }
+        }
+        assert_eq!(read, sent, "{key}");
+    }
+    // What a resource of the copy refers to is there too, where it is of the copy.
+    let there: std::collections::BTreeSet<String> =
+        resources.iter().map(|resource| key(resource)).collect();
+    let patient = resources.iter().find(|one| one["resourceType"] == "Patient").unwrap();
+    let (status, found) = other.send("GET", &key(patient), &Value::Null).await;
+    assert_eq!((status, &found["id"]), (200, &patient["id"]));
+    assert_eq!(there.len(), resources.len(), "each once");
+    let wrong = serde_json::json!({"resourceType": "Observation", "id": "x", "status": 3});
+    let (status, answer) = other.send("PUT", "Observation/x", &wrong).await;
+    assert_eq!(status, 400, "the other server does look: {answer}");
 }
