@@ -27,8 +27,8 @@ use crate::cache::{
 use crate::clock::Clock;
 use crate::config::{
     AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings, ClientSettings, Cors,
-    JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ServerSettings, Settings, Sources,
-    StoreSettings, TlsSettings, TraceSettings,
+    JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ReceivingSettings, ServerSettings,
+    Settings, Sources, StoreSettings, TlsSettings, TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
@@ -91,6 +91,8 @@ pub struct Config {
     pub clients: Vec<ClientSettings>,
     /// To whom records are carried.
     pub receivers: Vec<ReceiverSettings>,
+    /// How records of others are matched.
+    pub receiving: ReceivingSettings,
     /// What happens to an answer whose audit event cannot be written.
     pub audit: AuditMode,
     /// How it serves.
@@ -127,6 +129,7 @@ impl Config {
             auth: settings.auth.clone(),
             clients: settings.clients.clone(),
             receivers: settings.receivers.clone(),
+            receiving: settings.receiving,
             traces: settings.traces.clone(),
             login: settings.login.clone(),
         }
@@ -160,6 +163,7 @@ pub struct App {
     transfers: Transfers,
     workshop: Arc<Workshop>,
     bulk: BulkSettings,
+    receiving: ReceivingSettings,
     audit: Arc<Audit>,
     sources: Sources,
     ids: IdKey,
@@ -226,6 +230,7 @@ impl App {
             transfers,
             workshop,
             bulk: config.bulk.clone(),
+            receiving: config.receiving,
             audit,
             sources: config.sources.clone(),
             tokens,

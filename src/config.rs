@@ -16,6 +16,7 @@ mod login;
 mod networks;
 mod problems;
 mod receivers;
+mod receiving;
 mod redis_url;
 mod secret_file;
 mod server;
@@ -47,6 +48,7 @@ pub use self::login::{ClaimSettings, DemoAccount, LoginSettings, Part, ProviderS
 pub use self::networks::Networks;
 pub use self::problems::{Problem, Problems};
 pub use self::receivers::{ReceiverSettings, Takes, Unmatched};
+pub use self::receiving::ReceivingSettings;
 pub use self::redis_url::{RedisAddress, RedisUrl, Topology};
 pub use self::server::{AdminSettings, ServerSettings, TlsSettings};
 pub use self::settings::Settings;

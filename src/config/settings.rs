@@ -11,7 +11,8 @@ use super::problems::Problems;
 use super::{
     AdminSettings, AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings,
     ClientSettings, Cors, JobSettings, LimitSettings, LogSettings, LoginSettings, ReceiverSettings,
-    ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings, secret_file,
+    ReceivingSettings, ServerSettings, Sources, StoreSettings, TlsSettings, TraceSettings,
+    secret_file,
 };
 use crate::error::{Error, Result};
 
@@ -49,6 +50,8 @@ pub struct Settings {
     pub clients: Vec<ClientSettings>,
     /// To whom records are carried
     pub receivers: Vec<ReceiverSettings>,
+    /// How records of others are matched
+    pub receiving: ReceivingSettings,
     /// The log
     pub log: LogSettings,
     /// Where traces go
@@ -80,6 +83,7 @@ impl Default for Settings {
             login: None,
             clients: Vec::new(),
             receivers: Vec::new(),
+            receiving: ReceivingSettings::default(),
             log: LogSettings::default(),
             traces: TraceSettings::default(),
             sources: Sources::default(),

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
+use crate::fhir::prune;
 use crate::package::{File, Piece};
 use crate::policy::{Action, Permit, Principal};
 use crate::store::{Everything, Store, StoredResource};
@@ -96,11 +97,12 @@ fn files(store: &dyn Store, principal: &Arc<Principal>, pieces: &mut Vec<Piece>)
     Ok(())
 }
 
+/// A resource as it goes into a copy: without names that somebody goes by no longer, whoever makes it.
 fn piece(stored: StoredResource) -> Piece {
-    Piece {
-        resource_type: stored.resource_type,
-        id: stored.id,
-        version: stored.version_id,
-        body: stored.body,
+    let (mut version, mut body) = (stored.version_id, stored.body);
+    if prune::has_former_names(&body) {
+        let used = prune::prune(&body, &version, &|_| true, None);
+        (version, body) = (used.version_id, Arc::from(used.body));
     }
+    Piece { resource_type: stored.resource_type, id: stored.id, version, body }
 }

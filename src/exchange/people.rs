@@ -42,6 +42,9 @@ pub struct Person {
     pub client: Option<String>,
     /// The `related_party` records that are them.
     pub parties: Vec<String>,
+    /// Their `client` records that were merged into others.
+    #[serde(default)]
+    pub merged: Vec<String>,
 }
 
 /// The people of a tenant.
@@ -86,7 +89,10 @@ impl People {
         }
         for id in identity.values(&self.claims.client) {
             let found = self.store.source(&self.tenant, Kind::Client, id)?;
-            known.clients.extend(found.filter(|record| is_client(record)));
+            if let Some(client) = found.filter(|record| record.op == Op::Upsert) {
+                let of = if is_client(&client) { &mut known.clients } else { &mut known.merged };
+                of.push(client);
+            }
         }
         for login in identity.values(&self.claims.proxy) {
             let found = self.store.sources_of_login(&self.tenant, Kind::RelatedParty, login)?;
@@ -152,6 +158,8 @@ struct Found {
     staff: Vec<Arc<Record>>,
     clients: Vec<Arc<Record>>,
     parties: Vec<Arc<Record>>,
+    /// Clients that were merged into others: they open nothing, and are somebody all the same.
+    merged: Vec<Arc<Record>>,
 }
 
 impl Found {
@@ -172,6 +180,7 @@ impl Found {
             staff: staff.map(|record| record.id.clone()),
             client: client.map(|record| record.id.clone()),
             parties: self.parties.iter().map(|record| record.id.clone()).collect(),
+            merged: self.merged.iter().map(|record| record.id.clone()).collect(),
         })
     }
 }

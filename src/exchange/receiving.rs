@@ -17,6 +17,7 @@ use tokio::task::spawn_blocking;
 use self::bundle::inspect;
 use crate::auth;
 use crate::clock::Clock;
+use crate::config::ReceivingSettings;
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::ingest::Reject;
@@ -38,12 +39,13 @@ const IDENTIFIERS: usize = 20;
 pub struct Receiving {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    settings: ReceivingSettings,
 }
 
 impl Receiving {
     /// What is sent is kept there.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: ReceivingSettings) -> Self {
+        Self { store, clock, settings }
     }
 
     /// Keeps a Bundle of a registered client; answers the name under which it is kept. The same bytes
@@ -76,7 +78,7 @@ impl Receiving {
             received: now,
         };
         let (name, is_new) = self.store.receive(&new)?;
-        if is_new && let Some(patient) = certain(&*self.store, tenant, &sent.patient)? {
+        if is_new && let Some(patient) = self.certain(tenant, &sent.patient)? {
             let by = BY_IDENTIFIER.to_owned();
             let decision = Decision { patient: Some(patient), by, reason: None, at: now };
             self.store.decide_received(tenant, &name, &decision)?;
@@ -109,33 +111,37 @@ impl Receiving {
         write.commit()?;
         Ok(Error::invalid(format!("Bundle{}", reject.pointer), reject.detail))
     }
-}
 
-/// Whose a Patient of somebody else is, if that is certain.
-fn certain(store: &dyn Store, tenant: &TenantId, sent: &Value) -> Result<Option<FhirId>> {
-    let principal = Arc::new(Principal::new(tenant.clone(), "receiving", "system/Patient.rs"));
-    let permit = Permit::decide(&principal, Action::Search, "Patient")?;
-    let mut found: Option<StoredResource> = None;
-    let identifiers = sent["identifier"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for identifier in identifiers.iter().take(IDENTIFIERS) {
-        let named = identifier["system"].as_str().zip(identifier["value"].as_str());
-        let Some((system, value)) = named.filter(|(s, v)| !s.is_empty() && !v.is_empty()) else {
-            continue;
-        };
-        for one in patients(store, &permit, system, value)? {
-            if found.as_ref().is_some_and(|known| known.id != one.id) {
-                return Ok(None);
+    /// Whose a Patient of somebody else is, if that is certain.
+    fn certain(&self, tenant: &TenantId, sent: &Value) -> Result<Option<FhirId>> {
+        let principal = Arc::new(Principal::new(tenant.clone(), "receiving", "system/Patient.rs"));
+        let permit = Permit::decide(&principal, Action::Search, "Patient")?;
+        let mut found: Option<StoredResource> = None;
+        let identifiers = sent["identifier"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for identifier in identifiers.iter().take(IDENTIFIERS) {
+            let named = identifier["system"].as_str().zip(identifier["value"].as_str());
+            let Some((system, value)) = named.filter(|(s, v)| !s.is_empty() && !v.is_empty())
+            else {
+                continue;
+            };
+            for one in patients(&*self.store, &permit, system, value)? {
+                if found.as_ref().is_some_and(|known| known.id != one.id) {
+                    return Ok(None);
+                }
+                found = Some(one);
             }
-            found = Some(one);
         }
+        let Some(found) = found else { return Ok(None) };
+        let own: Value = serde_json::from_slice(&found.body).map_err(Error::internal)?;
+        let theirs = families(sent, true);
+        let is_same = own.get("active") != Some(&Value::Bool(false))
+            && born(&own).is_some()
+            && born(&own) == born(sent)
+            && families(&own, self.settings.match_former_names)
+                .iter()
+                .any(|family| theirs.contains(family));
+        Ok(is_same.then_some(found.id))
     }
-    let Some(found) = found else { return Ok(None) };
-    let own: Value = serde_json::from_slice(&found.body).map_err(Error::internal)?;
-    let is_same = own.get("active") != Some(&Value::Bool(false))
-        && born(&own).is_some()
-        && born(&own) == born(sent)
-        && families(&own).iter().any(|family| families(sent).contains(family));
-    Ok(is_same.then_some(found.id))
 }
 
 /// The patients here with an identifier.
@@ -170,8 +176,10 @@ fn born(patient: &Value) -> Option<&str> {
     patient["birthDate"].as_str().filter(|day| day.len() == "2026-11-28".len())
 }
 
-fn families(patient: &Value) -> Vec<String> {
+/// The family names, with those that the person goes by no longer or without them.
+fn families(patient: &Value, with_former: bool) -> Vec<String> {
     let names = patient["name"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let families = names.iter().filter_map(|name| name["family"].as_str());
+    let counted = names.iter().filter(|name| with_former || name["use"] != "old");
+    let families = counted.filter_map(|name| name["family"].as_str());
     families.map(|family| family.trim().to_lowercase()).filter(|f| !f.is_empty()).collect()
 }

@@ -20,6 +20,7 @@ use jiff::civil::Date;
 use tokio::task::spawn_blocking;
 
 use self::chart::Chart;
+pub(in crate::exchange) use self::chart::is_held;
 pub use self::hold::Hold;
 use super::ingest::{BASE, Ingest, LIVE_BATCH, Rules};
 use super::jobs::Workshop;
@@ -242,9 +243,7 @@ impl Retention {
         let write = self.store.write()?;
         let now = self.clock.now();
         let chart = Chart::of(&*write, tenant, client)?.ok_or(Error::NotFound)?;
-        if let Some(why) = chart.is_held(&*write, tenant, now)? {
-            return Err(held(why));
-        }
+        chart.check(&*write, tenant, now)?;
         let sorted = chart.sorted_for(&self.rules.load().tables, now, extent);
         Ok(sorted.survivors())
     }
@@ -303,9 +302,7 @@ impl Retention {
             Wanted::Due if chart.stays(write, tenant, now)?.is_some() => return Ok(None),
             Wanted::Due => chart.sorted(&rules.tables, now),
             Wanted::Asked(extent) => {
-                if let Some(why) = chart.is_held(write, tenant, now)? {
-                    return Err(held(why));
-                }
+                chart.check(write, tenant, now)?;
                 chart.sorted_for(&rules.tables, now, extent)
             }
         };
@@ -369,14 +366,13 @@ impl Retention {
     /// have written files about everybody.
     async fn take_back(&self, tenant: &TenantId, chart: &Chart) -> Result<()> {
         let ids = self.ids.tenant(tenant);
-        let mut words: Vec<String> = chart.requests().map(str::to_owned).collect();
+        // Their tasks name requests and transfers, whose ids are the gateway's own.
+        let requests: Vec<String> = chart.requests().map(str::to_owned).collect();
         for client in &chart.clients {
             let patient = ids.id(Kind::Client, client);
             for link in self.links.list(tenant, Some(&patient), LINKS).await? {
                 self.links.revoke(tenant, &link.name).await?;
             }
-            words.push(patient.as_str().to_owned());
-            words.push(client.clone());
         }
         let of = tenant.clone();
         let jobs = self.aside(tenant, move |this, _| {
@@ -384,7 +380,9 @@ impl Retention {
             let jobs = this.store.jobs(&filter)?.into_iter().filter(|job| job.new.tenant == of);
             let names = |task: &[u8]| {
                 let task = String::from_utf8_lossy(task);
-                words.iter().any(|word| task.contains(word.as_str()))
+                // Whole words: an id that is part of another is nobody's.
+                let is_end = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+                task.split(is_end).any(|word| requests.iter().any(|request| request == word))
             };
             let ids = jobs.filter(|job| job.new.kind == bulk::KIND || names(&job.new.task));
             Ok(ids.map(|job| job.new.id).collect::<Vec<_>>())
@@ -457,12 +455,6 @@ struct Ready {
 impl Ready {
     fn is_whole(&self) -> bool {
         self.sorted.is_whole
-    }
-}
-
-fn held(why: &str) -> Error {
-    Error::Conflict {
-        hint: format!("{why}: see `throughline retention hold list`, and lift it first"),
     }
 }
 

@@ -1,5 +1,5 @@
 //! A resource without what somebody may not see of it: references that lead to what is withheld,
-//! and elements beyond the least that serves a purpose.
+//! elements beyond the least that serves a purpose, and names that somebody goes by no longer.
 //!
 //! What is left is copied in its order, so that nobody can tell it from a resource that never had
 //! the rest; and its version is named by what is left, so that a change of the rest makes no other.
@@ -14,6 +14,8 @@ use super::raw::{Items, Members, string};
 const SUBSETTED: &[u8] = br#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED","display":"subsetted"}"#;
 /// What names a version in a reference.
 const HISTORY: &str = "/_history/";
+/// The use of a name that somebody goes by no longer (<http://hl7.org/fhir/name-use>).
+const FORMER: &[u8] = br#""old""#;
 
 /// Members that an item of a list is about: without them what is left of the item would tell that
 /// there was something, and R4 requires most of them.
@@ -53,6 +55,16 @@ pub fn names_versions(body: &[u8]) -> bool {
     memmem::find(body, HISTORY.as_bytes()).is_some()
 }
 
+/// Whether a resource has names that somebody goes by no longer.
+pub fn has_former_names(body: &[u8]) -> bool {
+    memmem::find(body, FORMER).is_some()
+        && Members::of(body).find(b"name").is_some_and(|names| Items::of(names).any(is_former))
+}
+
+fn is_former(name: &[u8]) -> bool {
+    Members::of(name).find(b"use") == Some(FORMER)
+}
+
 /// What a member names, if it is a reference or the link of an attachment.
 fn named<'a>(name: &[u8], value: &'a [u8]) -> Option<&'a str> {
     match name {
@@ -88,8 +100,9 @@ pub struct Pruned {
     pub version_id: String,
 }
 
-/// Takes out the references that are not kept, and what is empty without them. Of `elements`, if
-/// they are given, the resource keeps no others, and loses what tells of changes to them.
+/// Takes out the references that are not kept, and what is empty without them, and names that somebody
+/// goes by no longer. Of `elements`, if they are given, the resource keeps no others, and loses what
+/// tells of changes to them.
 pub fn prune(
     body: &[u8],
     version_id: &str,
@@ -128,11 +141,31 @@ impl Pruning<'_> {
             let name = member.name.strip_prefix(b"_").unwrap_or(member.name);
             let is_kept = |elements: &[&str]| elements.iter().any(|kept| kept.as_bytes() == name);
             if matches!(name, b"resourceType" | b"id") || elements.is_none_or(is_kept) {
-                self.member(member.text, member.value);
+                if member.name == b"name" && Items::of(member.value).any(is_former) {
+                    self.names(member.value);
+                } else {
+                    self.member(member.text, member.value);
+                }
             }
         }
         self.out.push(b'}');
         meta
+    }
+
+    /// Copies the names that are in use.
+    fn names(&mut self, names: &[u8]) {
+        let used = Items::of(names).filter(|name| !is_former(name));
+        for (number, name) in used.enumerate() {
+            if number == 0 {
+                self.comma();
+                self.out.extend_from_slice(br#""name":["#);
+            }
+            self.comma();
+            self.value(name);
+        }
+        if Items::of(names).any(|name| !is_former(name)) {
+            self.out.push(b']');
+        }
     }
 
     /// Copies `meta` without the version, and without its time where the resource is not whole.
@@ -326,6 +359,29 @@ mod tests {
         assert_eq!(part(&later, "4-99999999"), first);
         let other = part(&BODY.replace("finished", "cancelled"), "4-99999999");
         assert_ne!(other.version_id, first.version_id);
+    }
+
+    #[test]
+    fn a_name_that_is_used_no_longer_leaves_nothing_behind() {
+        let body = |names: &str| {
+            format!(
+                r#"{{"resourceType":"Patient","id":"p","meta":{{"versionId":"3-0a1b2c3d"}},{names}"address":[{{"use":"old"}}]}}"#
+            )
+        };
+        let (old, used) =
+            (r#"{"use":"old","family":"Bloom"}"#, r#"{"use":"official","family":"Reed"}"#);
+        let left = |names: &str| prune(body(names).as_bytes(), "3-0a1b2c3d", &|_| true, None);
+        let never = left(&format!(r#""name":[{used}],"#));
+        for names in
+            [format!("[{old},{used}]"), format!("[{used},{old}]"), format!("[{old},{used},{old}]")]
+        {
+            let whole = body(&format!(r#""name":{names},"#));
+            assert!(has_former_names(whole.as_bytes()));
+            assert_eq!(left(&format!(r#""name":{names},"#)), never, "{names}");
+        }
+        assert_eq!(left(&format!(r#""name":[{old}],"#)), left(""));
+        assert!(!has_former_names(body(&format!(r#""name":[{used}],"#)).as_bytes()));
+        assert!(text(&never).contains(r#""address":[{"use":"old"}]"#));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 mod asked;
 mod file;
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::web::{self, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -226,17 +228,18 @@ impl State {
     }
 }
 
-/// The permits that a download needs: the caller's own for the type, and that of the export. Consents
-/// are there whatever scopes either has, if they had to go along.
+/// The permits that a download needs, with what is answered where one does not reach: that of the
+/// export, and the caller's own, which may be narrower. Consents are there whatever scopes either has, if
+/// they had to go along.
 fn permits(
-    caller: &std::sync::Arc<Principal>,
-    exporter: &std::sync::Arc<Principal>,
+    caller: &Arc<Principal>,
+    exporter: &Arc<Principal>,
     of: &str,
-) -> Result<Permit, Error> {
+) -> Result<Vec<(Permit, Refusal)>, Error> {
     let decide = |who, of: &str| Permit::decide(who, Action::Search, of.to_owned());
     if of == bulk::CONSENT && decide(exporter, of).is_err() {
-        return decide(&bulk::consents_of(exporter), of);
+        return Ok(vec![(decide(&bulk::consents_of(exporter), of)?, Refusal::Gone)]);
     }
-    decide(caller, of)?;
-    decide(exporter, of)
+    let own = (decide(caller, of)?, Error::Denied.into());
+    Ok(vec![(decide(exporter, of)?, Refusal::Gone), own])
 }

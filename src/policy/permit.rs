@@ -102,6 +102,13 @@ impl Permit {
         self.principal.under.as_ref()
     }
 
+    /// Whether names that somebody goes by no longer are shown, and found: to the practice's own people
+    /// and systems, never to the client's, who acts for them or anybody outside. A name that was left
+    /// behind is the client's to tell.
+    pub fn shows_former_names(&self) -> bool {
+        self.principal.under.is_none()
+    }
+
     /// The one patient whose resources alone are let through, if it is one.
     pub fn only_patient(&self) -> Option<&FhirId> {
         let mut patients = self.clauses()?.iter().map(|clause| match &clause.reach {

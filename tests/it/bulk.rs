@@ -258,6 +258,26 @@ async fn a_file_with_somebody_who_has_revoked_since_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_narrower_token_downloads_only_what_it_reaches() {
+    let server = filled();
+    let wide = recipient(&server, "system/*.rs");
+    let url = begin(&server, &wide, "$export").await;
+    let manifest = done(&server, &wide, &url).await;
+    for (scopes, goals, patients) in [
+        ("system/*.rs", 200, 200),
+        ("system/Goal.rs?lifecycle-status=active", 200, 403),
+        ("system/Goal.rs?lifecycle-status=proposed system/Patient.rs", 403, 200),
+    ] {
+        let token = recipient(&server, scopes);
+        for file in manifest["output"].as_array().unwrap() {
+            let answer = ask(&server, &token, Method::GET, file["url"].as_str().unwrap()).await;
+            let expected = if file["type"] == "Goal" { goals } else { patients };
+            assert_eq!(answer.status, expected, "{} by {scopes}", file["type"]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_is_its_clients_own_and_each_has_a_few() {
     let server = filled();
     let token = recipient(&server, "system/*.rs");

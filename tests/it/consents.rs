@@ -8,10 +8,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use throughline::config::Sources;
 use throughline::http::routes::{Access, Level, ROUTES};
-use throughline::policy::{FhirUser, Grantee, Principal, Purpose, Under};
+use throughline::policy::{FhirUser, Grantee, OUTSIDE, Principal, Purpose, Under};
 
 use crate::support::charts;
 pub(crate) use crate::support::charts::{EHR, client, diagnosis, form, note, take_in};
+use crate::support::demo_data;
 use crate::support::desk::{about, practice, record};
 use crate::support::server::{Answer, Server, spawn_with};
 
@@ -157,6 +158,25 @@ async fn another_client_or_purpose_finds_nobodys_records() {
         assert!(!types(&found).contains("Patient"), "{:?}", types(&found));
         assert!(!types(&found).contains("Condition"));
     }
+}
+
+#[tokio::test]
+async fn what_is_nobodys_is_withheld_from_no_recipient() {
+    let server = demo_data::serve();
+    let practice = Principal::new("harbor-view".parse().unwrap(), "practice", "system/*.rs");
+    let stranger = Principal {
+        under: Some(Under::of_client("another", Some(Purpose::Treatment))),
+        ..Principal::new(practice.tenant.clone(), "another", "system/*.rs")
+    };
+    let mut found = Vec::new();
+    for principal in [practice, stranger] {
+        let issued = server.app.tokens().issue(&principal, Duration::from_mins(5), None);
+        let mut all = server.all_of(&issued.unwrap().0).await;
+        all.retain(|key, _| OUTSIDE.iter().any(|name| key.starts_with(&format!("{name}/"))));
+        found.push(all);
+    }
+    assert!(OUTSIDE.iter().all(|name| types(&found[0]).contains(name)));
+    assert_eq!(found[0], found[1]);
 }
 
 #[tokio::test]

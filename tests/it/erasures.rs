@@ -12,7 +12,7 @@ use throughline::policy::AuditPermit;
 use throughline::policy::request::{Event, Matter, Regime, State};
 
 use crate::record_copy::{KARIN, office, signed_in, url};
-use crate::support::charts::{client, diagnosis, session, staff, take_in, with};
+use crate::support::charts::{client, diagnosis, next, session, staff, take_in, with};
 use crate::support::desk::{about, record};
 use crate::support::people::ELLIE;
 use crate::support::server::{Server, spawn};
@@ -145,6 +145,27 @@ async fn a_hold_that_is_set_after_the_grant_stops_it() {
     over["updated_at"] = json!("2026-11-04T17:03:11.004Z");
     take_in(&server, &[over]);
     assert_eq!(carry_out(&server, &request.id).await.unwrap().state, State::Fulfilled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_on_a_record_that_was_merged_into_the_clients_counts_too() {
+    let server = practice("AT");
+    let merged = |id: &str, into: &str| with(client(id, "Same"), json!({ "merged_into": into }));
+    take_in(
+        &server,
+        &[client("cl_8", "Same"), merged("cl_9", "cl_8"), next(merged("cl_8", "cl_1"), 2)],
+    );
+    let mut held = about("cl_9", hold(1, None));
+    held["data"]["client_id"] = json!("cl_9");
+    take_in(&server, &[held]);
+    let requests = server.app.requests();
+    let id = requests.open(&tenant(), asked("cl_1")).unwrap().id;
+    requests.step(&tenant(), &id, Step::new(Event::ReviewStarted, By::Operator)).unwrap();
+    let refused = requests.step(&tenant(), &id, Step::new(Event::Approve, By::Operator));
+    let is_held = matches!(&refused, Err(Error::Conflict { hint }) if hint.contains("legal hold"));
+    assert!(is_held, "{refused:?}");
+    let of_merged = requests.open(&tenant(), asked("cl_9"));
+    assert!(matches!(of_merged, Err(Error::NotFound)), "of whom it was merged into: {of_merged:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -127,7 +127,7 @@ async fn state(server: &Server, link: &MadeLink) -> LinkState {
 }
 
 /// What a program that is not ours sees.
-fn foreign(asking: &Value) -> Value {
+pub(crate) fn foreign(asking: &Value) -> Value {
     tools();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/links.mjs");
     let mut child = Command::new("node")

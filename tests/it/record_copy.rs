@@ -6,11 +6,13 @@ use std::io::{Cursor, Read, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use throughline::audit::{self, Action, Question};
+use throughline::audit::{self, Action, Actor, Question};
 use throughline::config::{DemoAccount, LoginSettings, Part};
+use throughline::exchange::retention::{Authority, Extent};
 use throughline::policy::AuditPermit;
 
 use crate::receiving;
+use crate::support::charts;
 use crate::support::people::{ADA, BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, practice};
 use crate::support::receiver;
 use crate::support::server::Server;
@@ -34,6 +36,7 @@ pub(crate) fn accounts() -> Vec<DemoAccount> {
     [
         (Part::Client, ELLIE),
         (Part::Client, ADA),
+        (Part::Client, MATEO),
         (Part::Proxy, LUCIA),
         (Part::Staff, MARISOL),
         (Part::Staff, JOEL),
@@ -205,6 +208,21 @@ fn span(page: &str, sentence: &str) -> String {
     let before = page.rsplit(sentence).nth(1).unwrap();
     let value = before.rsplit("name=\"span\" value=\"").next().unwrap();
     value.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_stays_when_somebody_is_erased_whose_id_is_a_part_of_other_ids() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    ready(&server, &mut ellie, &id).await;
+    take_in(&server, &[charts::client("e", "Else"), charts::client("tlr", "Else")]);
+    for client in ["e", "tlr"] {
+        let authority = Authority { by: Actor::operator(), by_what: "request rr_9".to_owned() };
+        let (tenant, retention) = ("hv".parse().unwrap(), server.app.retention());
+        retention.erase(&tenant, client, &authority, Extent::Everything).await.unwrap();
+    }
+    taken(&server, &mut ellie, &id, "").await;
 }
 
 #[tokio::test]
@@ -521,4 +539,94 @@ async fn a_copy_imports_into_a_fhir_server_that_is_not_ours_without_an_error() {
     let wrong = serde_json::json!({"resourceType": "Observation", "id": "x", "status": 3});
     let (status, answer) = other.send("PUT", "Observation/x", &wrong).await;
     assert_eq!(status, 400, "the other server does look: {answer}");
+}
+
+#[tokio::test]
+async fn a_child_is_not_given_what_was_given_to_a_parent() {
+    let server = office();
+    let hidden = json!({ "visibility": { "client": "withheld", "reason_code": "endangers_life", "proxies": "inherit" } });
+    take_in(&server, &[note("note_h", 1, MATEO, "ZZPARENTONLY", &hidden)]);
+    let mut lucia = signed_in(&server, LUCIA).await;
+    let id = asked(&server, &mut lucia).await;
+    let mut child = signed_in(&server, MATEO).await;
+    let place = url(&server, &format!("/portal/requests/{id}"));
+    assert_eq!(lucia.get(&place).await.status, 200, "whoever asked sees it");
+    let list = child.get(&url(&server, "/portal/requests")).await;
+    assert_eq!(list.status, 200, "{}", list.text);
+    assert!(!list.text.contains(&id), "{}", list.text);
+    assert_eq!(child.get(&place).await.status, 410, "as one that is not there");
+    let ask = child.get(&url(&server, "/portal/ask?type=access")).await;
+    let record = ask.field("record");
+    let own = asked(&server, &mut child).await;
+    let page = child.get(&url(&server, &format!("/portal/requests/{own}"))).await;
+    assert_eq!(page.status, 200, "and their own: {}", page.text);
+    for path in ["/portal/copy", "/portal/requests"] {
+        let csrf = child.get(&url(&server, &format!("/portal/requests/{own}"))).await;
+        let csrf = csrf.token("/portal/requests");
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("record", record.as_str()),
+            ("request", id.as_str()),
+            ("step", "withdraw"),
+        ];
+        let sent = child.post(&url(&server, path), &fields).await;
+        assert!(matches!(sent.status.as_u16(), 403 | 410), "{path}: {}", sent.text);
+    }
+    let kept = server.app.requests().request(&"hv".parse().unwrap(), &id).unwrap().unwrap();
+    assert!(!kept.state.is_closed(), "nor is it taken back");
+}
+
+#[tokio::test]
+async fn an_entry_whose_id_holds_what_ends_a_segment_is_opened_and_decided() {
+    let server = office();
+    let name = "../../note h?#&";
+    let hidden = json!({ "visibility": { "client": "withheld", "reason_code": "endangers_life" } });
+    take_in(&server, &[note(name, 1, ELLIE, "ZZODDNAME", &hidden)]);
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    let mut karin = signed_in(&server, KARIN).await;
+    starts(&server, &mut karin, &id).await;
+    let case = karin.get(&url(&server, &format!("/staff/requests/{id}"))).await.text;
+    let link = case.split("href=\"").find(|rest| rest.contains("/entries/")).unwrap();
+    let link = link.split('"').next().unwrap().replace("&amp;", "&");
+    let page = karin.get(&url(&server, &link)).await;
+    assert!(page.status == 200 && page.text.contains("ZZODDNAME"), "{link}: {}", page.text);
+    let csrf = page.token("/staff/decisions");
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("request", &id),
+        ("kind", "session_note"),
+        ("entry", name),
+        ("version", "1"),
+        ("outcome", "deny"),
+        ("ground", "endangers_life"),
+    ];
+    let sent = karin.post(&url(&server, "/staff/decisions"), &fields).await;
+    assert_eq!(sent.status, 303, "{}", sent.text);
+    finishes(&server, &mut karin, &id).await;
+    let page = ready(&server, &mut ellie, &id).await;
+    assert!(page.contains("Your copy is ready"), "{page}");
+}
+
+#[tokio::test]
+async fn of_two_passwords_none_is_meant_and_nothing_is_given_unlocked() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    ready(&server, &mut ellie, &id).await;
+    let page = ellie.get(&url(&server, &format!("/portal/requests/{id}"))).await;
+    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
+    let one = "correct horse battery";
+    for passwords in [[one, one], [one, "another horse battery"]] {
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("record", record.as_str()),
+            ("request", id.as_str()),
+            ("password", passwords[0]),
+            ("password", passwords[1]),
+        ];
+        let sent = ellie.post(&url(&server, "/portal/copy"), &fields).await;
+        assert_eq!(sent.status, 303, "no file: {}", sent.header("content-type"));
+        assert!(sent.location().contains("password=1"), "{}", sent.location());
+    }
 }

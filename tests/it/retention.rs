@@ -262,6 +262,39 @@ async fn a_hold_keeps_what_somebody_asks_to_be_erased() {
     assert!(matches!(gone, Error::NotFound), "{gone}");
 }
 
+/// The same as a part of another's record.
+fn merged(record: Value, into: &str) -> Value {
+    with(record, json!({ "merged_into": into }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_keeps_all_who_are_the_same_person_by_merges() {
+    let server = spawn();
+    let hold = json!({ "client_id": "cl_3", "reason": "litigation hold", "from": "2026-05-01" });
+    let hold = about("cl_3", record("legal_hold", "lh_1", 1, hold));
+    let people = [
+        client("cl_1", "Reed"),
+        merged(client("cl_2", "Reed"), "cl_1"),
+        merged(client("cl_3", "Reed"), "cl_2"),
+    ];
+    take_in(&server, &[chart()[..2].to_vec(), people.to_vec()].concat());
+    take_in(&server, &[note("cl_3", "n_3", "progress", "locked"), hold.clone()]);
+    for client in ["cl_1", "cl_2", "cl_3"] {
+        let refused = erase(&server, client, Extent::Everything).await.unwrap_err();
+        assert!(matches!(refused, Error::Conflict { .. }), "{client}: {refused}");
+        let planned = server.app.retention().would_erase(&tenant(), client, Extent::Everything);
+        assert!(matches!(planned, Err(Error::Conflict { .. })), "{client}: {planned:?}");
+    }
+    take_in(&server, &[next(with(hold, json!({ "to": "2026-06-01" })), 2)]);
+    let merged = erase(&server, "cl_2", Extent::Everything).await.unwrap_err();
+    assert!(matches!(&merged, Error::Conflict { hint } if hint.contains("merged")), "{merged}");
+    assert!(erase(&server, "cl_1", Extent::Everything).await.unwrap().is_whole);
+    let practice = server.token_for("hv", &["system/*.rs"]);
+    let left = server.all_of(&practice).await;
+    assert!(!left.keys().any(|key| key.starts_with("Patient/")), "{:?}", left.keys());
+    assert!(!left.keys().any(|key| key.starts_with("DocumentReference/")), "{:?}", left.keys());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_schedule_keeps_is_not_erased_unless_somebody_answers_for_it() {
     let server = spawn();

@@ -34,15 +34,22 @@ const ALLOWED: &[(&str, &str)] = &[
 /// into no one else's.
 const OWN: &[&str] = &["ZZPARTNERB", "ZZPARTNERBGIVEN", "ZZBONLY"];
 
+/// Markers of the name that a client left behind: the practice's own people are shown it, in that
+/// client's Patient alone.
+const FORMER: &[&str] = &["ZZFORMERFAMILY", "ZZFORMERGIVEN"];
+
+/// Where a former name may lie: in that Patient's bytes, and where the practice finds it.
+const KEEPS_FORMER: &[&str] = &["table resource.body", "table history.body", "table text.exact"];
+
 /// What shows that this test looks at the right things: each is served somewhere.
 const VISIBLE: &[&str] = &["Visible progress.", "Visible message", "Ann", "12 Pine St"];
 
-fn records() -> PathBuf {
+pub(crate) fn records() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sentinel/records.ndjson")
 }
 
 /// All markers of the fixture.
-fn markers() -> BTreeSet<String> {
+pub(crate) fn markers() -> BTreeSet<String> {
     let text = fs::read_to_string(records()).unwrap();
     let words = text.split(|c: char| !c.is_ascii_uppercase());
     words.filter(|word| word.len() > 3 && word.starts_with("ZZ")).map(str::to_owned).collect()
@@ -80,8 +87,8 @@ impl Out {
     }
 
     /// The places with markers. The partner's own resources, and what they refer to, may hold the
-    /// partner's; the tables hold everybody's.
-    fn leaks(&self, markers: &BTreeSet<String>, partner: &str) -> Vec<String> {
+    /// partner's; the tables hold everybody's. The Patient of whoever left a name behind may hold that.
+    fn leaks(&self, markers: &BTreeSet<String>, partner: &str, renamed: &str) -> Vec<String> {
         let own_binaries: BTreeSet<String> = (self.0.values())
             .filter(|text| text.contains(partner))
             .filter_map(|text| text.lines().find_map(|line| serde_json::from_str(line).ok()))
@@ -94,6 +101,10 @@ impl Out {
                 || own_binaries.contains(place);
             let found: Vec<_> = (markers.iter())
                 .filter(|marker| !(own && OWN.contains(&marker.as_str())))
+                .filter(|marker| {
+                    let kept = place.starts_with(renamed) || KEEPS_FORMER.contains(&place.as_str());
+                    !(kept && FORMER.contains(&marker.as_str()))
+                })
                 .filter(|marker| text.contains(marker.as_str()))
                 .collect();
             (!found.is_empty()).then(|| format!("{place}: {found:?}"))
@@ -102,8 +113,9 @@ impl Out {
     }
 }
 
-/// The partner's Patient, and the check that no resource is about both.
-async fn partner(served: &Served) -> String {
+/// The partner's Patient and the other one, who left a name behind, and the check that no resource is
+/// about both.
+async fn partner(served: &Served) -> (String, String) {
     let patients = served.all("Patient").await;
     let (partners, others): (Vec<_>, Vec<_>) =
         patients.iter().partition(|patient| patient["name"][0]["family"] == "ZZPARTNERB");
@@ -115,7 +127,8 @@ async fn partner(served: &Served) -> String {
             assert!(!(text.contains(&partner) && text.contains(&other)), "about both: {text}");
         }
     }
-    partner
+    assert!(served.get(&other).await.to_string().contains(FORMER[0]), "the practice keeps it");
+    (partner, other)
 }
 
 #[tokio::test]
@@ -140,12 +153,12 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
     let url = Some(redis.url().into());
     let limits = LimitSettings { quota: 100_000, window_s: 100_000, ..LimitSettings::default() };
     let served = gateway.serve_with(CacheSettings::with_redis(url), limits);
-    let partner = partner(&served).await;
+    let (partner, renamed) = partner(&served).await;
     visit(&served, &mut out).await;
     refusals(&served, &mut out).await;
     let ids = ids(&served).await;
     out.add("audit over FHIR", &audit(&served).await);
-    exported(&served, &partner, &mut out).await;
+    exported(&served, (&partner, &renamed), &mut out).await;
     out.add("metrics", &served.metrics());
     shared(&redis, &served, &mut out).await;
     let patients = served.all("Patient").await;
@@ -161,7 +174,7 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
     tables(&gateway.data().join("audit.sqlite"), "audit_event", &mut out);
     let markers = markers();
     assert!(markers.len() > 30, "{markers:?}");
-    let leaks = out.leaks(&markers, &partner);
+    let leaks = out.leaks(&markers, &partner, &renamed);
     assert!(leaks.is_empty(), "\n{}", leaks.join("\n"));
     assert!(out.0["log"].contains("request answered"), "this is the log of the server");
     for place in ["log", "metrics", "redis"] {
@@ -172,13 +185,20 @@ async fn no_marker_of_a_secret_comes_out_anywhere() {
 }
 
 /// Every line of an export, each by whose it is.
-async fn exported(served: &Served, partner: &str, out: &mut Out) {
+async fn exported(served: &Served, (partner, renamed): (&str, &str), out: &mut Out) {
     let lines = served.export().await;
     assert!(lines.lines().count() > 20, "{lines}");
     for line in lines.lines() {
         let resource: Value = serde_json::from_str(line).unwrap();
         let is_own = line.contains(partner) || resource["id"] == partner["Patient/".len()..];
-        let whose = if is_own { partner } else { "exported" };
+        let is_renamed = resource["id"] == renamed["Patient/".len()..];
+        let whose = if is_own {
+            partner
+        } else if is_renamed {
+            renamed
+        } else {
+            "exported"
+        };
         out.add(whose, &format!("{line}\n{}\n", text_of(&resource)));
     }
 }

@@ -89,16 +89,35 @@ impl People {
         Ok(Some(Duties { staff: id.clone(), user: self.practitioner(id), roles, is_licensed }))
     }
 
-    /// The clients whose records a person does not decide on at the practice's desk: their own, and
-    /// those of whom they act for, or are a relation of.
+    /// The clients whose records a person does not decide on at the practice's desk: their own, those of
+    /// whom they act for or are a relation of, and all who are the same person as one of these by merges.
     pub fn close_to(&self, person: &Person) -> Result<BTreeSet<String>> {
-        let mut close: BTreeSet<String> = person.client.iter().cloned().collect();
+        let mut close: BTreeSet<String> =
+            person.client.iter().chain(&person.merged).cloned().collect();
         for party in &person.parties {
             let party = self.store.source(&self.tenant, Kind::RelatedParty, party)?;
             let party = party.filter(|party| party.op == Op::Upsert);
             close.extend(party.and_then(|party| field(&party, "client_id").map(str::to_owned)));
         }
+        let mut waiting: Vec<String> = close.iter().cloned().collect();
+        while let Some(one) = waiting.pop() {
+            for other in self.merged_with(&one)? {
+                if close.insert(other.clone()) {
+                    waiting.push(other);
+                }
+            }
+        }
         Ok(close)
+    }
+
+    /// Those into whom a client was merged, or who were merged into them.
+    fn merged_with(&self, client: &str) -> Result<Vec<String>> {
+        let own = self.store.source(&self.tenant, Kind::Client, client)?;
+        let into = own.as_ref().and_then(|own| field(own, "merged_into")).map(str::to_owned);
+        let others =
+            self.store.sources_referring(&self.tenant, Kind::Client, Kind::Client, client)?;
+        let from = others.iter().filter(|other| field(other, "merged_into") == Some(client));
+        Ok(into.into_iter().chain(from.map(|other| other.id.clone())).collect())
     }
 
     /// The clients whom a member of staff treats now.

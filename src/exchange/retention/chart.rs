@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::hold::holds;
 use super::{Due, Extent, KeptFor, Survivors, later, survivor};
 use crate::domain::{Kind, Op, Record, TenantId};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exchange::ingest::derive::Tables;
 use crate::exchange::ingest::{dated, instant, zone};
 use crate::policy::Born;
@@ -33,7 +33,7 @@ const CONTACTS: &[Kind] = &[
 
 /// A person's record.
 pub(super) struct Chart {
-    /// The client, and those that were merged into it.
+    /// The client, and those that were merged into it, whether at once or by way of others.
     pub(super) clients: Vec<String>,
     /// The client's own record.
     client: Arc<Record>,
@@ -53,12 +53,7 @@ impl Chart {
     /// The record of a client; nothing where there is none.
     pub(super) fn of(write: &dyn Write, tenant: &TenantId, client: &str) -> Result<Option<Self>> {
         let Some(own) = write.record(tenant, Kind::Client, client)? else { return Ok(None) };
-        let mut clients = vec![client.to_owned()];
-        for other in write.referring(tenant, Kind::Client, Kind::Client, client)? {
-            if merged_into(&other) == Some(client) {
-                clients.push(other.id.clone());
-            }
-        }
+        let clients = merged(write, tenant, client)?;
         let mut records = BTreeMap::new();
         for one in &clients {
             let record = write.record(tenant, Kind::Client, one)?;
@@ -121,17 +116,31 @@ impl Chart {
         self.records.iter().filter(of).map(|record| record.id.as_str())
     }
 
+    /// Whether it may be erased as a whole.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where a hold keeps it, and where it is part of another's: a hold on that one, which
+    /// is the same person, counts for this one too.
+    pub(super) fn check(&self, write: &dyn Write, tenant: &TenantId, now: Timestamp) -> Result<()> {
+        let hint = if self.is_merged() {
+            "this record was merged into another client: erase that one".to_owned()
+        } else if let Some(why) = self.is_held(write, tenant, now)? {
+            format!("{why}: see `throughline retention hold list`, and lift it first")
+        } else {
+            return Ok(());
+        };
+        Err(Error::Conflict { hint })
+    }
+
     /// Whether a hold keeps it, and what is to be told.
-    pub(super) fn is_held(
+    fn is_held(
         &self,
         write: &dyn Write,
         tenant: &TenantId,
         now: Timestamp,
     ) -> Result<Option<&'static str>> {
-        let holds = holds(write, tenant)?;
-        let is_kept = holds.iter().any(|hold| {
-            hold.is_in_force(now) && self.clients.iter().any(|client| hold.is_about(client))
-        });
+        let is_kept = holds_about(write, tenant, &self.clients, now)?;
         Ok(is_kept.then_some("a legal hold keeps the record"))
     }
 
@@ -416,6 +425,44 @@ impl Others<'_> {
         }
         Ok(false)
     }
+}
+
+/// Whether a hold keeps the record of a client: one about them, or about whom was merged into them.
+pub(in crate::exchange) fn is_held(
+    write: &dyn Write,
+    tenant: &TenantId,
+    client: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    holds_about(write, tenant, &merged(write, tenant, client)?, now)
+}
+
+/// Whether a hold is in force that is about one of these clients.
+fn holds_about(
+    write: &dyn Write,
+    tenant: &TenantId,
+    clients: &[String],
+    now: Timestamp,
+) -> Result<bool> {
+    let holds = holds(write, tenant)?;
+    Ok(holds
+        .iter()
+        .any(|hold| hold.is_in_force(now) && clients.iter().any(|client| hold.is_about(client))))
+}
+
+/// A client and all who were merged into it, in however many steps.
+fn merged(write: &dyn Write, tenant: &TenantId, client: &str) -> Result<Vec<String>> {
+    let mut clients = vec![client.to_owned()];
+    let mut next = 0;
+    while let Some(one) = clients.get(next).cloned() {
+        for other in write.referring(tenant, Kind::Client, Kind::Client, &one)? {
+            if merged_into(&other) == Some(&one) && !clients.contains(&other.id) {
+                clients.push(other.id.clone());
+            }
+        }
+        next += 1;
+    }
+    Ok(clients)
 }
 
 fn merged_into(client: &Record) -> Option<&str> {

@@ -7,7 +7,7 @@ use super::param::{COMMON, TYPES};
 
 /// The form of the index rows. It goes up when the same resource and the same parameters give
 /// other rows than before.
-const FORM: u32 = 4;
+const FORM: u32 = 5;
 
 /// SHA-256, in hex, of the form of the rows and the table of parameters.
 pub fn fingerprint() -> String {

@@ -36,7 +36,10 @@ pub fn rows(resource_type: &str, bytes: &[u8]) -> Result<(Option<FhirId>, Vec<In
     let mut patient = None;
     for (number, param) in kind.numbered() {
         for path in param.paths {
-            visit(&resource, path, &mut |value| put((number, param), kind, value, &mut rows));
+            visit_names(&resource, path, false, &mut |value, is_former| {
+                let number = if is_former { number | param::FORMER } else { number };
+                put((number, param), kind, value, &mut rows);
+            });
         }
         if param.form == Form::Truth {
             truth(number, &mut rows);
@@ -142,6 +145,16 @@ fn patient_of(number: u16, row: &IndexRow) -> Option<FhirId> {
 
 /// Calls `found` with every value at the end of `path`.
 fn visit<'n, 'a>(node: &'n Node<'a>, path: &str, found: &mut impl FnMut(&'n Node<'a>)) {
+    visit_names(node, path, false, &mut |value, _| found(value));
+}
+
+/// The same, and whether the value is in a name that somebody goes by no longer.
+fn visit_names<'n, 'a>(
+    node: &'n Node<'a>,
+    path: &str,
+    is_former: bool,
+    found: &mut impl FnMut(&'n Node<'a>, bool),
+) {
     let (segment, rest) = split(path);
     let (name, condition) = match segment.split_once('[') {
         Some((name, condition)) => (name, condition.strip_suffix(']')),
@@ -149,9 +162,10 @@ fn visit<'n, 'a>(node: &'n Node<'a>, path: &str, found: &mut impl FnMut(&'n Node
     };
     let Some(value) = node.get(name) else { return };
     for item in value.items().iter().filter(|item| holds(item, condition)) {
+        let is_former = is_former || name == "name" && item.text_at("use") == Some("old");
         match rest {
-            Some(rest) => visit(item, rest, found),
-            None => found(item),
+            Some(rest) => visit_names(item, rest, is_former, found),
+            None => found(item, is_former),
         }
     }
 }
@@ -466,6 +480,30 @@ mod tests {
             "extension":[{"url":"ombCategory","valueCoding":{"code":"1"}}]},
             {"url":"urn:other","extension":[{"valueCoding":{"code":"2"}}]}]}"#;
         assert_eq!(found("Patient", race, "race"), ["|1"]);
+    }
+
+    #[test]
+    fn what_a_former_name_says_is_apart() {
+        let patient = r#"{"id":"p","name":[{"use":"official","family":"Reed","given":["Ann"]},
+            {"use":"old","family":"Bloom","given":["Ann"]}],"address":[{"use":"old","city":"Ely"}]}"#;
+        let (_, all) = rows("Patient", patient.as_bytes()).unwrap();
+        for (name, current, former) in [
+            ("name", vec!["reed", "ann"], vec!["bloom", "ann"]),
+            ("family", vec!["reed"], vec!["bloom"]),
+            ("given", vec!["ann"], vec!["ann"]),
+        ] {
+            assert_eq!(found("Patient", patient, name), current, "{name}");
+            let (number, _) = param::search_type("Patient").unwrap().param(name).unwrap();
+            let number = param::former(number).unwrap();
+            let apart = all.iter().filter_map(|row| match row {
+                IndexRow::Text { param, value, .. } => (*param == number).then_some(value.as_str()),
+                _ => None,
+            });
+            assert_eq!(apart.collect::<Vec<_>>(), former, "{name}");
+        }
+        assert_eq!(found("Patient", patient, "address"), ["ely"]);
+        let (number, _) = param::search_type("Patient").unwrap().param("address").unwrap();
+        assert_eq!(param::former(number), None);
     }
 
     #[test]

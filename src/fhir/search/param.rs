@@ -67,6 +67,9 @@ pub const COMMON: &[Param] = &[
 /// The number of the first of them.
 const FIRST_COMMON: u16 = 0xF000;
 
+/// What is added to a parameter's number for what it finds in names that somebody goes by no longer.
+pub const FORMER: u16 = 0x8000;
+
 /// The types that are only read, never searched.
 pub const READ_ONLY: &[&str] = &["Binary"];
 
@@ -184,6 +187,15 @@ pub fn by_number(number: u16) -> Option<&'static Param> {
     TYPES.get(place)?.params.get(position)
 }
 
+/// The number under which the index has what a parameter finds in names that somebody goes by no
+/// longer; none for a parameter that looks at no names of people.
+pub fn former(number: u16) -> Option<u16> {
+    let param = by_number(number)?;
+    let is_of_names = |path: &&str| path.split('.').next() == Some("name");
+    (param.kind == ParamKind::Text && param.paths.iter().any(is_of_names))
+        .then_some(number | FORMER)
+}
+
 /// The types that are served, searched ones first.
 pub fn served() -> impl Iterator<Item = &'static str> {
     TYPES.iter().map(|known| known.name).chain(READ_ONLY.iter().copied())
@@ -217,6 +229,14 @@ mod tests {
                 assert!(param.alias.is_none_or(|alias| names.insert(alias)), "{}", kind.name);
             }
         }
+    }
+
+    #[test]
+    fn a_former_name_has_a_number_of_its_own() {
+        let all = TYPES.iter().flat_map(SearchType::numbered);
+        let former: Vec<u16> = all.filter_map(|(number, _)| former(number)).collect();
+        assert!(former.len() > 3);
+        assert!(former.iter().all(|number| by_number(*number).is_none()));
     }
 
     #[test]

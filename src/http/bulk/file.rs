@@ -96,14 +96,14 @@ impl State {
         names: &str,
     ) -> Result<Disclosure, Refusal> {
         let (bearing, exporter) = self.parties(request, job)?;
-        let permit = permits(&bearing.principal, &exporter, &file.of)?;
+        let permits = permits(&bearing.principal, &exporter, &file.of)?;
         let named = lines(&self.blobs, names, self.clock.now()).await?.ok_or(Error::NotFound)?;
-        if !permit.is_open() {
-            let ids: Vec<FhirId> = named.iter().map(|line| line.id.clone()).collect();
-            let all = ids.len();
-            let question = move |store: &dyn Store| store.still(&permit, &ids);
-            if self.ask(Size::Many, question).await? < all {
-                return Err(Refusal::Gone);
+        let ids: Arc<[FhirId]> = named.iter().map(|line| line.id.clone()).collect();
+        for (permit, refusal) in permits.into_iter().filter(|(permit, _)| !permit.is_open()) {
+            let of = Arc::clone(&ids);
+            let question = move |store: &dyn Store| store.still(&permit, &of);
+            if self.ask(Size::Many, question).await? < ids.len() {
+                return Err(refusal);
             }
         }
         let part2 = named.iter().filter(|line| line.part2);
@@ -128,18 +128,20 @@ impl State {
         let (bearing, exporter) = self.parties(request, job)?;
         let ask = Ask::read(&job.new.task)?;
         let types = ask.types()?;
-        let permit = types.iter().find_map(|of| permits(&bearing.principal, &exporter, of).ok());
-        let permit = permit.ok_or(Error::Denied)?;
+        let permits = types.iter().find_map(|of| permits(&bearing.principal, &exporter, of).ok());
         let named = lines(&self.blobs, names, self.clock.now()).await?.ok_or(Error::NotFound)?;
-        let question = move |store: &dyn Store| bulk::removed(store, &permit, &ask);
-        let found: BTreeSet<(String, FhirId)> = self
-            .ask(Size::Many, question)
-            .await?
-            .into_iter()
-            .map(|one| (one.resource_type, one.id))
-            .collect();
-        let is_there = |line: &Line| found.contains(&(line.version.clone(), line.id.clone()));
-        if named.iter().all(is_there) { Ok(Disclosure::default()) } else { Err(Refusal::Gone) }
+        for (permit, refusal) in permits.ok_or(Error::Denied)? {
+            let ask = ask.clone();
+            let question = move |store: &dyn Store| bulk::removed(store, &permit, &ask);
+            let found = self.ask(Size::Many, question).await?.into_iter();
+            let found: BTreeSet<(String, FhirId)> =
+                found.map(|one| (one.resource_type, one.id)).collect();
+            let is_there = |line: &Line| found.contains(&(line.version.clone(), line.id.clone()));
+            if !named.iter().all(is_there) {
+                return Err(refusal);
+            }
+        }
+        Ok(Disclosure::default())
     }
 }
 

@@ -98,6 +98,17 @@ pub(super) fn known_target(sql: &mut Sql, permit: &Permit, reference: &str) -> O
     ))
 }
 
+/// The column with the reference to the patient whom the resource `r` is about, where the caller may
+/// see that there is one; empty otherwise.
+pub(super) fn person(sql: &mut Sql, permit: &Permit) -> String {
+    let Some(test) = test(sql, permit, "t") else { return "''".to_owned() };
+    let index = sql.dialect.indexed_by(SEEN);
+    format!(
+        "CASE WHEN EXISTS (SELECT 1 FROM resource t {index} WHERE t.tenant = r.tenant \
+         AND t.type = 'Patient' AND t.id = r.patient AND {test}) THEN 'Patient/' || r.patient ELSE '' END"
+    )
+}
+
 /// The test that the Binary under this alias belongs to a document `d` that meets these tests.
 pub(super) fn with_document(sql: &mut Sql, row: &str, tests: &str) -> String {
     let Belonging { of, document } = belonging(sql, row);

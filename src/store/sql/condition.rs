@@ -3,7 +3,7 @@
 use super::operand::{self, Column, NEVER};
 use super::visible::visible;
 use super::{Sql, allowed, also};
-use crate::fhir::search::param::by_number;
+use crate::fhir::search::param::{by_number, former};
 use crate::fhir::search::{Condition, Operand, ParamKind, Test};
 use crate::policy::Permit;
 
@@ -73,12 +73,21 @@ fn updated(sql: &mut Sql, key: &str, operand: &Operand) -> String {
 /// The candidate has an index row that meets the operand.
 fn has(sql: &mut Sql, permit: &Permit, key: &str, param: u16, operand: &Operand) -> String {
     let table = operand::table(operand);
-    let param = sql.bind(param);
+    let param = of_param(sql, permit, param);
     let test = met(sql, permit, operand);
     format!(
         "EXISTS (SELECT 1 FROM {table} x WHERE x.tenant = {key}.tenant AND x.rid = {key}.rid \
-         AND x.param = {param} AND {test})"
+         AND {param} AND {test})"
     )
+}
+
+/// The test that a row `x` is of a parameter. What is in former names is there for who is shown them.
+pub(super) fn of_param(sql: &mut Sql, permit: &Permit, param: u16) -> String {
+    let numbers = [Some(param), former(param).filter(|_| permit.shows_former_names())];
+    match sql.bind_all(numbers.into_iter().flatten()) {
+        one if !one.contains(',') => format!("x.param = {one}"),
+        both => format!("x.param IN ({both})"),
+    }
 }
 
 /// The test of an operand on a row `x`; a reference to what the caller may not see is met by none.
@@ -112,7 +121,7 @@ fn present(sql: &mut Sql, permit: &Permit, key: &str, param: u16) -> String {
         Some(ParamKind::Uri) => &["uri"],
         None => &[],
     };
-    let param = sql.bind(param);
+    let param = of_param(sql, permit, param);
     let reference = known.filter(|known| known.kind == ParamKind::Reference);
     let target = reference.and_then(|known| allowed::target(sql, permit, known));
     let rows = tables.iter().map(|table| {
@@ -120,7 +129,7 @@ fn present(sql: &mut Sql, permit: &Permit, key: &str, param: u16) -> String {
         let seen: String = seen.flat_map(|test| [" AND ", test]).collect();
         format!(
             "EXISTS (SELECT 1 FROM {table} x WHERE x.tenant = {key}.tenant \
-             AND x.rid = {key}.rid AND x.param = {param}{seen})"
+             AND x.rid = {key}.rid AND {param}{seen})"
         )
     });
     format!("({})", rows.collect::<Vec<_>>().join(" OR "))
@@ -227,11 +236,11 @@ fn rows(sql: &mut Sql, permit: &Permit, param: u16, operand: &Operand) -> String
     let hint = sql.dialect.indexed_by(&format!("{table}_search"));
     let tenant = sql.bind(permit.tenant().as_str());
     let resource_type = sql.bind(permit.resource_type());
-    let param = sql.bind(param);
+    let param = of_param(sql, permit, param);
     let test = met(sql, permit, operand);
     format!(
         "SELECT x.rid FROM {table} x {hint} WHERE x.tenant = {tenant} \
-         AND x.type = {resource_type} AND x.param = {param} AND {test}"
+         AND x.type = {resource_type} AND {param} AND {test}"
     )
 }
 

@@ -36,7 +36,7 @@ pub(in crate::store) fn everything(
     matches.truncate(scope.count);
     let next = matches.last().filter(|_| more).map(cursor);
     let mut matches: Vec<_> = matches.into_iter().map(|found| found.resource).collect();
-    trim(snapshot, permit, matches.iter_mut())?;
+    trim(snapshot, permit, &[], matches.iter_mut())?;
     Ok(Page { matches, included: Vec::new(), next, total: None })
 }
 

@@ -57,7 +57,7 @@ pub(in crate::store) fn export(
         patients.push(patient);
         resources.push(found.resource);
     }
-    trim(snapshot, permit, resources.iter_mut())?;
+    trim(snapshot, permit, &[], resources.iter_mut())?;
     let pair = |(resource, patient)| Exported { resource, patient };
     Ok(resources.into_iter().zip(patients).map(pair).collect())
 }

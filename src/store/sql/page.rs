@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::condition;
 use super::include::included;
-use super::path::{Path, choose};
+use super::path::{Path, choose, target};
 use super::sort::{self, Order};
 use super::trim::trim;
 use super::visible::visible_key;
@@ -37,7 +37,8 @@ pub(in crate::store) fn page(
     let next = matches.last().filter(|_| more).map(cursor);
     let mut included = included(snapshot, permit, query, &matches)?;
     let mut matches: Vec<_> = matches.into_iter().map(|found| found.resource).collect();
-    trim(snapshot, permit, matches.iter_mut().chain(&mut included))?;
+    let seen = if matches.is_empty() { Vec::new() } else { targets(query) };
+    trim(snapshot, permit, &seen, matches.iter_mut().chain(&mut included))?;
     Ok(Page { matches, included, next, total })
 }
 
@@ -54,6 +55,11 @@ fn confined<'q>(permit: &Permit, query: &'q Query) -> Cow<'q, Query> {
     let mut confined = query.clone();
     confined.conditions.push(condition);
     Cow::Owned(confined)
+}
+
+/// The references that each match was found by; what they lead to was asked for in finding it.
+fn targets(query: &Query) -> Vec<&str> {
+    query.conditions.iter().filter_map(target).collect()
 }
 
 /// Where the page after this match starts.

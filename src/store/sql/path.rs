@@ -113,14 +113,25 @@ fn in_order(position: usize, condition: &Condition) -> Option<Path<'_>> {
         Condition::Param { param, test: Test::Any(any_of) } => (*param, any_of),
         _ => return None,
     };
+    if let Some(target) = target(condition) {
+        return Some(Path::Target { position, param, target });
+    }
     match any_of.as_slice() {
-        [Operand::Reference { targets }] => match targets.as_slice() {
-            [target] => Some(Path::Target { position, param, target }),
-            _ => None,
-        },
         [Operand::Token { system, code: Some(code) }] => {
             Some(Path::Code { position, param, code, system: system.as_deref() })
         }
+        _ => None,
+    }
+}
+
+/// The one reference that a condition asks for.
+pub(super) fn target(condition: &Condition) -> Option<&str> {
+    let Condition::Param { test: Test::Any(any_of), .. } = condition else { return None };
+    match any_of.as_slice() {
+        [Operand::Reference { targets }] => match targets.as_slice() {
+            [target] => Some(target),
+            _ => None,
+        },
         _ => None,
     }
 }

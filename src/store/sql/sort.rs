@@ -2,6 +2,7 @@
 //!
 //! Resources without a value come last in either direction; the id decides between equals.
 
+use super::condition::of_param;
 use super::path::Path;
 use super::{Sql, Statement, allowed, columns};
 use crate::fhir::search::param::by_number;
@@ -98,13 +99,13 @@ fn value(sql: &mut Sql, permit: &Permit, alias: &str, key: SortKey) -> String {
         Some(ParamKind::Uri) => ("uri", "value", "value"),
         Some(ParamKind::Text) | None => ("text", "value", "value"),
     };
-    let param = sql.bind(number);
+    let param = of_param(sql, permit, number);
     let target = known.filter(|_| table == "reference");
     let target = target.and_then(|known| allowed::target(sql, permit, known));
     let seen: String = target.iter().flat_map(|test| [" AND ", test]).collect();
     let from = format!(
         "FROM {table} x WHERE x.tenant = {alias}.tenant AND x.rid = {alias}.rid \
-         AND x.param = {param}{seen}"
+         AND {param}{seen}"
     );
     if key.descending {
         format!("(SELECT max(x.{high}) {from})")

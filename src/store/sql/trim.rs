@@ -1,14 +1,15 @@
 //! What is taken out of what is shown under a grant: references to what is withheld, since nothing
-//! may tell that there is something; and what a purpose does not need.
+//! may tell that there is something; what a purpose does not need; and former names.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::{Snapshot, Sql, Statement, allowed};
+use crate::domain::FhirId;
 use crate::error::Result;
 use crate::fhir::prune::{self, prune};
 use crate::fhir::search::param;
-use crate::policy::{Permit, minimum};
+use crate::policy::{OUTSIDE, Permit, minimum};
 use crate::store::StoredResource;
 
 /// How many references are looked up in one statement.
@@ -20,17 +21,22 @@ const FEW: usize = 8;
 type Local<'a> = (&'a str, &'a str);
 
 /// Makes of these resources what the caller may see of them. The practice itself is shown them as
-/// they are.
+/// they are. `seen` are references that were found to lead to what the caller may see.
 pub(super) fn trim<'r>(
     snapshot: &impl Snapshot,
     permit: &Permit,
+    seen: &[&str],
     resources: impl Iterator<Item = &'r mut StoredResource>,
 ) -> Result<()> {
     let Some(under) = permit.under() else { return Ok(()) };
     let mut all: Vec<&mut StoredResource> = resources.collect();
     let bodies: Vec<Arc<[u8]>> = all.iter().map(|one| Arc::clone(&one.body)).collect();
     let named: Vec<Vec<Local<'_>>> = bodies.iter().map(|body| local(body).collect()).collect();
-    let seen = Seen::of(snapshot, permit, named.iter().flatten().copied().collect())?;
+    let shown = all.iter().map(|one| (one.resource_type.clone(), one.id.clone()));
+    let shown: Vec<(String, FhirId)> = shown.collect();
+    let shown = shown.iter().map(|(name, id)| (name.as_str(), id.as_str()));
+    let known = seen.iter().filter_map(|reference| parts(reference)).chain(shown).collect();
+    let seen = Seen::of(snapshot, permit, known, named.iter().flatten().copied())?;
     let keeps = |reference: &str| parts(reference).is_none_or(|local| seen.has(local));
     for ((resource, body), named) in all.iter_mut().zip(&bodies).zip(&named) {
         let purpose = under.purpose();
@@ -38,6 +44,7 @@ pub(super) fn trim<'r>(
             purpose.and_then(|purpose| minimum::elements(&resource.resource_type, purpose));
         let is_whole = elements.is_none()
             && !prune::names_versions(body)
+            && !prune::has_former_names(body)
             && named.iter().all(|local| seen.has(*local));
         if is_whole {
             continue;
@@ -64,10 +71,19 @@ fn local(body: &[u8]) -> impl Iterator<Item = Local<'_>> {
 struct Seen<'a>(HashSet<Local<'a>>);
 
 impl<'a> Seen<'a> {
-    fn of(snapshot: &impl Snapshot, permit: &Permit, named: BTreeSet<Local<'a>>) -> Result<Self> {
+    /// `seen` are those that are known to, since they are shown as well. What is in nobody's
+    /// compartment is not looked up either: it is withheld from none of those who ask under consents
+    /// ([`allowed::test`]).
+    fn of(
+        snapshot: &impl Snapshot,
+        permit: &Permit,
+        mut seen: HashSet<Local<'a>>,
+        named: impl Iterator<Item = Local<'a>>,
+    ) -> Result<Self> {
+        let unknown = named.filter(|local| !is_open(*local) && !seen.contains(local));
+        let unknown: BTreeSet<Local<'a>> = unknown.collect();
         let (files, others): (Vec<_>, Vec<_>) =
-            named.into_iter().partition(|(name, _)| *name == "Binary");
-        let mut seen = HashSet::new();
+            unknown.into_iter().partition(|(name, _)| *name == "Binary");
         for (references, name) in [(others, ""), (files, "Binary")] {
             for some in references.chunks(TOGETHER) {
                 for found in snapshot.texts(&visible_of(snapshot, permit, name, some))? {
@@ -80,8 +96,13 @@ impl<'a> Seen<'a> {
     }
 
     fn has(&self, local: Local<'_>) -> bool {
-        self.0.contains(&local)
+        is_open(local) || self.0.contains(&local)
     }
+}
+
+/// Whether a reference leads to what is in nobody's compartment.
+fn is_open((name, _): Local<'_>) -> bool {
+    OUTSIDE.contains(&name)
 }
 
 /// The statement that finds those of these references which the caller may see. `name` is the type

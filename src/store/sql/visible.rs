@@ -7,12 +7,12 @@ use super::allowed::{self, DOCUMENT};
 use super::condition;
 use super::operand::NEVER;
 use super::trim::trim;
-use super::{Snapshot, Sql, also, columns};
+use super::{Found, Snapshot, Sql, also, columns};
 use crate::domain::FhirId;
 use crate::error::Result;
 use crate::fhir::search::index::MEMBER;
 use crate::fhir::search::param::search_type;
-use crate::fhir::search::{Condition, Operand, Test};
+use crate::fhir::search::{Condition, Operand, SortValue, Test};
 use crate::policy::{Clause, Permit, Reach};
 use crate::store::StoredResource;
 
@@ -116,12 +116,18 @@ pub(in crate::store) fn current(
         sql.and(test);
     }
     let columns = columns(&mut sql, permit, &[permit.resource_type()]);
+    // Most refer to their patient, and to nothing else that could be withheld.
+    let person = allowed::person(&mut sql, permit);
     let conditions = sql.conditions();
-    let text = format!("SELECT {columns} FROM resource r WHERE {conditions}");
-    let found = snapshot.found(&sql.finish(text))?.pop();
-    let mut resource = found.map(|found| found.resource);
-    trim(snapshot, permit, resource.iter_mut())?;
-    Ok(resource)
+    let text = format!("SELECT {columns}, {person} FROM resource r WHERE {conditions}");
+    let Some(found) = snapshot.found(&sql.finish(text))?.pop() else { return Ok(None) };
+    let Found { mut resource, keys, .. } = found;
+    let person = match keys.first() {
+        Some(SortValue::Text(reference)) => reference,
+        _ => "",
+    };
+    trim(snapshot, permit, &[person], std::iter::once(&mut resource))?;
+    Ok(Some(resource))
 }
 
 /// The versions among these that the caller, who may see the current one, may see.

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::correction::{self, ANSWERS};
 use super::erasure;
 use super::member::Member;
-use super::review::outcome;
+use super::review::{self, outcome};
 use super::worklist::badge;
 use super::{COPIES, DESK, REQUESTS, STEPS};
 use crate::error::Error;
@@ -87,7 +87,7 @@ fn entries(visit: &Visit, member: &Member, request: &Request, entries: &[Entry])
                     @for entry in entries {
                         li.card.stack.tight {
                             h3 {
-                                a href={ (STEPS) "/" (request.id) "/entries/" (entry.id) } {
+                                a href=(review::address(&request.id, &entry.id)) {
                                     (entry.title)
                                 }
                             }
