@@ -10,7 +10,7 @@ use super::request::Request;
 use super::step::Step;
 use super::{At, LONGEST, Requests};
 use crate::audit::disclosures::{Period, events, sum_up};
-use crate::domain::{Kind, Op, Record, TenantId};
+use crate::domain::{Kind, Op, TenantId};
 use crate::error::{Error, Result};
 use crate::policy::request::{Event, Matter};
 use crate::policy::{AuditPermit, Basis};
