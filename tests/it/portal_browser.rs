@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::handovers::prepared;
 use crate::record_copy::{KARIN, office, with_notes};
-use crate::support::browser::drive;
+use crate::support::browser::{drive, tools};
 use crate::support::people::{ELLIE, LUCIA, MARISOL, demo_practice};
 
 #[test]
@@ -42,6 +42,8 @@ fn a_request_goes_from_the_client_over_the_desk_to_the_copy_and_the_log_without_
 
 #[test]
 fn lighthouse_finds_nothing_wrong_with_the_portals_main_pages_and_finds_them_fast() {
+    let lighthouse = tools().join("lighthouse");
+    assert!(lighthouse.exists(), "the npm package lighthouse is not installed: tests/run does it");
     let server = demo_practice();
     let pages = ["/portal", "/portal/plan", "/portal/ask?type=access", "/portal/requests"];
     let settings = json!({ "origin": server.origin(), "ellie": ELLIE, "pages": pages });

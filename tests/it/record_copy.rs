@@ -36,7 +36,6 @@ pub(crate) fn accounts() -> Vec<DemoAccount> {
     [
         (Part::Client, ELLIE),
         (Part::Client, ADA),
-        (Part::Client, MATEO),
         (Part::Proxy, LUCIA),
         (Part::Staff, MARISOL),
         (Part::Staff, JOEL),
@@ -543,7 +542,9 @@ async fn a_copy_imports_into_a_fhir_server_that_is_not_ours_without_an_error() {
 
 #[tokio::test]
 async fn a_child_is_not_given_what_was_given_to_a_parent() {
-    let server = office();
+    let mut accounts = accounts();
+    accounts.push(DemoAccount { part: Part::Client, record: MATEO.to_owned() });
+    let server = practice(LoginSettings::of_demo("hv", PRACTICE, accounts), BACK, &[]);
     let hidden = json!({ "visibility": { "client": "withheld", "reason_code": "endangers_life", "proxies": "inherit" } });
     take_in(&server, &[note("note_h", 1, MATEO, "ZZPARENTONLY", &hidden)]);
     let mut lucia = signed_in(&server, LUCIA).await;

@@ -17,7 +17,6 @@ pub(crate) fn tools() -> PathBuf {
         "jose",
         "s3rver",
         "kill-the-clipboard",
-        "lighthouse",
     ] {
         let hint = "is not installed: tests/run does it";
         assert!(tools.join(package).exists(), "the npm package {package} {hint}");
