@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::config::{
     AuditMode, AuthSettings, BlobSettings, BulkSettings, CacheSettings, ClientSettings, Cors,
     JobSettings, LimitSettings, LoginSettings, ReceiverSettings, ReceivingSettings, ServerSettings,
-    Settings, Sources, StoreSettings, TlsSettings, TraceSettings,
+    Settings, Sources, StoreSettings, Takes, TlsSettings, TraceSettings,
 };
 use crate::domain::{FhirId, IdKey, Kind, TenantId};
 use crate::error::{Error, Result};
@@ -200,9 +200,8 @@ impl App {
         };
         let authority = Arc::new(Authority::new(parts, &config.auth, &config.clients)?);
         let blobs = open_blobs(&config.data, &config.blobs, &keys)?;
-        let links = HealthLinks::new(Arc::clone(&store), blobs.clone(), Arc::clone(&clock));
-        let links = Opening::new(links, Self::mandates(&authority, &store), audit.able());
         let beside = (&store, &rules, &clock, &audit);
+        let links = Self::opening(&blobs, &authority, beside);
         let (transfers, works) = Self::works(config, &keys, &blobs, beside)?;
         let workshop = Self::workshop_of(config, &store, &clock, (&authority, works));
         let reception = Self::reception_of(&keys, &store, &rules, &clock);
@@ -244,6 +243,13 @@ impl App {
         })
     }
 
+    /// What opens links to copies.
+    fn opening(blobs: &Blobs, authority: &Arc<Authority>, beside: Beside<'_>) -> Opening {
+        let (store, _, clock, audit) = beside;
+        let links = HealthLinks::new(Arc::clone(store), blobs.clone(), Arc::clone(clock));
+        Opening::new(links, Self::mandates(authority, store), audit.able())
+    }
+
     /// What takes records in.
     fn reception_of(
         keys: &Keys,
@@ -263,7 +269,8 @@ impl App {
         beside: Beside<'_>,
     ) -> Result<(Transfers, Vec<Arc<dyn Work>>)> {
         let (store, rules, clock, audit) = beside;
-        let (transfers, sending) = Self::transfers_of(config, keys, beside)?;
+        let links = HealthLinks::new(Arc::clone(store), blobs.clone(), Arc::clone(clock));
+        let (transfers, sending) = Self::transfers_of(config, keys, links, beside)?;
         let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
         let copying = Copying {
             requests: Arc::new(Requests::new(kept, used, keys.id_key(), time)),
@@ -280,16 +287,18 @@ impl App {
     fn transfers_of(
         config: &Config,
         keys: &Keys,
+        links: HealthLinks,
         (store, rules, clock, audit): Beside<'_>,
     ) -> Result<(Transfers, Arc<dyn Work>)> {
         let (kept, used, time) = (Arc::clone(store), Arc::clone(rules), Arc::clone(clock));
         let (ids, able) = (keys.id_key(), audit.able());
         let transfers = Transfers::new(kept, used, ids, time, &config.receivers, able);
-        let partners = config.receivers.iter().map(|one| Partner::open(one, clock));
+        let servers = config.receivers.iter().filter(|one| one.takes != Takes::Link);
+        let partners = servers.map(|one| Partner::open(one, clock));
         let partners = partners.collect::<Result<Vec<_>>>()?;
         let audit = Arc::clone(audit);
         let follow = Duration::from_secs(config.jobs.follow_s);
-        let sending = Sending { transfers: transfers.clone(), partners, audit, follow };
+        let sending = Sending { transfers: transfers.clone(), partners, links, audit, follow };
         Ok((transfers, Arc::new(sending)))
     }
 

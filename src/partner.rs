@@ -200,6 +200,7 @@ impl Partner {
             Takes::Document => "Bundle",
             Takes::Message => "$process-message",
             Takes::Reference => "DocumentReference",
+            Takes::Link => return Err(Trouble::Forbidden),
         };
         let known = parcel.identifier.as_ref().map(|known| format!("identifier={known}"));
         let answer = self.post(path, parcel.body.clone(), known.as_deref()).await?;

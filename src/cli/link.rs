@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
 
@@ -18,12 +17,10 @@ use crate::audit::{Action, Actor, Audit, Event};
 use crate::auth::{self, Keys, Notary};
 use crate::config::AuditMode;
 use crate::domain::{FhirId, TenantId};
-use crate::exchange::links::{HealthLinks, Named, NewLink, files, joined, qr};
+use crate::exchange::links::{HealthLinks, Named, NewLink, files, joined, passcode, qr};
 use crate::policy::Mandate;
 use crate::store::{Link as Row, Store};
 
-/// How many digits a passcode has that is made up here.
-const DIGITS: usize = 8;
 /// How long what runs beside may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -203,7 +200,7 @@ impl Create {
         if self.no_passcode || self.direct {
             return Ok(None);
         }
-        let Some(path) = &self.passcode_file else { return made_up().map(Some) };
+        let Some(path) = &self.passcode_file else { return Ok(Some(passcode()?)) };
         let text = fs::read_to_string(path).with_context(|| {
             format!("{} cannot be read: give a file with the passcode", path.display())
         })?;
@@ -211,22 +208,8 @@ impl Create {
     }
 }
 
-/// Digits by chance, each as likely as any other.
-fn made_up() -> anyhow::Result<String> {
-    let mut code = String::new();
-    while code.len() < DIGITS {
-        let mut byte = [0];
-        SystemRandom::new().fill(&mut byte).map_err(crate::Error::internal)?;
-        // The last six values would make some digits more likely.
-        if let [value @ ..250] = byte {
-            code.push(char::from(b'0' + value % 10));
-        }
-    }
-    Ok(code)
-}
-
 /// Where the server is.
-fn origin(context: &Context<'_>) -> anyhow::Result<String> {
+pub(super) fn origin(context: &Context<'_>) -> anyhow::Result<String> {
     let server = &context.settings.server;
     let base = server.base_url.clone().unwrap_or_else(|| {
         let scheme = if context.settings.tls.is_some() { "https" } else { "http" };

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
+use super::link::origin;
 use super::token::DEMO_TENANT;
 use super::{Context, Outcome};
 use crate::app::{App, Config};
 use crate::audit::{Action, Actor, Event as Done};
 use crate::domain::TenantId;
-use crate::exchange::transfers::{Step, Transfer, Wanted};
+use crate::exchange::transfers::{Handed, HandedLink, Handing, Step, Transfer, Wanted};
 use crate::policy::transfer::Event;
 
 /// Who writes down what is done at this machine.
@@ -107,6 +108,9 @@ struct Creating {
     /// A note that goes along although documents are not among the parts, by the platform's id
     #[arg(long = "note")]
     notes: Vec<String>,
+    /// By which way: to their server, or by a link, where the settings do not say `link` already
+    #[arg(long, value_name = "WAY", default_value = "server", value_parser = ["server", "link"])]
+    by: String,
     /// Sign it off at once
     #[arg(long)]
     approve: bool,
@@ -122,10 +126,13 @@ impl Transfers {
                 let approve = creating.approve;
                 let (made, _) = desk.app.transfers().create(&desk.tenant, creating.wanted())?;
                 desk.note(context, Action::TransferMade, &made)?;
-                if approve {
-                    desk.step(context, &made.id, Event::Approve, Step::by(OPERATOR))?;
-                }
+                let link = if approve {
+                    desk.step(context, &made.id, Event::Approve, Step::by(OPERATOR))?.link
+                } else {
+                    None
+                };
                 writeln!(context.out, "{}", made.id)?;
+                told(link.as_ref(), context.out)?;
                 Ok(Outcome::Done)
             }
             Command::List { all, json } => {
@@ -167,6 +174,7 @@ impl Creating {
             urgency: self.urgency,
             sections: self.sections,
             notes: self.notes,
+            by_link: self.by == "link",
             by: OPERATOR.to_owned(),
             key: None,
         }
@@ -186,9 +194,16 @@ impl Desk {
         id: &str,
         event: Event,
         step: Step,
-    ) -> anyhow::Result<Transfer> {
-        let after = self.app.transfers().step(&self.tenant, id, event, step)?;
-        self.note(context, Action::TransferChanged, &after)?;
+    ) -> anyhow::Result<Handed> {
+        let handing = Handing {
+            transfers: self.app.transfers().clone(),
+            links: self.app.links(),
+            audit: Arc::clone(self.app.audit()),
+            origin: origin(context)?,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let after = runtime.block_on(handing.step(&self.tenant, id, event, step))?;
+        self.note(context, Action::TransferChanged, &after.transfer)?;
         Ok(after)
     }
 
@@ -200,7 +215,8 @@ impl Desk {
         step: Step,
     ) -> anyhow::Result<Outcome> {
         let after = self.step(context, id, event, step)?;
-        show(&after, false, context.out)?;
+        show(&after.transfer, false, context.out)?;
+        told(after.link.as_ref(), context.out)?;
         Ok(Outcome::Done)
     }
 
@@ -219,6 +235,14 @@ impl Desk {
         self.app.audit().record_blocking(&event)?;
         Ok(())
     }
+}
+
+/// Tells the link that has to be sent on, this once.
+fn told(link: Option<&HandedLink>, out: &mut dyn Write) -> std::io::Result<()> {
+    let Some(HandedLink { made, passcode }) = link else { return Ok(()) };
+    writeln!(out, "link      {}", made.link)?;
+    writeln!(out, "browser   {}", made.viewer)?;
+    writeln!(out, "passcode  {passcode}")
 }
 
 fn list(found: &[Transfer], json: bool, context: &mut Context<'_>) -> anyhow::Result<Outcome> {

@@ -18,6 +18,8 @@ pub enum Takes {
     Message,
     /// A `DocumentReference` with a PDF in it.
     Reference,
+    /// A link, which people of the practice send: it has no FHIR server.
+    Link,
 }
 
 /// What is done where the server cannot match people.
@@ -42,9 +44,10 @@ pub struct ReceiverSettings {
     pub title: String,
     /// By which client's consents it is decided what it may have
     pub client: String,
-    /// Its FHIR base: https, or http on this machine where that is allowed
+    /// Its FHIR base: https, or http on this machine where that is allowed; none for `link`
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub base_url: String,
-    /// How it takes records: `transaction`, `document`, `message` or `reference`
+    /// How it takes records: `transaction`, `document`, `message`, `reference` or `link`
     pub takes: Takes,
     /// What is done where it cannot match people: `wait` or `create`
     #[serde(default = "wait")]
@@ -106,6 +109,10 @@ impl ReceiverSettings {
                 let hint =
                     "give token_url, client_id, key_file and key_id together, or none of them";
                 problems.add("receivers.token_url", hint);
+            }
+            if one.base_url.is_empty() != (one.takes == Takes::Link) {
+                let hint = "give the FHIR base; only a receiver that takes a `link` has none";
+                problems.add("receivers.base_url", hint);
             }
             if one.timeout_s == 0 {
                 problems.add("receivers.timeout_s", "give a number of seconds, 1 or more");

@@ -9,6 +9,7 @@
 mod content;
 mod jwe;
 mod opening;
+mod passcode;
 mod payload;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::store::{Link, Store};
 
 pub use self::content::{FHIR, LinkFile, Named, files, joined};
 pub use self::opening::{Asking, Closed, Found, Opened, OpenedFile, Opening};
+pub use self::passcode::passcode;
 pub use self::payload::qr;
 
 /// Where links are opened, under the server's address.

@@ -6,9 +6,12 @@
 //! [`crate::policy::transfer`]. Carrying is a durable job ([`Sending`]). A transfer that the platform
 //! sent is told here as any other, and is the platform's to move on.
 
+mod handing;
 mod kept;
+mod selected;
 mod sending;
 mod transfer;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,17 +26,22 @@ use super::gather::{Part, gather};
 use super::ingest::{BASE, Ingest, Rules};
 use crate::auth;
 use crate::clock::Clock;
-use crate::config::ReceiverSettings;
+use crate::config::{ReceiverSettings, Takes};
 use crate::domain::{FhirId, IdKey, Kind, Op, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::policy::transfer::{Event, OPEN_FOR, Side, State};
 use crate::policy::{Mandate, Obligations, Principal, Purpose, Under};
 use crate::store::{JobFilter, JobState, NewJob, Store, Write};
 
+pub use self::handing::{Handed, HandedLink, Handing};
 pub use self::kept::{Acknowledged, Attempt, Package};
 pub use self::sending::{KIND, Sending};
 pub use self::transfer::{Happened, LONGEST, SECTIONS, Transfer, URGENCIES, Wanted};
 
+/// The channel of what goes to a FHIR server.
+const PUSH: &str = "fhir_push";
+/// The channel of what is read behind a link.
+const LINK: &str = "portal_link";
 /// How long a job may take: longer than any transfer is open, which ends by its own time.
 const WITHIN: Duration = Duration::from_hours(30 * 24);
 
@@ -61,6 +69,8 @@ pub struct Step {
     pub attempt: Option<Attempt>,
     /// What was sent.
     pub package: Option<Package>,
+    /// The link that was made for the receiver, by its name.
+    pub link: Option<String>,
 }
 
 impl Step {
@@ -106,9 +116,10 @@ impl Transfers {
             Error::invalid("receiver", "name one of [[receivers]] in the settings")
         })?;
         self.consented(tenant, &wanted.client, receiver, now)?;
+        let by_link = wanted.by_link || receiver.takes == Takes::Link;
         let to = To {
             org_name: receiver.title.clone(),
-            channel: Some("fhir_push".to_owned()),
+            channel: Some(if by_link { LINK } else { PUSH }.to_owned()),
             fhir_client_id: Some(receiver.client.clone()),
             more: Map::new(),
         };
@@ -126,6 +137,7 @@ impl Transfers {
             ack: None,
             receiver: Some(wanted.receiver),
             patient_there: None,
+            link: None,
             made_at: Some(written(now)),
             ready_at: None,
             expires_at: Some(written(later(now, OPEN_FOR))),
@@ -179,6 +191,13 @@ impl Transfers {
         let there = step.patient_there.as_deref();
         if there.is_some_and(|there| there != NEW && !is_patient(there)) {
             return Err(Error::invalid("patient", "give Patient/ and an id, or `new`"));
+        }
+        let begins = matches!(event, Event::Approve | Event::Resend);
+        if begins && step.link.is_none() {
+            let found = self.transfer(tenant, id)?;
+            if found.is_some_and(|found| found.goes_by_link() && found.is_ours()) {
+                return Err(Error::broken("a transfer by a link was begun without one"));
+            }
         }
         self.happen(tenant, id, event, step)
     }
@@ -299,10 +318,7 @@ impl Transfers {
         let principal = self.principal(tenant, receiver, at);
         let patient = self.patient(tenant, client);
         match gather(&*self.store, &principal, &patient, Part::Types(&["Patient"])) {
-            Err(Error::NotFound | Error::Denied) => Err(Error::Conflict {
-                hint: "no consent in force lets this receiver have anything of the record"
-                    .to_owned(),
-            }),
+            Err(Error::NotFound | Error::Denied) => Err(no_consent()),
             other => other.map(|_| ()),
         }
     }
@@ -354,6 +370,11 @@ impl Transfers {
     }
 }
 
+fn no_consent() -> Error {
+    let hint = "no consent in force lets this receiver have anything of the record";
+    Error::Conflict { hint: hint.to_owned() }
+}
+
 /// What stands for somebody whom the receiver does not know yet.
 pub const NEW: &str = "new";
 
@@ -374,6 +395,7 @@ fn note(kept: &mut Kept, (event, after): (Event, State), step: Step, now: Timest
     }
     kept.attempts.extend(step.attempt);
     kept.package = step.package.or(kept.package.take());
+    kept.link = step.link.or(kept.link.take());
     let (at, by) = (written(now), Some(step.by));
     if let Some(ack) = event.acknowledges() {
         let (kind, text) = (ack.as_str().to_owned(), step.why.clone());

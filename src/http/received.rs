@@ -81,12 +81,11 @@ pub(super) async fn fetch(
 
 fn line(store: &dyn Store, received: &Received) -> Result<serde_json::Value, Error> {
     let patient = received.patient.as_ref().ok_or_else(|| Error::broken("matched to nobody"))?;
-    let placed = store.placed(&received.tenant, patient, usize::MAX)?;
-    let origin = placed.iter().find(|one| one.is("Patient", patient));
+    let client = store.client_of(&received.tenant, patient)?;
     Ok(json!({
         "number": received.number,
         "name": received.name,
-        "client_id": origin.map(|origin| &origin.origin_id),
+        "client_id": client,
         "sender": received.client,
         "type": received.form,
         "received": received.received.to_string(),

@@ -2,12 +2,14 @@
 //! what became of them (`docs/transfers.md`). Each request is signed as a push is.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::asking::Size;
 use super::disclosure::Disclosure;
@@ -16,7 +18,7 @@ use super::{Refusal, State, body};
 use crate::domain::TenantId;
 use crate::error::Error;
 use crate::exchange::push::Signed;
-use crate::exchange::transfers::{Step, Transfer, Transfers, Wanted};
+use crate::exchange::transfers::{Handed, Handing, Step, Transfer, Transfers, Wanted};
 use crate::policy::transfer::Event;
 
 /// The longest body, in bytes.
@@ -36,6 +38,8 @@ struct Creation {
     sections: Vec<String>,
     #[serde(default)]
     notes: Vec<String>,
+    #[serde(default)]
+    by_link: bool,
     #[serde(default)]
     approve: bool,
 }
@@ -69,22 +73,25 @@ pub(super) async fn create(
         urgency: asked.urgency,
         sections: asked.sections,
         notes: asked.notes,
+        by_link: asked.by_link,
         by: asked.by.clone(),
         key: Some(format!("{} {}", signed.source().name, signed.delivery())),
     };
+    let by = asked.by.clone();
     let made = move |transfers: &Transfers, tenant: &TenantId| {
-        transfers.member(tenant, &asked.by)?;
-        let (made, is_new) = transfers.create(tenant, wanted)?;
-        let is_open = made.state.after(Event::Approve).is_some();
-        if approve && is_open {
-            let signed_off = transfers.step(tenant, &made.id, Event::Approve, Step::by(asked.by));
-            return Ok((signed_off?, is_new));
-        }
-        Ok((made, is_new))
+        transfers.member(tenant, &by)?;
+        transfers.create(tenant, wanted)
     };
     let (transfer, is_new) = state.transfer(&signed, made).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(answer(&state, &signed, status, &transfer))
+    let is_open = transfer.state.after(Event::Approve).is_some();
+    let handed = if approve && is_open {
+        let by = Step::by(asked.by);
+        state.handing().step(signed.tenant(), &transfer.id, Event::Approve, by).await?
+    } else {
+        Handed { transfer, link: None }
+    };
+    Ok(answer(&state, &signed, status, &handed))
 }
 
 /// Tells of all transfers: a JSON object a line.
@@ -114,8 +121,8 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, Refusal> {
     let id = segment(&request, "id");
     let found = state.transfer(&signed, move |transfers, tenant| transfers.transfer(tenant, &id));
-    let found = found.await?.ok_or(Error::NotFound)?;
-    Ok(answer(&state, &signed, StatusCode::OK, &found))
+    let transfer = found.await?.ok_or(Error::NotFound)?;
+    Ok(answer(&state, &signed, StatusCode::OK, &Handed { transfer, link: None }))
 }
 
 /// Moves one on.
@@ -130,12 +137,10 @@ pub(super) async fn step(
     let id = segment(&request, "id");
     let step =
         Step { why: asked.text, patient_there: asked.patient, ..Step::by(asked.by.as_str()) };
-    let taken = move |transfers: &Transfers, tenant: &TenantId| {
-        transfers.member(tenant, &asked.by)?;
-        transfers.step(tenant, &id, event, step)
-    };
-    let transfer = state.transfer(&signed, taken).await?;
-    Ok(answer(&state, &signed, StatusCode::OK, &transfer))
+    let known = move |transfers: &Transfers, tenant: &TenantId| transfers.member(tenant, &asked.by);
+    state.transfer(&signed, known).await?;
+    let handed = state.handing().step(signed.tenant(), &id, event, step).await?;
+    Ok(answer(&state, &signed, StatusCode::OK, &handed))
 }
 
 /// A body that was signed.
@@ -161,7 +166,9 @@ fn patient(state: &State, signed: &Signed, transfer: &Transfer) -> crate::domain
     state.transfers.patient(signed.tenant(), &transfer.client)
 }
 
-fn answer(state: &State, signed: &Signed, status: StatusCode, transfer: &Transfer) -> HttpResponse {
+/// Tells of a transfer; of a link that was made, this once.
+fn answer(state: &State, signed: &Signed, status: StatusCode, handed: &Handed) -> HttpResponse {
+    let transfer = &handed.transfer;
     let shown = Disclosure {
         patients: vec![patient(state, signed, transfer)],
         notes: vec![
@@ -172,10 +179,27 @@ fn answer(state: &State, signed: &Signed, status: StatusCode, transfer: &Transfe
     };
     let mut response = HttpResponse::build(status);
     response.extensions_mut().insert(shown);
-    response.json(transfer.told())
+    let mut told = transfer.told();
+    if let (Some(told), Some(link)) = (told.as_object_mut(), &handed.link) {
+        let link = json!({
+            "link": link.made.link, "browser": link.made.viewer, "passcode": link.passcode,
+        });
+        told.insert("link".to_owned(), link);
+    }
+    response.json(told)
 }
 
 impl State {
+    /// Takes the steps that people take with transfers.
+    pub(in crate::http) fn handing(&self) -> Handing {
+        Handing {
+            transfers: self.transfers.clone(),
+            links: self.links.links().clone(),
+            audit: Arc::clone(&self.audit),
+            origin: self.origin().to_owned(),
+        }
+    }
+
     /// Asks the transfers of whoever signed, aside of those who do not wait for the store.
     async fn transfer<T: Send + 'static>(
         &self,

@@ -55,6 +55,8 @@ pub trait Directory {
         kind: Kind,
         login: &str,
     ) -> Result<Vec<Arc<Record>>>;
+    /// The client that a Patient is, by the platform's id.
+    fn client_of(&self, tenant: &TenantId, patient: &FhirId) -> Result<Option<String>>;
     /// The resources in a patient's compartment, ordered by type and id, up to so many.
     fn placed(&self, tenant: &TenantId, patient: &FhirId, most: usize) -> Result<Vec<Placed>>;
 }

@@ -9,6 +9,7 @@ mod allowed;
 mod condition;
 mod everything;
 mod export;
+mod gone;
 mod include;
 mod operand;
 mod page;
@@ -23,7 +24,8 @@ use crate::policy::Permit;
 use crate::store::StoredResource;
 
 pub(super) use self::everything::{edition, everything};
-pub(super) use self::export::{export, removed, roster, still, window};
+pub(super) use self::export::{export, roster, still, window};
+pub(super) use self::gone::removed;
 pub(super) use self::page::page;
 pub(super) use self::visible::{admitted, current};
 

@@ -14,7 +14,7 @@ use crate::support::desk::{about, record};
 use crate::support::server::spawn_at;
 
 /// A clock whose hands a test moves.
-struct Hands(AtomicI64);
+pub(crate) struct Hands(pub(crate) AtomicI64);
 
 impl Clock for Hands {
     fn now(&self) -> Timestamp {

@@ -33,6 +33,7 @@ pub(crate) fn prepared(server: &Server) -> String {
         urgency: "urgent".to_owned(),
         sections: Vec::new(),
         notes: Vec::new(),
+        by_link: false,
         by: MARISOL.to_owned(),
         key: None,
     };
@@ -110,6 +111,32 @@ async fn the_platform_hands_care_over_by_signed_calls() {
     let last = history.last().unwrap();
     assert_eq!((&last["event"], &last["by"]), (&json!("cancel"), &json!(MARISOL)), "{shown}");
     assert_eq!(last["why"], "Stays with us");
+}
+
+#[tokio::test]
+async fn the_platform_is_told_a_link_once() {
+    let server = office();
+    let mut body = wanted();
+    body["by_link"] = json!(true);
+    body["approve"] = json!(true);
+    let push = signed("POST", TRANSFERS, &body);
+    let made = ask(&server, &push).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let link = &made.json()["link"];
+    assert!(link["link"].as_str().unwrap().starts_with("shlink:/"), "{link}");
+    let browser = format!("{}/links/view#shlink:/", server.origin());
+    assert!(link["browser"].as_str().unwrap().starts_with(&browser), "{link}");
+    assert_eq!(link["passcode"].as_str().unwrap().len(), 8);
+    let again = ask(&server, &push).await;
+    assert_eq!((again.status.as_u16(), &again.json()["link"]), (200, &Value::Null));
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let sent_again =
+        post(&server, &format!("{TRANSFERS}/{id}/resend"), &json!({ "by": MARISOL })).await;
+    assert_eq!(sent_again.status, 200, "{}", sent_again.text);
+    assert_ne!(sent_again.json()["link"]["link"], link["link"], "it is another link");
+    let listed = server.app.links().list(&"hv".parse().unwrap(), None, 10).await.unwrap();
+    let alive = listed.iter().filter(|one| one.revoked.is_none()).count();
+    assert_eq!((listed.len(), alive), (2, 1), "the one before opens nothing");
 }
 
 #[tokio::test]
@@ -266,6 +293,20 @@ async fn a_therapist_hands_a_client_over_on_the_practices_page() {
     assert_eq!(send(&mut marisol, &act("approve"), "/staff/handovers").await.status, 303);
     let ready = marisol.get(&place).await;
     assert!(ready.text.contains("Signed off"), "{}", ready.text);
+
+    // By a link: it is shown when it is signed off, and never again.
+    let by_link = [&prepare(ELLIE, "Moves")[..], &[("by_link", "1".to_owned())]].concat();
+    let made = send(&mut marisol, &by_link, "/staff/transfers").await;
+    let other = absolute(&made.url, made.location());
+    let (draft_link, mut fields) = (marisol.get(&other).await, act("approve"));
+    fields[0].1 = draft_link.token("/staff/handovers");
+    fields[1].1 = draft_link.field("transfer");
+    let handed = send(&mut marisol, &fields, "/staff/handovers").await;
+    assert_eq!(handed.status, 200, "{}", handed.text);
+    assert!(handed.text.contains("/links/view#shlink:/"), "{}", handed.text);
+    assert!(handed.text.contains("<svg ") && handed.text.contains("Passcode"), "{}", handed.text);
+    assert_eq!(handed.header("cache-control"), "no-store");
+    assert!(!marisol.get(&other).await.text.contains("shlink:/"));
 
     // The privacy officer sees it; who does not treat the client, and the client, do not.
     let mut karin = signed_in(&server, KARIN).await;

@@ -18,7 +18,7 @@ use crate::support::receiver::{self, Fault, Receiver, Way};
 use crate::support::served::{Served, command, settled};
 
 /// Clients of the fixtures, of whom the receiver may know: twelve sessions; a Part 2 program.
-const ELENA: &str = "cl_1";
+pub(crate) const ELENA: &str = "cl_1";
 const PART2: &str = "cl_40";
 
 /// A receiver in the settings.
@@ -31,13 +31,19 @@ fn settings(name: &str, base: &str, takes: &str, more: &str) -> String {
 }
 
 /// A practice that serves, with its records.
-struct Practice {
-    served: Served,
+pub(crate) struct Practice {
+    pub(crate) served: Served,
 }
 
 impl Practice {
-    fn open(receivers: &str) -> Self {
-        let folder = settled(&format!("{receivers}\n[jobs]\nlook_s = 1\nfollow_s = 1\n"));
+    pub(crate) fn open(receivers: &str) -> Self {
+        Self::followed(receivers, 1)
+    }
+
+    /// One that looks every so many seconds what became of a transfer.
+    pub(crate) fn followed(receivers: &str, follow_s: u64) -> Self {
+        let jobs = format!("[jobs]\nlook_s = 1\nfollow_s = {follow_s}\n");
+        let folder = settled(&format!("{receivers}\n{jobs}"));
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
         let families = ["practice", "solo-cbt", "part2"];
         let paths: Vec<String> =
@@ -54,13 +60,13 @@ impl Practice {
         self.served.folder.path()
     }
 
-    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let output = command(self.folder(), arguments).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     }
 
-    fn transfer(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) fn transfer(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         self.run(&[&["transfer"], arguments].concat())
     }
 
@@ -77,14 +83,14 @@ impl Practice {
         out.trim().to_owned()
     }
 
-    fn shown(&self, id: &str) -> Value {
+    pub(crate) fn shown(&self, id: &str) -> Value {
         let (code, out, err) = self.transfer(&["show", id, "--json"]);
         assert_eq!(code, Some(0), "{err}");
         serde_json::from_str(&out).unwrap()
     }
 
     /// Waits until something is true of a transfer.
-    async fn until(&self, id: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&self, id: &str, is: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         loop {
             let found = self.shown(id);
@@ -96,12 +102,12 @@ impl Practice {
         }
     }
 
-    async fn becomes(&self, id: &str, state: &str) -> Value {
+    pub(crate) async fn becomes(&self, id: &str, state: &str) -> Value {
         self.until(id, |found| found["state"] == state).await
     }
 
     /// Takes a consent of the fixtures back.
-    fn revoke(&self, family: &str, consent: &str) {
+    pub(crate) fn revoke(&self, family: &str, consent: &str) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(family);
         let text = fs::read_to_string(file.join("consent.ndjson")).unwrap();
         let mut all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -140,7 +146,7 @@ async fn counts(receiver: &Receiver) -> BTreeMap<&'static str, usize> {
     counts
 }
 
-fn events(transfer: &Value) -> Vec<&str> {
+pub(crate) fn events(transfer: &Value) -> Vec<&str> {
     let history = transfer["history"].as_array().unwrap();
     history.iter().map(|step| step["event"].as_str().unwrap()).collect()
 }
@@ -152,7 +158,7 @@ async fn a_retry_after_a_cut_connection_leaves_one_copy_at_a_server_that_is_not_
     let practice =
         Practice::open(&settings("frfm", &way.base, "transaction", "unmatched = 'create'"));
     // That server looks through all that it has for each conditional create: not for every score.
-    let part = ["--sections", "problems,encounters"];
+    let part = ["--sections", "problems,goals,encounters"];
     let first = practice.send_with(ELENA, "frfm", &part);
     let done = practice.becomes(&first, "received").await;
     assert_eq!(events(&done), ["approve", "delivered", "understood"]);
@@ -162,12 +168,14 @@ async fn a_retry_after_a_cut_connection_leaves_one_copy_at_a_server_that_is_not_
     let documents = once["DocumentReference"];
     assert!(documents >= 1);
     assert_eq!(once["Communication"], 0, "the consent names no messages");
-    assert!(once["Encounter"] >= 12 && once["Condition"] >= 1, "{once:?}");
+    assert!(once["Encounter"] >= 12 && once["Goal"] >= 1 && once["Condition"] >= 1, "{once:?}");
     // Every reference leads to what is there.
-    for condition in receiver.all("Condition").await {
-        let subject = condition["subject"]["reference"].as_str().unwrap();
-        let patient = &receiver.all("Patient").await[0];
-        assert_eq!(subject, format!("Patient/{}", patient["id"].as_str().unwrap()));
+    let patient = &receiver.all("Patient").await[0];
+    for name in ["Condition", "Goal"] {
+        for one in receiver.all(name).await {
+            let subject = one["subject"]["reference"].as_str().unwrap();
+            assert_eq!(subject, format!("Patient/{}", patient["id"].as_str().unwrap()), "{name}");
+        }
     }
     for (number, fault) in
         [Fault::BeforeHeaders, Fault::InBody, Fault::BeforeAnswer, Fault::InAnswer]

@@ -108,6 +108,11 @@ impl Opening {
         Self { links, mandates, able }
     }
 
+    /// What makes the links, and takes them back.
+    pub fn links(&self) -> &HealthLinks {
+        &self.links
+    }
+
     /// The link with this secret in its address.
     pub async fn find(&self, secret: &str) -> Result<Option<Found>> {
         self.found(auth::digest(secret)).await

@@ -35,6 +35,9 @@ pub(super) struct Kept {
     /// The person as the receiver's server knows them, where somebody said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) patient_there: Option<String>,
+    /// The link that the receiver was given, by its name, which opens nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) link: Option<String>,
     /// When it was prepared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) made_at: Option<String>,

@@ -5,24 +5,22 @@
 //! by the same identifiers, so that an attempt whose answer was lost leaves one copy. What may pass
 //! is tried again for a day, with pauses that grow.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{Timestamp, Unit};
-use serde_json::Value;
 
 use super::kept::{Attempt, Package};
 use super::transfer::Transfer;
-use super::{NEW, Step, Transfers, later, written};
+use super::{NEW, PUSH, Step, Transfers, later, written};
 use crate::audit::{Action, Actor, Audit, Event as Done};
 use crate::config::{ReceiverSettings, Takes};
-use crate::domain::{FhirId, Kind, TenantId};
+use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
-use crate::exchange::gather::{Part, gather};
 use crate::exchange::ingest::BASE;
 use crate::exchange::jobs::{Doing, Task, Trouble, Work};
+use crate::exchange::links::HealthLinks;
 use crate::exchange::pull::Pace;
 use crate::package::{Carried, Form, IDENTIFIERS, Language, Options, Piece, Purpose, Sheet, carry};
 use crate::partner::{self, Found, Parcel, Partner, Taken};
@@ -33,7 +31,7 @@ use crate::store::{Job, JobPart, JobStep};
 /// The name of this kind of work.
 pub const KIND: &str = "transfer";
 /// Who writes down what the gateway saw.
-const BY: &str = "gateway";
+pub(super) const BY: &str = "gateway";
 /// How long a job that is done is kept.
 const KEPT: Duration = Duration::from_hours(24);
 /// What a job waits for whose transfer was delivered.
@@ -47,6 +45,8 @@ pub struct Sending {
     pub transfers: Transfers,
     /// The servers of the receivers.
     pub partners: Vec<Partner>,
+    /// The links of those who are given one.
+    pub links: HealthLinks,
     /// Where it is written down who gets what.
     pub audit: Arc<Audit>,
     /// How often it is looked whether consent to what a receiver has still stands.
@@ -54,9 +54,11 @@ pub struct Sending {
 }
 
 /// What is to be done.
-enum Next {
+pub(super) enum Next {
     /// Nothing more.
     Nothing,
+    /// To take the copy behind this link away.
+    Close(String),
     /// To send it.
     Send(Box<Begun>),
     /// Another job is at it: to look again soon.
@@ -66,7 +68,7 @@ enum Next {
 }
 
 /// What an attempt begins with.
-struct Begun {
+pub(super) struct Begun {
     transfer: Transfer,
     partner: usize,
     pieces: Vec<Piece>,
@@ -92,6 +94,10 @@ impl Work for Sending {
             let me = Arc::clone(&self);
             let begun = match task.aside(move |task| Ok(me.begin(task)?)).await? {
                 Next::Nothing => return Ok(()),
+                Next::Close(link) => {
+                    self.links.revoke(&task.job().new.tenant, &link).await?;
+                    return Ok(());
+                }
                 Next::Wait => {
                     return task.aside(|task| wait(task, "another attempt", SOON)).await;
                 }
@@ -124,6 +130,9 @@ impl Sending {
         let (id, ready) = order.split_once(' ').unwrap_or_default();
         let Some(transfer) = self.transfers.transfer(tenant, id)? else { return Ok(Next::Nothing) };
         let is_last = transfer.ready.is_some_and(|at| written(at) == ready);
+        if transfer.goes_by_link() {
+            return self.watch(task, &transfer, is_last);
+        }
         let say = |event, why: Option<&str>| -> Result<Next> {
             let step = Step { why: why.map(str::to_owned), ..Step::by(BY) };
             self.say(task, &transfer, event, step)?;
@@ -155,35 +164,13 @@ impl Sending {
         let settings = self.partners.get(place).map(Partner::settings);
         let settings = settings.ok_or_else(|| Error::broken("a receiver that is none"))?;
         let patient = self.transfers.patient(tenant, &transfer.client);
-        let principal = self.transfers.principal(tenant, settings, now);
-        let found = gather(&*self.transfers.store, &principal, &patient, Part::Whole);
-        let mut pieces = match found {
-            Err(Error::NotFound | Error::Denied) => return say(Event::ConsentEnded, None),
-            other => other?,
+        let Some(pieces) = self.transfers.selected(tenant, &transfer, settings, now)? else {
+            return say(Event::ConsentEnded, None);
         };
-        let mut notes = self.notes(tenant, &transfer);
-        // What is appended to a note goes along with it: corrections, and disagreements (45 CFR
-        // 164.526(d)(5)).
-        let appended = pieces.iter().filter(|piece| piece.resource_type == "DocumentReference");
-        let appended: Vec<FhirId> = appended
-            .filter(|piece| is_appended_to(&piece.body, &notes))
-            .map(|piece| piece.id.clone())
-            .collect();
-        notes.extend(appended);
-        pieces.retain(|piece| {
-            transfer.has(&piece.resource_type)
-                || piece.resource_type == "DocumentReference" && notes.contains(&piece.id)
-        });
         let person = pieces.iter().find(|piece| piece.id == patient);
         let person = person.map(|piece| piece.body.to_vec()).ok_or(Error::NotFound)?;
         self.account(tenant, &transfer, settings, (&patient, &pieces), now)?;
         Ok(Next::Send(Box::new(Begun { transfer, partner: place, pieces, patient, person })))
-    }
-
-    /// The documents that are named one by one.
-    fn notes(&self, tenant: &TenantId, transfer: &Transfer) -> BTreeSet<FhirId> {
-        let ids = self.transfers.ids.tenant(tenant);
-        transfer.notes.iter().map(|note| ids.id(Kind::SessionNote, note)).collect()
     }
 
     /// Writes down that the receiver gets this, before anything leaves.
@@ -265,7 +252,7 @@ impl Sending {
     ) -> std::result::Result<(), Trouble> {
         let attempt = |status: Option<u16>, error: Option<&str>| Attempt {
             at: written(task.now()),
-            channel: "fhir_push".to_owned(),
+            channel: PUSH.to_owned(),
             http_status: status,
             error: error.map(str::to_owned),
         };
@@ -312,7 +299,13 @@ impl Sending {
     }
 
     /// Writes down what happened, unless somebody has stopped it meanwhile.
-    fn say(&self, task: &Task, transfer: &Transfer, event: Event, step: Step) -> Result<()> {
+    pub(super) fn say(
+        &self,
+        task: &Task,
+        transfer: &Transfer,
+        event: Event,
+        step: Step,
+    ) -> Result<()> {
         let tenant = &task.job().new.tenant;
         let mut told = Done::new(
             Action::TransferChanged,
@@ -362,20 +355,9 @@ impl Begun {
             Takes::Document => Form::Document,
             Takes::Message => Form::Message,
             Takes::Reference => Form::Reference,
+            Takes::Link => return Err(Error::broken("a link is carried by people")),
         };
         let name = self.transfer.id.as_str();
         carry(&self.patient, self.pieces.clone(), &options, (name, form, there))
     }
-}
-
-/// Whether a document is appended to one of these.
-fn is_appended_to(body: &[u8], notes: &BTreeSet<FhirId>) -> bool {
-    let Ok(document) = serde_json::from_slice::<Value>(body) else { return false };
-    let relations = document.get("relatesTo").and_then(Value::as_array);
-    relations.into_iter().flatten().any(|relation| {
-        let target = relation.pointer("/target/reference").and_then(Value::as_str);
-        let target = target.and_then(|target| target.strip_prefix("DocumentReference/"));
-        relation.get("code").and_then(Value::as_str) == Some("appends")
-            && target.and_then(|id| id.parse().ok()).is_some_and(|id| notes.contains(&id))
-    })
 }

@@ -3,6 +3,7 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
+use super::LINK;
 use super::kept::{Acknowledged, Attempt, Kept, Package};
 use crate::domain::Record;
 use crate::error::{Error, Result};
@@ -40,6 +41,8 @@ pub struct Wanted {
     pub sections: Vec<String>,
     /// Notes that go along although the documents are not among the parts, by the platform's ids.
     pub notes: Vec<String>,
+    /// Whether the receiver is given a link, although they have a server.
+    pub by_link: bool,
     /// Who asks for it.
     pub by: String,
     /// What is the same each time the same transfer is asked for, so that it is made once.
@@ -75,6 +78,10 @@ pub struct Transfer {
     pub expires: Option<Timestamp>,
     /// The person as the receiver's server knows them, where somebody said so.
     pub patient_there: Option<String>,
+    /// By which way it goes.
+    pub channel: Option<String>,
+    /// The link that the receiver was given last, by its name.
+    pub link: Option<String>,
     /// The attempts to deliver it.
     pub attempts: Vec<Attempt>,
     /// What was sent last.
@@ -131,6 +138,8 @@ impl Transfer {
             version: record.version,
             client: kept.client_id,
             to: kept.to.org_name,
+            channel: kept.to.channel,
+            link: kept.link,
             receiver: kept.receiver,
             reason: kept.reason,
             urgency: kept.urgency,
@@ -169,7 +178,7 @@ impl Transfer {
         let ack = self.ack.as_ref().map(|ack| json!({ "kind": ack.kind, "at": ack.at }));
         json!({
             "id": self.id, "client": self.client, "to": self.to, "receiver": self.receiver,
-            "state": self.state.as_str(), "urgency": self.urgency,
+            "state": self.state.as_str(), "urgency": self.urgency, "channel": self.channel,
             "expires": self.expires.map(|at| at.to_string()),
             "attempts": self.attempts, "package": self.package, "ack": ack,
             "reminders": self.reminders().iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -182,12 +191,21 @@ impl Transfer {
         self.id.starts_with(OWN)
     }
 
-    /// Since when it is awaited that the receiver says who looks after the person, and when somebody
-    /// is reminded of it.
+    /// Whether the receiver is given a link, by people of the practice.
+    pub fn goes_by_link(&self) -> bool {
+        self.is_ours() && self.channel.as_deref() == Some(LINK)
+    }
+
+    /// When somebody is reminded that the receiver has not said who looks after the person, or has not
+    /// opened the link.
     pub fn reminders(&self) -> Vec<Timestamp> {
         let sent = self.history.iter().rev().find(|one| one.event == Event::Delivered);
-        let Some(sent) = sent.filter(|_| self.state.is_awaited()) else { return Vec::new() };
-        let later = |days: &i32| sent.at.checked_add((i64::from(*days) * 24).hours()).ok();
+        let since = match self.state {
+            State::Ready if self.link.is_some() => self.ready,
+            state => sent.map(|sent| sent.at).filter(|_| state.is_awaited()),
+        };
+        let Some(since) = since else { return Vec::new() };
+        let later = |days: &i32| since.checked_add((i64::from(*days) * 24).hours()).ok();
         REMINDERS.iter().filter_map(later).collect()
     }
 

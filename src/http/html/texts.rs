@@ -154,7 +154,8 @@ texts! {
     transfers: TransferTexts {
         title, lede, none, closed, needs, wrong_title, wrong, wrong_step, prepare, prepare_hint,
         client, receiver, reason, reason_hint, urgency, of, until, reminded, timeline, nothing_yet,
-        when, platform, back, steps, text, patient, patient_hint,
+        when, platform, back, steps, text, patient, patient_hint, by_link, by_link_hint,
+        handed_title, handed, link, passcode, passcode_hint, handed_back,
     }
     quarantine: Quarantine { title, lede, none, more, unknown }
     copy: Copying {

@@ -19,6 +19,8 @@ const OF_LOGIN: &str = "SELECT DISTINCT id FROM source
     ORDER BY id";
 const PLACED: &str = "SELECT type, id, origin_kind, origin_id, class, related, dated FROM resource
     WHERE tenant = $1 AND patient = $2 ORDER BY type, id LIMIT $3";
+const CLIENT: &str = "SELECT origin_id FROM resource
+    WHERE tenant = $1 AND type = 'Patient' AND id = $2 AND origin_kind = 'client'";
 const OF_KIND: &str = "SELECT DISTINCT id FROM source WHERE tenant = $1 AND kind = $2 ORDER BY id";
 const REFERRING: &str = "SELECT DISTINCT from_id FROM link
     WHERE tenant = $1 AND to_kind = $2 AND to_id = $3 AND from_kind = $4
@@ -57,6 +59,13 @@ impl Directory for PostgresStore {
     ) -> Result<Vec<Arc<Record>>> {
         let columns: [Param<'_>; 3] = [&tenant.as_str(), &kind.as_str(), &login];
         self.records(tenant, kind, OF_LOGIN, &columns)
+    }
+
+    fn client_of(&self, tenant: &TenantId, patient: &FhirId) -> Result<Option<String>> {
+        Ok(self.readers.run(|session| {
+            let rows = session.query(CLIENT, &[&tenant.as_str(), &patient.as_str()])?;
+            rows.first().map(|row| get(row, 0)).transpose()
+        })?)
     }
 
     fn placed(&self, tenant: &TenantId, patient: &FhirId, most: usize) -> Result<Vec<Placed>> {

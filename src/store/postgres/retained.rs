@@ -80,7 +80,8 @@ const RECORDS: [&str; 8] = [
 ];
 
 /// What goes with the person: the tenant, the Patient.
-const PERSON: [&str; 6] = [
+const PERSON: [&str; 7] = [
+    "DELETE FROM closed WHERE tenant = $1 AND patient = $2",
     "DELETE FROM allowed WHERE tenant = $1 AND patient = $2",
     "DELETE FROM class WHERE tenant = $1 AND patient = $2",
     "DELETE FROM health_link WHERE tenant = $1 AND patient = $2",

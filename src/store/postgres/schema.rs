@@ -77,6 +77,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0011_retention.sql"),
         loses: None,
     },
+    Migration {
+        number: 12,
+        name: "closed",
+        sql: include_str!("migrations/0012_closed.sql"),
+        loses: None,
+    },
 ];
 /// The oldest PostgreSQL, as `server_version_num`, that its makers still look after.
 const OLDEST: i32 = 130_000;

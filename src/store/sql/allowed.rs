@@ -36,16 +36,51 @@ fn grants(sql: &mut Sql, under: &Under, row: &str) -> Option<String> {
         let patient = sql.bind(patient.as_str());
         format!(" AND g.patient = {patient}")
     });
-    // What may be seen under a condition only is not there where it cannot be met.
-    let unable = sql.bind(i64::from(Obligations::ALL.without(under.able).bits()));
-    let named = sql.dialect.contains("g.except_of", &format!("'|' || {row}.related || '|'"));
+    let fits = fits(sql, under, row);
     Some(format!(
         "g.tenant = {row}.tenant \
          AND g.patient = {row}.patient AND g.grantee = {grantee} AND g.class = {row}.class \
-         AND g.since <= {at} AND g.until > {at} AND (g.duties & {unable}) = 0 \
-         AND g.dated_since <= {row}.dated AND g.dated_until > {row}.dated \
-         AND (g.related = {row}.related OR (g.related = '*' AND NOT {named})){patient}"
+         AND g.since <= {at} AND g.until > {at} AND {fits}{patient}"
     ))
+}
+
+/// What a row `g` says of what it is about, beside whom, whose and when.
+fn fits(sql: &mut Sql, under: &Under, row: &str) -> String {
+    // What may be seen under a condition only is not there where it cannot be met.
+    let unable = sql.bind(i64::from(Obligations::ALL.without(under.able).bits()));
+    let named = sql.dialect.contains("g.except_of", &format!("'|' || {row}.related || '|'"));
+    format!(
+        "(g.duties & {unable}) = 0 \
+         AND g.dated_since <= {row}.dated AND g.dated_until > {row}.dated \
+         AND (g.related = {row}.related OR (g.related = '*' AND NOT {named}))"
+    )
+}
+
+/// The test that the row of `resource` under this alias could be seen until a consent ended, within these
+/// instants; none for the practice itself, to which nothing is closed.
+///
+/// What came here after that end was never to be seen.
+pub(super) fn closed(
+    sql: &mut Sql,
+    permit: &Permit,
+    row: &str,
+    (since, until): (i64, i64),
+) -> Option<String> {
+    let under = permit.under()?;
+    let at = under.at.filter(|_| !under.grantee.is_empty())?;
+    let grantee = sql.bind(under.grantee.as_str());
+    let (since, until) = (sql.bind(since), sql.bind(until.min(at.as_microsecond())));
+    let fits = fits(sql, under, row);
+    let ended = |table: &str| {
+        format!(
+            "EXISTS (SELECT 1 FROM {table} g WHERE g.tenant = {row}.tenant \
+             AND g.patient = {row}.patient AND g.grantee = {grantee} AND g.class = {row}.class \
+             AND g.since < g.until AND g.until >= {since} AND g.until <= {until} \
+             AND {row}.arrived < g.until AND {fits})"
+        )
+    };
+    // One that was taken back, and one whose time was over.
+    Some(format!("({} OR {})", ended("closed"), ended("allowed")))
 }
 
 /// The same for a row of a type whose visibility may be that of another: a Binary is seen with its

@@ -8,12 +8,12 @@ use crate::domain::FhirId;
 use crate::error::{Error, Result};
 use crate::fhir::search::SortValue;
 use crate::policy::Permit;
-use crate::store::exports::{Export, Exported, Removed, Whose};
+use crate::store::exports::{Export, Exported, Whose};
 
 /// How many resources are looked up in one statement.
 const TOGETHER: usize = 200;
 /// How far before the instant that is asked for it is looked, in microseconds.
-const OVERLAP_US: i64 = 5 * 60 * 1_000_000;
+pub(super) const OVERLAP_US: i64 = 5 * 60 * 1_000_000;
 /// The last patient of the window after one.
 pub(in crate::store) fn window(
     snapshot: &impl Snapshot,
@@ -95,7 +95,7 @@ fn inside(snapshot: &impl Snapshot, permit: &Permit, scope: &Export) -> Option<S
 
 /// When it came here. What was being written when the last export was asked for, or on a server whose
 /// clock is behind, comes once more rather than never.
-fn within(sql: &mut Sql, scope: &Export, column: &str) {
+pub(super) fn within(sql: &mut Sql, scope: &Export, column: &str) {
     if let Some(since) = scope.since {
         let since = sql.bind(since.as_microsecond().saturating_sub(OVERLAP_US));
         sql.and(format!("{column} >= {since}"));
@@ -104,44 +104,6 @@ fn within(sql: &mut Sql, scope: &Export, column: &str) {
         let until = sql.bind(until.as_microsecond());
         sql.and(format!("{column} < {until}"));
     }
-}
-
-/// What is there no more and the caller might have seen. Of a type of which the scopes let through only
-/// some, nobody can say any more which.
-pub(in crate::store) fn removed(
-    snapshot: &impl Snapshot,
-    permit: &Permit,
-    scope: &Export,
-) -> Result<Vec<Removed>> {
-    let is_plain = |permit: &Permit| {
-        let mut clauses = permit.clauses().into_iter().flatten();
-        clauses.all(|clause| clause.conditions.is_empty())
-    };
-    let reached = scope.types.iter().copied();
-    let reached: Vec<_> =
-        reached.filter(|name| permit.on(name).is_some_and(|permit| is_plain(&permit))).collect();
-    if reached.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut sql = Sql::new(snapshot.dialect());
-    whose(&mut sql, permit, scope, &reached);
-    within(&mut sql, scope, "r.at");
-    let text = format!(
-        "SELECT r.type || ' ' || r.id || ' ' || r.patient FROM removed r WHERE {} \
-         AND NOT EXISTS (SELECT 1 FROM resource x WHERE x.tenant = r.tenant AND x.type = r.type \
-         AND x.id = r.id) ORDER BY r.type, r.id",
-        sql.conditions()
-    );
-    let one = |text: String| {
-        let mut words = text.split(' ').map(str::to_owned);
-        let broken = || Error::broken("a resource that is gone cannot be read");
-        Ok(Removed {
-            resource_type: words.next().ok_or_else(broken)?,
-            id: words.next().and_then(|id| id.parse().ok()).ok_or_else(broken)?,
-            patient: words.next().unwrap_or_default(),
-        })
-    };
-    snapshot.texts(&sql.finish(text))?.into_iter().map(one).collect()
 }
 
 /// The filters of each type together.
@@ -157,23 +119,8 @@ fn filters(scope: &Export) -> Vec<(&'static str, Vec<&[crate::fhir::search::Cond
 }
 
 /// Whose resources, of which types, and that they may be seen.
-fn whose(sql: &mut Sql, permit: &Permit, scope: &Export, types: &[&'static str]) {
-    let tenant = sql.bind(permit.tenant().as_str());
-    sql.and(format!("r.tenant = {tenant}"));
-    match &scope.whose {
-        Whose::Everybody => {}
-        Whose::Nobody => sql.and("r.patient = ''".to_owned()),
-        Whose::One(patient) => {
-            let patient = sql.bind(patient.as_str());
-            sql.and(format!("r.patient = {patient}"));
-        }
-        Whose::Between(after, last) => {
-            let (after, last) = (sql.bind(after.as_str()), sql.bind(last.as_str()));
-            sql.and(format!("r.patient > {after} AND r.patient <= {last}"));
-        }
-    }
-    let names = sql.bind_all(types.iter().copied());
-    sql.and(format!("r.type IN ({names})"));
+pub(super) fn whose(sql: &mut Sql, permit: &Permit, scope: &Export, types: &[&'static str]) {
+    of(sql, permit, scope, types);
     let permits: Vec<_> = types.iter().filter_map(|name| permit.on(name)).collect();
     // Where scopes say nothing of single resources, one test is that of every type.
     let plain = |permit: &Permit| permit.clauses().is_none() && permit.resource_type() != "Binary";
@@ -190,6 +137,26 @@ fn whose(sql: &mut Sql, permit: &Permit, scope: &Export, types: &[&'static str])
             sql.and(format!("(r.type <> {name} OR {test})"));
         }
     }
+}
+
+/// Whose resources, of which types.
+pub(super) fn of(sql: &mut Sql, permit: &Permit, scope: &Export, types: &[&'static str]) {
+    let tenant = sql.bind(permit.tenant().as_str());
+    sql.and(format!("r.tenant = {tenant}"));
+    match &scope.whose {
+        Whose::Everybody => {}
+        Whose::Nobody => sql.and("r.patient = ''".to_owned()),
+        Whose::One(patient) => {
+            let patient = sql.bind(patient.as_str());
+            sql.and(format!("r.patient = {patient}"));
+        }
+        Whose::Between(after, last) => {
+            let (after, last) = (sql.bind(after.as_str()), sql.bind(last.as_str()));
+            sql.and(format!("r.patient > {after} AND r.patient <= {last}"));
+        }
+    }
+    let names = sql.bind_all(types.iter().copied());
+    sql.and(format!("r.type IN ({names})"));
 }
 
 /// How many of these resources are there and may be seen.

@@ -38,7 +38,21 @@ pub(super) fn classes(
         .collect()
 }
 
-/// Replaces what of a patient is allowed.
+/// Keeps what is allowed to clients now, as closed from now on: the tenant, the patient.
+const CLOSE: &str = "INSERT OR REPLACE INTO closed
+    SELECT tenant, patient, grantee, class, related, except_of, since,
+           min(until, CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)), dated_since,
+           dated_until, duties
+    FROM allowed WHERE tenant = ?1 AND patient = ?2 AND grantee LIKE '% client %'";
+/// What is allowed still is not closed.
+const REOPEN: &str = "DELETE FROM closed WHERE tenant = ?1 AND patient = ?2 AND EXISTS (
+    SELECT 1 FROM allowed a
+    WHERE a.tenant = closed.tenant AND a.patient = closed.patient AND a.grantee = closed.grantee
+      AND a.class = closed.class AND a.related = closed.related AND a.since = closed.since
+      AND a.dated_since = closed.dated_since AND a.except_of = closed.except_of
+      AND a.until > closed.until AND a.dated_until >= closed.dated_until)";
+
+/// Replaces what of a patient is allowed, and notes what is so no more.
 pub(super) fn put(
     connection: &Connection,
     tenant: &TenantId,
@@ -46,6 +60,7 @@ pub(super) fn put(
     rows: &[Allowed],
 ) -> rusqlite::Result<()> {
     let (tenant, patient) = (tenant.as_str(), patient.as_str());
+    connection.prepare_cached(CLOSE)?.execute([tenant, patient])?;
     connection
         .prepare_cached("DELETE FROM allowed WHERE tenant = ?1 AND patient = ?2")?
         .execute([tenant, patient])?;
@@ -71,5 +86,6 @@ pub(super) fn put(
             row.basis
         ])?;
     }
+    connection.prepare_cached(REOPEN)?.execute([tenant, patient])?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Params, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::SqliteStore;
 use super::connection::broken;
@@ -21,6 +21,8 @@ const OF_LOGIN: &str = "SELECT DISTINCT id FROM source
     ORDER BY id";
 const PLACED: &str = "SELECT type, id, origin_kind, origin_id, class, related, dated FROM resource
     WHERE tenant = ?1 AND patient = ?2 ORDER BY type, id LIMIT ?3";
+const CLIENT: &str = "SELECT origin_id FROM resource
+    WHERE tenant = ?1 AND type = 'Patient' AND id = ?2 AND origin_kind = 'client'";
 const OF_KIND: &str = "SELECT DISTINCT id FROM source WHERE tenant = ?1 AND kind = ?2 ORDER BY id";
 const REFERRING: &str = "SELECT DISTINCT from_id FROM link
     WHERE tenant = ?1 AND to_kind = ?2 AND to_id = ?3 AND from_kind = ?4
@@ -56,6 +58,15 @@ impl Directory for SqliteStore {
     ) -> Result<Vec<Arc<Record>>> {
         let columns = [tenant.as_str(), kind.as_str(), login];
         self.readers.take()?.snapshot(|reading| records(reading, tenant, kind, OF_LOGIN, columns))
+    }
+
+    fn client_of(&self, tenant: &TenantId, patient: &FhirId) -> Result<Option<String>> {
+        self.readers.take()?.run(|connection| {
+            connection
+                .prepare_cached(CLIENT)?
+                .query_row([tenant.as_str(), patient.as_str()], |row| row.get(0))
+                .optional()
+        })
     }
 
     fn placed(&self, tenant: &TenantId, patient: &FhirId, most: usize) -> Result<Vec<Placed>> {

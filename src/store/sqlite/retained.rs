@@ -28,7 +28,8 @@ const RECORD: [&str; 7] = [
 ];
 
 /// What goes with the person: the tenant, the Patient.
-const PERSON: [&str; 6] = [
+const PERSON: [&str; 7] = [
+    "DELETE FROM closed WHERE tenant = ?1 AND patient = ?2",
     "DELETE FROM allowed WHERE tenant = ?1 AND patient = ?2",
     "DELETE FROM class WHERE tenant = ?1 AND patient = ?2",
     "DELETE FROM compartment WHERE tenant = ?1 AND patient = ?2",

@@ -122,6 +122,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0015_seen.sql"),
         loses: None,
     },
+    Migration {
+        number: 16,
+        name: "closed",
+        sql: include_str!("migrations/0016_closed.sql"),
+        loses: None,
+    },
 ];
 /// What a file is, by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

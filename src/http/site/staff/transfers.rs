@@ -13,12 +13,15 @@ use super::{REQUESTS, TRANSFERS};
 use crate::domain::TenantId;
 use crate::error::{Error, Result as Outcome};
 use crate::exchange::transfers::{LONGEST, Transfer, Transfers, URGENCIES, Wanted};
-use crate::http::html::{Form, Tone, Visit, csrf, notice};
+use crate::http::html::{Choice, Form, Tone, Visit, csrf, notice};
 use crate::http::site::{Refused, Why};
 use crate::policy::Role;
 
 /// The parameter of what could not be done.
 const WRONG: &str = "wrong";
+
+/// The field of whether the receiver is given a link.
+const BY_LINK: &str = "by_link";
 
 /// A transfer with whose care it is about.
 struct Handover {
@@ -134,6 +137,14 @@ fn row(visit: &Visit, one: &Handover) -> Markup {
 /// The form that prepares a transfer.
 fn preparing(visit: &Visit, clients: &[(String, String)], receivers: &[(&str, &str)]) -> Markup {
     let texts = &visit.texts().transfers;
+    let by_link = Choice {
+        kind: "checkbox",
+        name: BY_LINK,
+        value: "1",
+        is_chosen: false,
+        label: &texts.by_link,
+        hint: &texts.by_link_hint,
+    };
     html! {
         form.card.stack method="post" action=(TRANSFERS) {
             (csrf(&visit.csrf(TRANSFERS)))
@@ -164,6 +175,7 @@ fn preparing(visit: &Visit, clients: &[(String, String)], receivers: &[(&str, &s
                     }
                 }
             }
+            (by_link.markup())
             p.soft.small { (texts.prepare_hint) }
             div.actions { button type="submit" { (texts.prepare) } }
         }
@@ -192,6 +204,7 @@ pub(in crate::http) async fn prepare(
         urgency: field("urgency"),
         sections: Vec::new(),
         notes: Vec::new(),
+        by_link: form.value(BY_LINK).is_some(),
         by: member.duties.staff.clone(),
         key: None,
     };

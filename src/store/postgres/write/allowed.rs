@@ -54,7 +54,24 @@ pub(super) fn classes(
     rows.iter().map(|row| get(row, 0)).collect()
 }
 
-/// Replaces what of a patient is allowed.
+/// Keeps what is allowed to clients now, as closed from now on: the tenant, the patient.
+const CLOSE: &str = "INSERT INTO closed
+    SELECT tenant, patient, grantee, class, related, except_of, since,
+           least(until, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), dated_since,
+           dated_until, duties
+    FROM allowed WHERE tenant = $1 AND patient = $2 AND grantee LIKE '% client %'
+    ON CONFLICT (tenant, patient, grantee, class, related, since, dated_since) DO UPDATE
+    SET except_of = excluded.except_of, until = excluded.until,
+        dated_until = excluded.dated_until, duties = excluded.duties";
+/// What is allowed still is not closed.
+const REOPEN: &str = "DELETE FROM closed USING allowed a
+    WHERE closed.tenant = $1 AND closed.patient = $2
+      AND a.tenant = closed.tenant AND a.patient = closed.patient AND a.grantee = closed.grantee
+      AND a.class = closed.class AND a.related = closed.related AND a.since = closed.since
+      AND a.dated_since = closed.dated_since AND a.except_of = closed.except_of
+      AND a.until > closed.until AND a.dated_until >= closed.dated_until";
+
+/// Replaces what of a patient is allowed, and notes what is so no more.
 pub(super) fn put(
     session: &mut Session,
     tenant: &TenantId,
@@ -62,6 +79,7 @@ pub(super) fn put(
     rows: &[Allowed],
 ) -> Tried<()> {
     let (tenant, patient) = (tenant.as_str(), patient.as_str());
+    session.execute(CLOSE, &[&tenant, &patient])?;
     session
         .execute("DELETE FROM allowed WHERE tenant = $1 AND patient = $2", &[&tenant, &patient])?;
     if rows.is_empty() {
@@ -91,5 +109,6 @@ pub(super) fn put(
             &text(|row| &row.basis),
         ],
     )?;
+    session.execute(REOPEN, &[&tenant, &patient])?;
     Ok(())
 }

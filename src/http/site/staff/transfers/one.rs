@@ -2,11 +2,12 @@
 
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::{Handover, WRONG, wording};
 use crate::error::Error;
-use crate::exchange::transfers::{LONGEST, Step, Transfer};
+use crate::exchange::links::qr;
+use crate::exchange::transfers::{Handed, HandedLink, LONGEST, Step, Transfer};
 use crate::http::html::{Form, Tone, Visit, csrf, fill, notice};
 use crate::http::site::staff::member::Member;
 use crate::http::site::staff::{HANDOVERS, REQUESTS, TRANSFERS};
@@ -110,7 +111,7 @@ fn steps(visit: &Visit, transfer: &Transfer) -> Markup {
                     label for="text" { (texts.text) }
                     textarea #text name="text" rows="2" maxlength=(LONGEST) {}
                 }
-                @if can.contains(&Event::Resend) {
+                @if can.contains(&Event::Resend) && !transfer.goes_by_link() {
                     div.stack.tight {
                         label for="patient" { (texts.patient) }
                         p.hint #patient-hint { (texts.patient_hint) }
@@ -128,6 +129,26 @@ fn steps(visit: &Visit, transfer: &Transfer) -> Markup {
             }
         }
     }
+}
+
+/// The link that has to be sent to the receiver: it is shown this once.
+fn handed(visit: &Visit, link: &HandedLink, place: &str) -> crate::Result<Markup> {
+    let texts = &visit.texts().transfers;
+    Ok(html! {
+        (notice(Tone::Calm, &texts.handed_title, &texts.handed))
+        section.card.stack aria-labelledby="link" {
+            h2 #link { (texts.link) }
+            p.words { code dir="ltr" { (link.made.viewer) } }
+            (PreEscaped(qr(&link.made.viewer)?))
+        }
+        section.card.stack aria-labelledby="passcode" {
+            h2 #passcode { (texts.passcode) }
+            p { code dir="ltr" { (link.passcode) } }
+            p.soft.small { (texts.passcode_hint) }
+        }
+        p { (fill(&texts.until, &[("date", &date::day(visit, link.made.expires))])) }
+        p { a href=(place) { (texts.handed_back) } }
+    })
 }
 
 /// Takes a step.
@@ -149,13 +170,18 @@ pub(in crate::http) async fn hand_over(
         patient_there: form.filled("patient").filter(|_| event == Event::Resend),
         ..Step::by(member.duties.staff.clone())
     };
-    let id = handover.transfer.id;
-    member.note("transfer", &id);
-    let place = format!("{TRANSFERS}/{id}");
-    let done =
-        member.of_transfers(move |transfers, tenant| transfers.step(tenant, &id, event, step));
-    match done.await {
-        Ok(_) => Ok(member.go(&place)),
+    let Handover { transfer, name } = handover;
+    member.note("transfer", &transfer.id);
+    let place = format!("{TRANSFERS}/{}", transfer.id);
+    let handing = member.visit.state().handing();
+    match handing.step(&member.tenant, &transfer.id, event, step).await {
+        Ok(Handed { link: Some(link), .. }) => {
+            let body = handed(&member.visit, &link, &place)
+                .map_err(|error| member.visit.failed(&error))?;
+            let title = fill(&member.visit.texts().transfers.of, &[("name", &name)]);
+            Ok(member.answer(TRANSFERS, &title, body))
+        }
+        Ok(Handed { link: None, .. }) => Ok(member.go(&place)),
         Err(Error::Conflict { .. } | Error::Invalid { .. } | Error::Denied) => {
             Ok(member.go(&format!("{place}?{WRONG}=1")))
         }
