@@ -157,6 +157,7 @@ impl App {
             sign_in: self.sign_in(&base)?,
             requests: Arc::new(self.requests()),
             signing: Arc::new(self.signing()),
+            retention: self.retention(),
             transfers: self.transfers().clone(),
             practice: self.login.as_ref().and_then(|login| login.practice.clone()),
             store: Arc::clone(&self.store),

@@ -64,6 +64,17 @@ impl Receiver {
         assert_eq!(answer.status().as_u16(), 201);
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     }
+
+    /// Sends a resource there, or asks for one; answers the status and what came.
+    pub(crate) async fn send(&self, method: &str, path: &str, resource: &Value) -> (u16, Value) {
+        let url = format!("{}/{path}", self.base);
+        let request = self.client.request(method.parse().unwrap(), url);
+        let request = request.header("content-type", "application/fhir+json");
+        let body = if resource.is_null() { String::new() } else { resource.to_string() };
+        let answer = request.body(body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
+    }
 }
 
 impl Drop for Receiver {
