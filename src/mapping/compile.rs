@@ -55,6 +55,8 @@ struct Frame {
     codes: HashMap<usize, Arc<[Box<str>]>>,
     /// The path of each target variable, for people.
     target_paths: HashMap<usize, String>,
+    /// The names that what is wrong would have given: whoever uses one is told nothing more.
+    missing: Vec<String>,
     /// How many target variables there were before the current rule.
     rule_targets: usize,
     sources: usize,

@@ -67,6 +67,25 @@ fn three_planted_faults_are_reported_in_one_run_with_line_column_and_caret() {
 }
 
 #[test]
+fn a_fault_is_told_once_and_two_in_a_rule_are_both_told() {
+    let folder = copy();
+    replace(folder.path(), ENCOUNTER, "e.length as length", "e.lenght as length");
+    replace(
+        folder.path(),
+        ENCOUNTER,
+        "e.status = translate(v, 'https",
+        "e.state = translate(v, 'http",
+    );
+    let found = errors(folder.path());
+    let told: Vec<(&str, &str)> = found.iter().map(|d| (d.code, d.message.as_str())).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (code, of) in [("MAP102", "`lenght`"), ("MAP102", "`state`"), ("MAP201", "ConceptMap")] {
+        let is_told = told.iter().any(|(known, text)| *known == code && text.contains(of));
+        assert!(is_told, "{code} {of} in {told:?}");
+    }
+}
+
+#[test]
 fn a_code_of_the_model_without_an_entry_is_an_error_at_load() {
     let folder = copy();
     replace(folder.path(), "codes/session-status.json", "\"no_show\"", "\"noshow\"");

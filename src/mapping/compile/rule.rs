@@ -28,9 +28,10 @@ impl Compiler<'_, '_> {
     }
 
     fn rule(&mut self, rule: &fml::Rule, frame: &mut Frame) -> Option<Rule> {
-        let visible = frame.variables.len();
+        let (visible, missing) = (frame.variables.len(), frame.missing.len());
         let compiled = self.scoped_rule(rule, frame);
         frame.variables.truncate(visible);
+        frame.missing.truncate(missing);
         compiled
     }
 
@@ -52,7 +53,11 @@ impl Compiler<'_, '_> {
         let mut actions = Vec::new();
         for target in &rule.targets {
             let simple = rule.simple.then_some(bind);
-            actions.extend(self.action(target, simple, &origin, place, frame));
+            let action = self.action(target, simple, &origin, place, frame);
+            if let (None, Some(alias)) = (&action, &target.alias) {
+                frame.missing.push(alias.text.clone());
+            }
+            actions.extend(action);
         }
         let calls = rule.calls.iter().filter_map(|call| self.call(call, frame)).collect();
         let rules = self.rules(&rule.rules, frame);
@@ -129,6 +134,9 @@ impl Compiler<'_, '_> {
     }
 
     pub(super) fn unknown_variable(&mut self, name: &Name, frame: &Frame) {
+        if frame.missing.contains(&name.text) {
+            return;
+        }
         let help = did_you_mean(&name.text, frame.variables.iter().map(|(name, _)| name.as_str()));
         self.error_help("MAP103", &name.span, format!("unknown variable `{}`", name.text), help);
     }

@@ -45,8 +45,12 @@ impl Compiler<'_, '_> {
             self.error("MAP108", &target.span, "write an element: `target.element = …`");
             return None;
         };
-        let given = self.given(target, simple, origin, frame)?;
         let owner = self.shapes.get(shape)?.of;
+        let Some(given) = self.given(target, simple, origin, frame) else {
+            // What is wrong with the element beside it is told in the same run.
+            let is_value = matches!(owner, ShapeOf::Primitive(_)) && element.text == "value";
+            return if is_value { None } else { self.find_element(shape, element).and(None) };
+        };
         if let ShapeOf::Primitive(primitive) = owner
             && element.text == "value"
         {
