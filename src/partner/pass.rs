@@ -24,6 +24,8 @@ const ASSERTION_S: i64 = 240;
 const EARLY_S: i64 = 30;
 /// How long a token is used whose end nobody says, in seconds.
 const UNSAID_S: i64 = 60;
+/// The longest that a token is kept, in seconds, whatever its server says.
+const LONGEST_S: i64 = 24 * 60 * 60;
 /// What an assertion is (RFC 7523, 2.2).
 const BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -109,6 +111,6 @@ impl Passes {
         let body = answer.body.ok_or(Trouble::Unclear)?;
         let token = body.get("access_token").and_then(Value::as_str).ok_or(Trouble::Unclear)?;
         let holds = body.get("expires_in").and_then(Value::as_i64).unwrap_or(UNSAID_S);
-        Ok((token.to_owned(), holds))
+        Ok((token.to_owned(), holds.clamp(0, LONGEST_S)))
     }
 }
