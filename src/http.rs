@@ -76,7 +76,7 @@ use crate::auth::Keys;
 use crate::blobs::Blobs;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
-use crate::config::{BulkSettings, Cors, ReceivingSettings};
+use crate::config::{BulkSettings, Cors};
 use crate::domain::IdKey;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
@@ -171,8 +171,6 @@ pub struct Ports {
     pub links: Opening,
     /// How bulk exports are made.
     pub bulk: BulkSettings,
-    /// How records of others are matched.
-    pub receiving: ReceivingSettings,
     /// Who people are, where anybody can sign in.
     pub sign_in: Option<Arc<SignIn>>,
     /// What people ask about their records.
@@ -232,8 +230,7 @@ impl State {
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         let openapi = Bytes::from(openapi::document(&base).to_string());
-        let receiving =
-            Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), ports.receiving);
+        let receiving = Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock));
         let copies = ports.copies();
         Ok(Self {
             store: ports.store,
