@@ -78,7 +78,7 @@ use crate::auth::Keys;
 use crate::blobs::Blobs;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
-use crate::config::{BulkSettings, Cors, ReceivingSettings};
+use crate::config::{BulkSettings, Cors};
 use crate::domain::IdKey;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
@@ -175,8 +175,6 @@ pub struct Ports {
     pub links: Opening,
     /// How bulk exports are made.
     pub bulk: BulkSettings,
-    /// How records of others are matched.
-    pub receiving: ReceivingSettings,
     /// Who people are, where anybody can sign in.
     pub sign_in: Option<Arc<SignIn>>,
     /// What people ask about their records.
@@ -241,8 +239,7 @@ impl State {
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         let openapi = Bytes::from(openapi::document(&base).to_string());
-        let (store, clock) = (Arc::clone(&ports.store), Arc::clone(&ports.clock));
-        let receiving = Receiving::new(store, clock, ports.receiving);
+        let receiving = Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock));
         let (copies, erasures) = (ports.copies(), ports.erasures());
         Ok(Self {
             store: ports.store,

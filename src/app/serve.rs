@@ -171,7 +171,6 @@ impl App {
             blobs: self.blobs.clone(),
             links: self.links.clone(),
             bulk: self.bulk.clone(),
-            receiving: self.receiving,
             door: Door::new(settings, is_exposed),
             meter: self.requests.clone(),
             traces: self.traces.clone(),

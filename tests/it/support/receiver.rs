@@ -111,6 +111,8 @@ pub(crate) struct Way {
     pub(crate) base: String,
     pub(crate) faults: Arc<Mutex<VecDeque<Fault>>>,
     pub(crate) seen: Arc<Mutex<Vec<Seen>>>,
+    /// While somebody holds it, what is looked up there is not answered.
+    pub(crate) gate: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Way {
@@ -121,15 +123,17 @@ impl Way {
         let faults = Arc::new(Mutex::new(faults.into_iter().collect::<VecDeque<_>>()));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (turn, noted) = (Arc::clone(&faults), Arc::clone(&seen));
+        let gate = Arc::new(tokio::sync::Mutex::new(()));
+        let held = Arc::clone(&gate);
         let target = target.trim_end_matches("/fhir").to_owned();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (turn, noted) = (Arc::clone(&turn), Arc::clone(&noted));
-                let target = target.clone();
-                tokio::spawn(async move { pass(stream, &target, &turn, &noted).await });
+                let (target, held) = (target.clone(), Arc::clone(&held));
+                tokio::spawn(async move { pass(stream, &target, (&turn, &held), &noted).await });
             }
         });
-        Self { base, faults, seen }
+        Self { base, faults, seen, gate }
     }
 
     /// How many requests of that method and path were read whole.
@@ -205,7 +209,7 @@ async fn more(stream: &mut TcpStream, read: &mut Vec<u8>) -> Option<()> {
 async fn pass(
     mut stream: TcpStream,
     target: &str,
-    faults: &Mutex<VecDeque<Fault>>,
+    (faults, gate): (&Mutex<VecDeque<Fault>>, &tokio::sync::Mutex<()>),
     seen: &Mutex<Vec<Seen>>,
 ) -> Option<()> {
     let mut request = Request::begin(&mut stream).await?;
@@ -224,6 +228,9 @@ async fn pass(
     }
     let body = String::from_utf8_lossy(request.body()).into_owned();
     seen.lock().unwrap().push((request.line.clone(), body));
+    if !creates {
+        drop(gate.lock().await);
+    }
     let mut pause = String::new();
     let (status, body) = match &fault {
         Some(Fault::Busy(seconds)) => {
