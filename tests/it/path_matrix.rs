@@ -30,8 +30,10 @@ const ABOUT_NONE: &[&str] = &[
     "GET /fhir/{type}",
     "POST /fhir/{type}/_search",
     "GET /fhir/Consent",
-    // What is sent is about whoever sends it (`tests/it/consent_write.rs`).
+    "GET /fhir/Task",
+    // What is sent is about whoever sends it (`tests/it/consent_write.rs`, `requests_task.rs`).
     "POST /fhir/Consent",
+    "POST /fhir/Task",
     // Questions of another kind, which are asked as entries below.
     "POST /fhir",
     // What others send about whoever they like, which has one answer (`tests/it/receiving.rs`).

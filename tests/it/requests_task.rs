@@ -214,6 +214,7 @@ async fn whatever_can_be_asked_at_the_portal_can_be_asked_as_a_task() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "most of it is one table")]
 async fn what_a_request_cannot_say_is_refused_with_the_element() {
     let server = practice("en");
     let asker = Asker::of(&server, "Adult").await;
