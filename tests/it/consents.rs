@@ -163,7 +163,7 @@ async fn another_client_or_purpose_finds_nobodys_records() {
 #[tokio::test]
 async fn what_is_nobodys_is_withheld_from_no_recipient() {
     let server = demo_data::serve();
-    let practice = Principal::new("harbor-view".parse().unwrap(), "practice", "system/*.rs");
+    let practice = Principal::new("hv".parse().unwrap(), "practice", "system/*.rs");
     let stranger = Principal {
         under: Some(Under::of_client("another", Some(Purpose::Treatment))),
         ..Principal::new(practice.tenant.clone(), "another", "system/*.rs")
