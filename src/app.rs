@@ -39,6 +39,7 @@ use crate::exchange::jobs::{Mandates, Work, Workshop};
 use crate::exchange::links::{HealthLinks, Opening};
 use crate::exchange::pull::Pull;
 use crate::exchange::push::Pushes;
+use crate::exchange::receiving::Matching;
 use crate::exchange::reception::Reception;
 use crate::exchange::requests::{Copying, Requests};
 use crate::exchange::retention::Retention;
@@ -165,7 +166,6 @@ pub struct App {
     transfers: Transfers,
     workshop: Arc<Workshop>,
     bulk: BulkSettings,
-    receiving: ReceivingSettings,
     audit: Arc<Audit>,
     sources: Sources,
     ids: IdKey,
@@ -231,7 +231,6 @@ impl App {
             links,
             transfers,
             bulk: config.bulk.clone(),
-            receiving: config.receiving,
             audit,
             sources: config.sources.clone(),
             tokens,
@@ -282,7 +281,10 @@ impl App {
         let (blobs, rules, settings) = (blobs.clone(), Arc::clone(rules), config.bulk.clone());
         let able = audit.able();
         let exporting = Exporting { blobs, rules, elements: Elements::new(), settings, able };
-        Ok((transfers, vec![Arc::new(exporting), sending, Arc::new(copying)]))
+        let matching = Matching { store: Arc::clone(store), settings: config.receiving };
+        let works: Vec<Arc<dyn Work>> =
+            vec![Arc::new(exporting), sending, Arc::new(copying), Arc::new(matching)];
+        Ok((transfers, works))
     }
 
     /// The transfers, and what carries them to their receivers.

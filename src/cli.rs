@@ -179,3 +179,16 @@ fn report(failure: &anyhow::Error, err: &mut dyn Write) -> ExitCode {
     drop(printed);
     ExitCode::from(COULD_NOT_RUN)
 }
+
+/// A text that cannot steer a terminal, nor turn the direction in which it is read.
+fn printable(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.trim_end().chars() {
+        if steers(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
+}

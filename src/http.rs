@@ -57,11 +57,13 @@ mod shape;
 mod sheet;
 mod site;
 mod summary;
+mod task;
 mod terms;
 pub mod tls;
 mod transfers;
 mod weights;
 mod witness;
+mod written;
 
 use std::sync::Arc;
 
@@ -76,7 +78,7 @@ use crate::auth::Keys;
 use crate::blobs::Blobs;
 use crate::cache::ReadThrough;
 use crate::clock::Clock;
-use crate::config::{BulkSettings, Cors, ReceivingSettings};
+use crate::config::{BulkSettings, Cors};
 use crate::domain::IdKey;
 use crate::error::Result;
 use crate::exchange::ingest::Rules;
@@ -84,7 +86,8 @@ use crate::exchange::jobs::Workshop;
 use crate::exchange::links::Opening;
 use crate::exchange::push::Pushes;
 use crate::exchange::receiving::Receiving;
-use crate::exchange::requests::{Copies, Requests};
+use crate::exchange::requests::{Copies, Erasures, Requests};
+use crate::exchange::retention::Retention;
 use crate::exchange::sign_in::SignIn;
 use crate::exchange::signing::Signing;
 use crate::exchange::transfers::Transfers;
@@ -132,6 +135,7 @@ pub struct State {
     sign_in: Option<Arc<SignIn>>,
     requests: Arc<Requests>,
     copies: Copies,
+    erasures: Erasures,
     signing: Arc<Signing>,
     transfers: Transfers,
     practice: Option<String>,
@@ -171,8 +175,6 @@ pub struct Ports {
     pub links: Opening,
     /// How bulk exports are made.
     pub bulk: BulkSettings,
-    /// How records of others are matched.
-    pub receiving: ReceivingSettings,
     /// Who people are, where anybody can sign in.
     pub sign_in: Option<Arc<SignIn>>,
     /// What people ask about their records.
@@ -193,6 +195,8 @@ pub struct Ports {
     pub meter: RequestMeter,
     /// Where spans of them go, if anywhere.
     pub traces: Option<Arc<Traces>>,
+    /// What takes records away.
+    pub retention: Retention,
 }
 
 impl Ports {
@@ -205,14 +209,17 @@ impl Ports {
             clock: Arc::clone(&self.clock),
         }
     }
+
+    /// What carries erasures out.
+    fn erasures(&self) -> Erasures {
+        Erasures { requests: Arc::clone(&self.requests), retention: self.retention.clone() }
+    }
 }
 
 impl State {
     /// The state of a server whose FHIR base is `base`, an absolute URL without a trailing slash.
     pub fn new(ports: Ports, keys: &Keys, base: String) -> Result<Self> {
         let since = ports.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let instance = routes::interactions(routes::Level::Instance);
-        let searched = routes::interactions(routes::Level::Type);
         let site = Site::new(&base);
         let oauth =
             [("authorize", AUTHORIZE), ("token", TOKEN)].map(|(name, path)| (name, site.url(path)));
@@ -223,18 +230,17 @@ impl State {
             base: &base,
             since: &since,
             system: &system,
-            instance: &instance,
-            searched: &searched,
-            consents: &routes::interactions(routes::Level::Consent),
+            instance: &routes::interactions(routes::Level::Instance),
+            searched: &routes::interactions(routes::Level::Type),
+            written: &routes::written(),
             operations: &routes::operations(),
             cors: !ports.cors.origins.is_empty(),
             oauth: &oauth,
         };
         let metadata = Bytes::from(capability::encode(&server)?);
         let openapi = Bytes::from(openapi::document(&base).to_string());
-        let receiving =
-            Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock), ports.receiving);
-        let copies = ports.copies();
+        let receiving = Receiving::new(Arc::clone(&ports.store), Arc::clone(&ports.clock));
+        let (copies, erasures) = (ports.copies(), ports.erasures());
         Ok(Self {
             store: ports.store,
             cache: ports.cache,
@@ -252,6 +258,7 @@ impl State {
             cursors: Cursors::new(keys.cursor_key())?,
             sign_in: ports.sign_in,
             copies,
+            erasures,
             requests: ports.requests,
             signing: ports.signing,
             transfers: ports.transfers,

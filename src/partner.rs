@@ -8,6 +8,7 @@ mod answer;
 mod found;
 mod pass;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +51,12 @@ pub enum Trouble {
     Status(u16),
     /// Its answer is not what the specification says.
     Unclear,
+    /// What was to be sent may not leave any more.
+    Withdrawn,
 }
+
+/// Tells, right before something leaves, whether it still may.
+pub type Still<'a> = &'a (dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync);
 
 impl Trouble {
     /// Its name in records.
@@ -65,6 +71,7 @@ impl Trouble {
             Self::Status(412) => "many_known",
             Self::Status(_) => "refused",
             Self::Unclear => "unclear_answer",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
@@ -153,8 +160,13 @@ impl Partner {
     /// # Errors
     ///
     /// What a server answers to somebody it does not let in, or nothing.
-    pub async fn find(&self, person: &[u8], identifier: &str) -> Result<Found, Trouble> {
-        let known = self.known(identifier).await?;
+    pub async fn find(
+        &self,
+        person: &[u8],
+        identifier: &str,
+        still: Still<'_>,
+    ) -> Result<Found, Trouble> {
+        let known = self.known(identifier, still).await?;
         if known != Found::Nobody {
             return Ok(known);
         }
@@ -167,7 +179,8 @@ impl Partner {
                 { "name": "count", "valueInteger": found::MOST },
             ],
         });
-        let answer = self.post("Patient/$match", asked.to_string().into_bytes(), None).await;
+        let asked = asked.to_string().into_bytes();
+        let answer = self.post("Patient/$match", asked, None, still).await;
         match answer {
             Ok(answer) => answer.body.as_ref().and_then(found::matched).ok_or(Trouble::Unclear),
             // A server without the operation says so in one of these ways.
@@ -182,10 +195,10 @@ impl Partner {
     }
 
     /// Whom the server has by our identifier.
-    async fn known(&self, identifier: &str) -> Result<Found, Trouble> {
+    async fn known(&self, identifier: &str, still: Still<'_>) -> Result<Found, Trouble> {
         let mut url = self.url("Patient")?;
         url.query_pairs_mut().append_pair("identifier", identifier);
-        let answer = self.send(self.client.get(url)).await?;
+        let answer = self.send(self.client.get(url), still).await?;
         answer.body.as_ref().and_then(found::searched).ok_or(Trouble::Unclear)
     }
 
@@ -194,7 +207,7 @@ impl Partner {
     /// # Errors
     ///
     /// Whatever kept it from being taken, as far as that is known.
-    pub async fn deliver(&self, parcel: &Parcel) -> Result<Taken, Trouble> {
+    pub async fn deliver(&self, parcel: &Parcel, still: Still<'_>) -> Result<Taken, Trouble> {
         let path = match self.settings.takes {
             Takes::Transaction => "",
             Takes::Document => "Bundle",
@@ -203,7 +216,7 @@ impl Partner {
             Takes::Link => return Err(Trouble::Forbidden),
         };
         let known = parcel.identifier.as_ref().map(|known| format!("identifier={known}"));
-        let answer = self.post(path, parcel.body.clone(), known.as_deref()).await?;
+        let answer = self.post(path, parcel.body.clone(), known.as_deref(), still).await?;
         let is_understood = answer.body.as_ref().is_some_and(|body| {
             self.settings.takes == Takes::Transaction && found::all_taken(body)
                 || self.settings.takes == Takes::Message && found::is_response(body)
@@ -232,6 +245,7 @@ impl Partner {
         path: &str,
         body: Vec<u8>,
         known: Option<&str>,
+        still: Still<'_>,
     ) -> Result<Answer, Trouble> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
@@ -239,24 +253,30 @@ impl Partner {
             let known = HeaderValue::from_str(known).map_err(|_not_text| Trouble::Unclear)?;
             headers.insert("if-none-exist", known);
         }
-        self.send(self.client.post(self.url(path)?).headers(headers).body(body)).await
+        self.send(self.client.post(self.url(path)?).headers(headers).body(body), still).await
     }
 
     /// Asks with a token, and once more with another where that one is not believed any more.
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, Trouble> {
+    async fn send(&self, request: RequestBuilder, still: Still<'_>) -> Result<Answer, Trouble> {
         let request = request.header(reqwest::header::ACCEPT, FHIR_JSON);
         let again = request.try_clone();
-        let first = self.proven(request, false).await?;
+        let first = self.proven(request, false, still).await?;
         let response = match again {
             Some(again) if first.status().as_u16() == 401 && self.passes.is_some() => {
-                self.proven(again, true).await?
+                self.proven(again, true, still).await?
             }
             _ => first,
         };
         read(response).await
     }
 
-    async fn proven(&self, request: RequestBuilder, anew: bool) -> Result<Response, Trouble> {
+    /// Sends a request with a token, if it may leave when the token is there.
+    async fn proven(
+        &self,
+        request: RequestBuilder,
+        anew: bool,
+        still: Still<'_>,
+    ) -> Result<Response, Trouble> {
         let request = match &self.passes {
             Some(passes) => {
                 let now = self.clock.now();
@@ -264,6 +284,9 @@ impl Partner {
             }
             None => request,
         };
+        if !still().await {
+            return Err(Trouble::Withdrawn);
+        }
         request.send().await.map_err(|cause| unsent(&cause))
     }
 }

@@ -56,7 +56,7 @@ pub use directive::{
 pub use emergency::Glass;
 pub use grantee::{Grantee, Under};
 pub use high_water::HighWater;
-pub use item::{Ground, Item, NoteClass, Status, Withheld, transfer_to};
+pub use item::{Asker, Ground, Item, NoteClass, Status, Withheld, requested_by, transfer_to};
 pub use label::{Confidentiality, Labels, Sensitivity};
 pub use law::{Jurisdiction, Law, Parents};
 pub use mandate::Mandate;

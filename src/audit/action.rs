@@ -88,7 +88,7 @@ actions! {
     Summary = "summary", RESTFUL, (REST, "operation", "operation"), "E";
     /// References to a patient's documents were read.
     Docref = "docref", RESTFUL, (REST, "operation", "operation"), "E";
-    /// Somebody gave a consent.
+    /// Somebody gave a consent, or asked for something about a record.
     Create = "create", RESTFUL, (REST, "create", "create"), "C";
     /// Somebody changed a consent, or took it back.
     Update = "update", RESTFUL, (REST, "update", "update"), "U";

@@ -18,7 +18,7 @@ const PAGE: usize = 500;
 /// The name of the note that says which use was reviewed.
 const USE: &str = "use";
 /// The longest that a reviewer may write, in characters.
-const LONGEST: usize = 1_000;
+pub const LONGEST: usize = 1_000;
 
 /// A use of emergency access.
 #[derive(Debug, Clone, PartialEq, Eq)]

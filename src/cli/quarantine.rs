@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::ingest::{Bar, Desk, answer};
-use super::{Context, Outcome};
+use super::{Context, Outcome, printable};
 use crate::domain::TenantId;
 use crate::exchange::ingest::Rules;
 use crate::store::Quarantined;
@@ -112,15 +112,5 @@ fn show(entry: &Quarantined, out: &mut dyn Write) -> io::Result<()> {
     if entry.isolated {
         return writeln!(out, "record    not shown: it is, or may be, a note that is kept apart");
     }
-    writeln!(out, "record    {}", printable(&entry.body))
-}
-
-/// The bytes as text that cannot steer a terminal.
-fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    text.trim_end()
-        .chars()
-        .map(|c| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() })
-        .collect()
+    writeln!(out, "record    {}", printable(&String::from_utf8_lossy(&entry.body)))
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::token::DEMO_TENANT;
-use super::{Context, Outcome};
+use super::{Context, Outcome, printable};
 use crate::app::{open_ledger, open_store};
 use crate::audit::{Action, Actor, Audit, Event};
 use crate::auth::{Keys, Notary};
@@ -143,7 +143,7 @@ impl Desk {
         for element in ["name", "birthDate", "gender", "identifier", "address", "telecom"] {
             let said = patient.and_then(|patient| patient.get(element));
             if let Some(said) = said {
-                writeln!(context.out, "{element:<12}{said}")?;
+                writeln!(context.out, "{element:<12}{}", printable(&said.to_string()))?;
             }
         }
         let mut counts = std::collections::BTreeMap::<&str, usize>::new();
@@ -151,7 +151,7 @@ impl Desk {
             *counts.entry(name).or_default() += 1;
         }
         for (name, count) in counts {
-            writeln!(context.out, "{count:>7}  {name}")?;
+            writeln!(context.out, "{count:>7}  {}", printable(name))?;
         }
         Ok(Outcome::Done)
     }

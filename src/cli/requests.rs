@@ -8,11 +8,12 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::retention::tell;
 use super::{Context, Outcome};
 use crate::app::{App, Config};
 use crate::audit::{Action, Actor, Event as Done};
 use crate::domain::TenantId;
-use crate::exchange::requests::{Asked, By, Request, Requester, Scope, Step, Told};
+use crate::exchange::requests::{Asked, By, Erasures, Request, Requester, Scope, Step, Told};
 use crate::policy::request::{Event, Matter, Refusal, Regime, Standing};
 
 /// List, open and answer what people ask about their records
@@ -64,6 +65,19 @@ enum Command {
     /// `approve`, `deny_in_part`, `deny`, `review_requested`, `fulfil`, `withdraw`, `expire`; of a
     /// correction also `disagree`, `enclose`, `rebut`, `agree`, `notify`.
     Step(Box<Stepping>),
+    /// Carry out an erasure that was granted: what no schedule keeps goes, and the letter says what stays
+    ///
+    /// Without `--yes` it says what would go, and changes nothing.
+    Erase {
+        /// The request's id
+        id: String,
+        /// Who answers for it
+        #[arg(long, value_name = "WHO")]
+        by: String,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -207,6 +221,10 @@ impl Requests {
                 writeln!(context.out, "{}", opened.id)?;
                 Ok(Outcome::Done)
             }
+            Command::Erase { id, by, yes } => {
+                erase(&app, &tenant, &id, yes.then_some(by), context)?;
+                Ok(Outcome::Done)
+            }
             Command::Step(stepping) => {
                 let (id, step) = stepping.step();
                 let after = requests.step(&tenant, &id, step)?;
@@ -216,6 +234,28 @@ impl Requests {
             }
         }
     }
+}
+
+/// Carries out an erasure by somebody, or says what that would leave.
+fn erase(
+    app: &App,
+    tenant: &TenantId,
+    id: &str,
+    by: Option<String>,
+    context: &mut Context<'_>,
+) -> anyhow::Result<()> {
+    let erasures = Erasures { requests: Arc::new(app.requests()), retention: app.retention() };
+    let Some(by) = by else {
+        writeln!(context.out, "would erase, with --yes:")?;
+        return tell(&erasures.preview(tenant, id)?, context);
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let actor = Actor { user: Some(by), ..Actor::operator() };
+    let after = runtime.block_on(erasures.carry_out(tenant, id, By::Operator, actor))?;
+    note(app, context, tenant, Action::RequestChanged, &after)?;
+    show(&after, false, context.out)?;
+    Ok(())
 }
 
 impl Opening {

@@ -177,7 +177,7 @@ fn show(plan: &Plan, as_json: bool, context: &mut Context<'_>) -> anyhow::Result
     Ok(if is_due { Outcome::Attention } else { Outcome::Done })
 }
 
-fn tell(survivors: &Survivors, context: &mut Context<'_>) -> anyhow::Result<()> {
+pub(super) fn tell(survivors: &Survivors, context: &mut Context<'_>) -> anyhow::Result<()> {
     let out = &mut context.out;
     writeln!(
         out,

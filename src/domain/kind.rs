@@ -60,7 +60,7 @@ kinds! {
     /// A signed consent or refusal.
     Consent = "consent", true;
     /// A request for access, amendment or an accounting.
-    RecordRequest = "record_request", false;
+    RecordRequest = "record_request", true;
     /// A transfer of care.
     Transfer = "transfer", true;
     /// One disclosure, for the accounting.

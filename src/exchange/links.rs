@@ -37,6 +37,8 @@ pub use self::payload::qr;
 pub const PATH: &str = "/links";
 /// Where a browser opens one.
 pub const VIEWER: &str = "/links/view";
+/// How many characters a passcode has at least.
+const PASSCODE: usize = 6;
 /// How many wrong passcodes a link takes in its life.
 pub const TRIES: u32 = 10;
 /// The longest that a link may live.
@@ -210,8 +212,9 @@ fn check(new: &NewLink<'_>, now: Timestamp) -> Result<()> {
     if new.expires <= now || new.expires > latest {
         return Err(Error::invalid("expires", "a link lives for up to 365 days from now"));
     }
-    if new.passcode.is_some_and(|code| code.trim().is_empty()) {
-        return Err(Error::invalid("passcode", "a passcode has at least one character"));
+    if new.passcode.is_some_and(|code| code.trim().chars().count() < PASSCODE) {
+        let hint = format!("a passcode has {PASSCODE} characters or more");
+        return Err(Error::invalid("passcode", hint));
     }
     if new.views == Some(0) {
         return Err(Error::invalid("views", "a link that may be opened is opened at least once"));

@@ -25,7 +25,7 @@ use crate::store::Store;
 
 pub(in crate::exchange) use self::chart::client_name;
 pub use self::chart::{Chart, Charts, Relation};
-pub use self::duties::Duties;
+pub use self::duties::{Duties, Known, Names};
 pub use self::launched::User;
 pub use self::visits::Session;
 
@@ -42,6 +42,9 @@ pub struct Person {
     pub client: Option<String>,
     /// The `related_party` records that are them.
     pub parties: Vec<String>,
+    /// Their `client` records that were merged into others.
+    #[serde(default)]
+    pub merged: Vec<String>,
 }
 
 /// The people of a tenant.
@@ -76,7 +79,7 @@ impl People {
 
     /// Whom an identity belongs to, if it is anybody whose records are here.
     pub fn recognise(&self, identity: &Identity) -> Result<Option<Person>> {
-        let mut known = Known::default();
+        let mut known = Found::default();
         for login in identity.values(&self.claims.staff) {
             let found = self.store.sources_of_login(&self.tenant, Kind::Staff, login)?;
             let is_them = |record: &Arc<Record>| field(record, "login_sub") == Some(login);
@@ -86,7 +89,10 @@ impl People {
         }
         for id in identity.values(&self.claims.client) {
             let found = self.store.source(&self.tenant, Kind::Client, id)?;
-            known.clients.extend(found.filter(|record| is_client(record)));
+            if let Some(client) = found.filter(|record| record.op == Op::Upsert) {
+                let of = if is_client(&client) { &mut known.clients } else { &mut known.merged };
+                of.push(client);
+            }
         }
         for login in identity.values(&self.claims.proxy) {
             let found = self.store.sources_of_login(&self.tenant, Kind::RelatedParty, login)?;
@@ -104,7 +110,7 @@ impl People {
             Part::Staff => Kind::Staff,
         };
         let found = self.store.source(&self.tenant, kind, &account.record)?;
-        let mut known = Known::default();
+        let mut known = Found::default();
         match account.part {
             Part::Client => known.clients.extend(found.filter(|record| is_client(record))),
             Part::Proxy => known.parties.extend(found.filter(|record| record.op == Op::Upsert)),
@@ -148,13 +154,15 @@ impl People {
 
 /// The records that are somebody.
 #[derive(Default)]
-struct Known {
+struct Found {
     staff: Vec<Arc<Record>>,
     clients: Vec<Arc<Record>>,
     parties: Vec<Arc<Record>>,
+    /// Clients that were merged into others: they open nothing, and are somebody all the same.
+    merged: Vec<Arc<Record>>,
 }
 
-impl Known {
+impl Found {
     /// Nobody, where one login names two members of staff or two clients: it cannot be told who
     /// it is.
     fn person(self, subject: String) -> Option<Person> {
@@ -172,6 +180,7 @@ impl Known {
             staff: staff.map(|record| record.id.clone()),
             client: client.map(|record| record.id.clone()),
             parties: self.parties.iter().map(|record| record.id.clone()).collect(),
+            merged: self.merged.iter().map(|record| record.id.clone()).collect(),
         })
     }
 }
@@ -190,7 +199,7 @@ fn field<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
 }
 
 /// A name as it is written: given names, then the family's.
-fn written(name: Option<&Value>) -> String {
+pub(in crate::exchange) fn written(name: Option<&Value>) -> String {
     let Some(name) = name else { return String::new() };
     let given = name.get("given").and_then(Value::as_array).into_iter().flatten();
     let parts = given.chain(name.get("family")).filter_map(Value::as_str);

@@ -7,6 +7,7 @@
 //! patient here.
 
 mod bundle;
+mod matching;
 
 use std::sync::Arc;
 
@@ -17,35 +18,31 @@ use tokio::task::spawn_blocking;
 use self::bundle::inspect;
 use crate::auth;
 use crate::clock::Clock;
-use crate::config::ReceivingSettings;
-use crate::domain::{FhirId, TenantId};
+use crate::domain::TenantId;
 use crate::error::{Error, Result};
 use crate::exchange::ingest::Reject;
 use crate::fhir::search::ValueSets;
 use crate::fhir::search::param::search_type;
 use crate::fhir::search::parse::{self, Setting};
-use crate::policy::{Action, Permit, Principal};
-use crate::store::{Decision, NewReceived, Quarantined, Store, StoredResource};
+use crate::policy::Permit;
+use crate::store::{NewReceived, Quarantined, Store, StoredResource};
 
-/// What says whose a Bundle is where nobody has to.
-const BY_IDENTIFIER: &str = "identifier";
+pub use self::matching::{KIND as MATCHING, Matching};
+
 /// The kind under which a Bundle that is refused is in quarantine.
 const KIND: &str = "bundle";
-/// How many identifiers of a person are looked up.
-const IDENTIFIERS: usize = 20;
 
 /// Takes in what others send.
 #[derive(Clone)]
 pub struct Receiving {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    settings: ReceivingSettings,
 }
 
 impl Receiving {
     /// What is sent is kept there.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: ReceivingSettings) -> Self {
-        Self { store, clock, settings }
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
     }
 
     /// Keeps a Bundle of a registered client; answers the name under which it is kept. The same bytes
@@ -77,12 +74,9 @@ impl Receiving {
             body,
             received: now,
         };
-        let (name, is_new) = self.store.receive(&new)?;
-        if is_new && let Some(patient) = self.certain(tenant, &sent.patient)? {
-            let by = BY_IDENTIFIER.to_owned();
-            let decision = Decision { patient: Some(patient), by, reason: None, at: now };
-            self.store.decide_received(tenant, &name, &decision)?;
-        }
+        let (name, _) = self.store.receive(&new)?;
+        // Each time: whoever was not answered sends again, and may find it not looked at yet.
+        self.store.put_job(&matching::order(tenant, &name, now)?, u32::MAX)?;
         Ok(name)
     }
 
@@ -110,37 +104,6 @@ impl Receiving {
         })?;
         write.commit()?;
         Ok(Error::invalid(format!("Bundle{}", reject.pointer), reject.detail))
-    }
-
-    /// Whose a Patient of somebody else is, if that is certain.
-    fn certain(&self, tenant: &TenantId, sent: &Value) -> Result<Option<FhirId>> {
-        let principal = Arc::new(Principal::new(tenant.clone(), "receiving", "system/Patient.rs"));
-        let permit = Permit::decide(&principal, Action::Search, "Patient")?;
-        let mut found: Option<StoredResource> = None;
-        let identifiers = sent["identifier"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for identifier in identifiers.iter().take(IDENTIFIERS) {
-            let named = identifier["system"].as_str().zip(identifier["value"].as_str());
-            let Some((system, value)) = named.filter(|(s, v)| !s.is_empty() && !v.is_empty())
-            else {
-                continue;
-            };
-            for one in patients(&*self.store, &permit, system, value)? {
-                if found.as_ref().is_some_and(|known| known.id != one.id) {
-                    return Ok(None);
-                }
-                found = Some(one);
-            }
-        }
-        let Some(found) = found else { return Ok(None) };
-        let own: Value = serde_json::from_slice(&found.body).map_err(Error::internal)?;
-        let theirs = families(sent, true);
-        let is_same = own.get("active") != Some(&Value::Bool(false))
-            && born(&own).is_some()
-            && born(&own) == born(sent)
-            && families(&own, self.settings.match_former_names)
-                .iter()
-                .any(|family| theirs.contains(family));
-        Ok(is_same.then_some(found.id))
     }
 }
 

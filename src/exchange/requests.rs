@@ -6,9 +6,11 @@
 
 mod amend;
 mod answer;
+mod asking;
 mod copy;
 mod decide;
 mod entry;
+mod erase;
 mod kept;
 mod letter;
 mod paper;
@@ -29,6 +31,7 @@ use serde_json::Value;
 use self::kept::{Kept, Moment, Proof};
 use super::ingest::{BASE, Ingest, Rules, zone};
 use super::people::client_name;
+use super::retention::is_held;
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind, Op, Record, TenantId};
 use crate::error::{Error, Result};
@@ -37,9 +40,11 @@ use crate::policy::request::{Event, Matter, Outcome, Regime, State, Terms};
 use crate::store::Store;
 
 pub use self::amend::{Correctable, Receiver};
+pub use self::asking::{FORMATS, MATTERS, MEDIA, focus};
 pub use self::copy::{Copies, Copying, Made, Making};
 pub use self::decide::Verdict;
 pub use self::entry::{Entry, Passage, Run};
+pub use self::erase::{Erased, Erasures};
 pub use self::kept::{Correction, Disagreement, Fulfilment, Letter, Refused, Requester, Scope};
 pub use self::kept::{Stretch, Told};
 pub use self::request::{Asked, Decision, Happened, Request};
@@ -112,7 +117,11 @@ impl Requests {
         let practice = self.practice(tenant)?;
         asked.check(now)?;
         let client = self.store.source(tenant, Kind::Client, &asked.client)?;
-        client.filter(|client| client.op == Op::Upsert).ok_or(Error::NotFound)?;
+        // Of whom was merged into another, that one is asked about.
+        let is_one = |client: &Arc<Record>| {
+            client.op == Op::Upsert && !client.data.get("merged_into").is_some_and(Value::is_string)
+        };
+        client.filter(is_one).ok_or(Error::NotFound)?;
         self.check_entry(tenant, &asked.client, asked.entry.as_deref())?;
         let received = practice.moment(asked.received.unwrap_or(now));
         let proven = asked.proof.as_ref().map(|method| Proof {
@@ -185,9 +194,8 @@ impl Requests {
         let language = self.language(tenant, client)?;
         let person = self.store.source(tenant, Kind::Client, client)?;
         let name = person.as_deref().map(client_name).unwrap_or_default();
-        let today = now.to_zoned(practice.zone.clone()).date();
-        let is_held = self.is_held(tenant, client, today)?;
         let mut write = self.store.write()?;
+        let is_held = is_held(&*write, tenant, client, now)?;
         let patient = self.ids.tenant(tenant).id(Kind::Client, client);
         // Whoever else moves it on at this moment comes after us, or came before.
         write.hold_patients(tenant, std::slice::from_ref(&patient))?;

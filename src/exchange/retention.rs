@@ -20,6 +20,7 @@ use jiff::civil::Date;
 use tokio::task::spawn_blocking;
 
 use self::chart::Chart;
+pub(in crate::exchange) use self::chart::is_held;
 pub use self::hold::Hold;
 use super::ingest::{BASE, Ingest, LIVE_BATCH, Rules};
 use super::jobs::Workshop;

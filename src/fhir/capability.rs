@@ -33,8 +33,8 @@ pub struct Server<'a> {
     pub instance: &'a [&'static str],
     /// What may be done with a searched type.
     pub searched: &'a [&'static str],
-    /// What else may be done with the patient's own consents.
-    pub consents: &'a [&'static str],
+    /// What else may be done, with what people write themselves: each with the type that it is of.
+    pub written: &'a [(&'static str, &'static str)],
     /// The operations, each with the type that it is of.
     pub operations: &'a [(&'static str, &'static str)],
     /// Whether web pages of other origins may call.
@@ -103,8 +103,8 @@ fn rest(server: &Server<'_>) -> Result<CapabilityStatementRest> {
     CapabilityStatementRest::builder()
         .mode(RestfulCapabilityMode::Server)
         .documentation(
-            "Read only, but for the consents of whoever is signed in and for what registered \
-             providers send. Unknown search parameters are refused unless the request says \
+            "Read only, but for the consents and requests of whoever is signed in and for what \
+             registered providers send. Unknown search parameters are refused unless the request says \
              Prefer: handling=lenient. Dates without an offset are read as UTC. An OpenAPI \
              document of the same is at openapi.json."
                 .to_owned(),

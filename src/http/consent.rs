@@ -1,32 +1,26 @@
 //! Consents that people give, change and take back by their own app
 //! (<https://hl7.org/fhir/R4/http.html#create>, <https://hl7.org/fhir/R4/http.html#update>).
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::web::{self, Bytes, Payload};
+use actix_web::web::{self, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::answer::Answer;
 use super::asking::Size;
 use super::call::Call;
-use super::disclosure::Disclosure;
 use super::path::{IdPath, ResourcePath, TypePath};
-use super::prefer::Return;
-use super::{Refusal, State, body, parameters, prefer, read, search};
-use crate::domain::FhirId;
+use super::written::{self, Written};
+use super::{Refusal, State, parameters, read, search};
 use crate::error::{Error, Result as Answered};
-use crate::exchange::ingest;
 use crate::exchange::signing::{Connected, Note, Signed};
-use crate::fhir::outcome::{self, Issue, IssueType};
+use crate::fhir::outcome::{Issue, IssueType};
 use crate::fhir::search::parse::{self, Setting};
 use crate::fhir::search::{Query, param};
 use crate::policy::{Act, Action, Hand, Permit};
 use crate::smart::Clients;
-use crate::store::{Head, StoredResource};
+use crate::store::StoredResource;
 
-/// The longest Consent that is read, in bytes.
-const MAX_CONSENT: usize = 64 * 1024;
 const CONSENT: &str = "Consent";
 const IF_NONE_EXIST: &str = "if-none-exist";
 
@@ -58,13 +52,13 @@ pub(super) async fn create(
     // Before anything that is sent is looked at.
     let hand = Hand::decide(&call.principal, Act::Give)?;
     let condition = condition(request.headers())?;
-    let sent = consent(&state, &request, payload).await?;
+    let sent = written::sent(&state, &request, payload, CONSENT).await?;
     if let Some(condition) = condition {
         match state.matching(&call, &condition).await?.as_slice() {
             [] => {}
             [one] => {
                 let signed = Signed { id: one.id.clone(), is_new: false, notes: Vec::new() };
-                return state.told(&request, &call, &hand, signed, "unchanged").await;
+                return state.told(&request, &call, &hand, done(signed, "unchanged")).await;
             }
             _ => return Err(Refusal::Several),
         }
@@ -74,7 +68,7 @@ pub(super) async fn create(
     let given = move |_: &dyn crate::store::Store| signing.give(&of_hand, &sent, &connected);
     let signed = state.ask(Size::Many, given).await?;
     let what = if signed.is_new { "given" } else { "unchanged" };
-    state.told(&request, &call, &hand, signed, what).await
+    state.told(&request, &call, &hand, done(signed, what)).await
 }
 
 /// Changes a Consent, or takes it back.
@@ -86,7 +80,7 @@ pub(super) async fn update(
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
     let hand = Hand::decide(&call.principal, Act::Change)?;
-    let sent = consent(&state, &request, payload).await?;
+    let sent = written::sent(&state, &request, payload, CONSENT).await?;
     if sent.get("id").and_then(Value::as_str) != Some(path.id.as_str()) {
         return Err(Error::invalid("Consent.id", "give the id of the URL").into());
     }
@@ -110,20 +104,7 @@ pub(super) async fn update(
         signing.change(&of_hand, &id, &head.version_id, &sent, &connected)
     };
     let signed = state.ask(Size::Many, changed).await?;
-    state.told(&request, &call, &hand, signed, what).await
-}
-
-/// The Consent that was sent: JSON without doubt, and of the form that FHIR gives it.
-async fn consent(state: &State, request: &HttpRequest, payload: Payload) -> Result<Value, Refusal> {
-    let body: Bytes = body::resource(request, payload, MAX_CONSENT).await?;
-    let sent = ingest::strict(&body)?;
-    if sent.get("resourceType").and_then(Value::as_str) != Some(CONSENT) {
-        return Err(Error::invalid("resourceType", "send a Consent").into());
-    }
-    match state.elements.check(&sent).into_iter().next() {
-        Some(issue) => Err(Error::invalid(issue.expression, issue.message).into()),
-        None => Ok(sent),
-    }
+    state.told(&request, &call, &hand, done(signed, what)).await
 }
 
 /// The search by which a Consent is not to be there yet.
@@ -180,70 +161,29 @@ impl State {
         let page = self.ask(Size::Many, move |store| store.search(&permit, &query)).await?;
         Ok(page.matches)
     }
-
-    /// The answer to whoever signed: what there is now, and what there is to know about it.
-    async fn told(
-        &self,
-        request: &HttpRequest,
-        call: &Call,
-        hand: &Hand,
-        signed: Signed,
-        what: &'static str,
-    ) -> Result<HttpResponse, Refusal> {
-        let (permit, id) = (hand.permit(&signed.id), signed.id.clone());
-        let stored = self.ask(Size::Point, move |store| store.read(&permit, &id)).await?;
-        let mut answer =
-            HttpResponse::build(if signed.is_new { StatusCode::CREATED } else { StatusCode::OK });
-        let mut shown = Disclosure {
-            patients: vec![hand.patient.clone()],
-            notes: vec![("basis", "patient_access".to_owned()), ("consent", what.to_owned())],
-            ..Disclosure::default()
-        };
-        let mut location = format!("{}/{CONSENT}/{}", self.base, signed.id);
-        if let Some(stored) = &stored {
-            location = format!("{location}/_history/{}", stored.version_id);
-            let head = Head::from(stored);
-            answer.insert_header((header::ETAG, format!("W/\"{}\"", head.version_id)));
-            if let Some(at) = head.last_updated {
-                let at = std::time::SystemTime::from(at);
-                answer.insert_header((header::LAST_MODIFIED, header::HttpDate::from(at)));
-            }
-            shown.seen.push(self.seen(CONSENT, &stored.id, &stored.version_id, &stored.body));
-        }
-        answer.insert_header((header::LOCATION, location));
-        answer.extensions_mut().insert(shown);
-        answer.content_type(call.form.media);
-        let differs = signed.notes.iter().any(|note| note.differs);
-        let wanted = prefer::returned(request.headers()).filter(|_| !differs);
-        Ok(match (wanted, stored) {
-            (Some(Return::Minimal), _) => answer.body(Bytes::new()),
-            (Some(Return::Representation), Some(stored)) => {
-                answer.body(Bytes::from_owner(stored.body))
-            }
-            _ => answer.body(outcome(&signed.id, &signed.notes, what)?),
-        })
-    }
 }
 
-/// What is said about what was signed.
-fn outcome(id: &FhirId, notes: &[Note], what: &str) -> Answered<Vec<u8>> {
-    let done = match what {
+/// What became of what was signed.
+fn done(signed: Signed, what: &'static str) -> Written {
+    let says = match what {
         "given" => "the consent is in force as of now, within its period",
         "changed" => "the consent is changed as of now",
         "taken-back" => "the consent is taken back as of now",
         _ => "this consent is here already, and stays as it is",
     };
-    let first = Issue {
-        code: IssueType::Informational,
-        text: done.to_owned(),
-        expression: Some(format!("{CONSENT}/{id}")),
-        refused: false,
-    };
-    let note = |note: &Note| Issue {
+    let issue = |note: &Note| Issue {
         code: if note.differs { IssueType::NotSupported } else { IssueType::Informational },
         text: note.says.to_owned(),
         expression: Some(note.element.to_owned()),
         refused: false,
     };
-    outcome::encode(std::iter::once(first).chain(notes.iter().map(note)).collect())
+    Written {
+        resource_type: CONSENT,
+        is_new: signed.is_new,
+        done: says,
+        issues: signed.notes.iter().map(issue).collect(),
+        differs: signed.notes.iter().any(|note| note.differs),
+        notes: vec![("consent", what.to_owned())],
+        id: signed.id,
+    }
 }

@@ -37,7 +37,7 @@ pub(super) fn document(base: &str) -> Value {
             "title": "throughline",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Records of a therapy platform, served as FHIR R4 (US Core). Read only, but \
-                for the consents that people sign. \
+                for the consents that people sign and the requests that they make. \
                 Whatever is refused is an OperationOutcome.",
         },
         "servers": [{ "url": base.strip_suffix(FHIR).unwrap_or(base) }],

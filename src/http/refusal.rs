@@ -15,6 +15,8 @@ use crate::fhir::outcome::{self, Issue, IssueType};
 pub enum Refusal {
     /// A use case refused it.
     Known(Error),
+    /// What was sent is well formed, and cannot be taken: the error says what of it.
+    Unfit(Error),
     /// There is no such route.
     NoRoute,
     /// There is no such resource type.
@@ -96,6 +98,7 @@ impl Refusal {
     pub fn classify(&self) -> (u16, IssueType) {
         match self {
             Self::Known(error) => outcome::classify(error),
+            Self::Unfit(error) => (422, outcome::classify(error).1),
             Self::NoRoute => (404, IssueType::NotFound),
             Self::UnknownType => (404, IssueType::NotSupported),
             Self::Method { .. } => (405, IssueType::NotSupported),
@@ -124,6 +127,9 @@ impl Refusal {
         match self {
             Self::Known(
                 Error::Invalid { expression, .. } | Error::NotSupported { expression, .. },
+            )
+            | Self::Unfit(
+                Error::Invalid { expression, .. } | Error::NotSupported { expression, .. },
             ) => expression.clone(),
             Self::NotAcceptable => Some("Accept".into()),
             Self::MediaType { .. } => Some("Content-Type".into()),
@@ -146,7 +152,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(Error::Setup(_)) => f.write_str("internal error"),
-            Self::Known(error) => error.fmt(f),
+            Self::Known(error) | Self::Unfit(error) => error.fmt(f),
             Self::NoRoute => f.write_str("there is nothing at this path: see /fhir/metadata"),
             Self::UnknownType => {
                 f.write_str("this resource type is not served: /fhir/metadata lists those that are")

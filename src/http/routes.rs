@@ -9,7 +9,7 @@ use super::site::{portal, staff};
 use super::{
     Refusal, audit, authorize, batch, binary, bulk, consent, deadline, discovery, docref,
     emergency, everything, explain, group, history, html, links, metadata, oauth, openapi, push,
-    read, received, requests, search, site, summary, transfers,
+    read, received, requests, search, site, summary, task, transfers,
 };
 use crate::exchange::links::VIEWER;
 
@@ -39,6 +39,8 @@ pub enum Level {
     Instance,
     /// What people write: a consent of theirs.
     Consent,
+    /// What people ask: a request of theirs.
+    Request,
     /// An operation, which is no interaction.
     Operation,
 }
@@ -230,6 +232,8 @@ pub const ROUTES: &[Endpoint] = &[
     alone!("PUT", "/fhir/Consent/{id}", Consent, "update", consent::update),
     question!("/fhir/Consent", Type, "search-type", consent::search),
     alone!("POST", "/fhir/Consent", Consent, "create", consent::create),
+    question!("/fhir/Task", Type, "search-type", task::search),
+    alone!("POST", "/fhir/Task", Request, "create", task::create),
     question!("/fhir/{type}/{id}", Instance, "read", read::read),
     question!("/fhir/{type}", Type, "search-type", search::search),
     page!("GET", html::STYLE, "style", html::style),
@@ -275,6 +279,9 @@ pub const ROUTES: &[Endpoint] = &[
     page!("POST", staff::LETTERS, "request-made", staff::typed),
     page!("POST", staff::DECISIONS, "request-changed", staff::decide),
     page!("POST", staff::COPIES, "request-changed", staff::finish),
+    page!("POST", staff::ERASURES, "request-changed", staff::erase),
+    page!("GET", staff::EMERGENCIES, "desk", staff::emergencies),
+    page!("POST", staff::EMERGENCIES, "desk", staff::judge),
     page!("GET", staff::QUARANTINE, "desk", staff::quarantine),
     page!("GET", staff::TRANSFERS, "desk", staff::transfers),
     page!("POST", staff::TRANSFERS, "transfer-made", staff::prepare),
@@ -355,6 +362,13 @@ pub fn interactions(level: Level) -> Vec<&'static str> {
         }
     }
     codes
+}
+
+/// What people write themselves: the type and the code of each.
+pub fn written() -> Vec<(&'static str, &'static str)> {
+    let types = [(Level::Consent, "Consent"), (Level::Request, "Task")];
+    let codes = |(level, name)| interactions(level).into_iter().map(move |code| (name, code));
+    types.into_iter().flat_map(codes).collect()
 }
 
 /// The operations, each once: the type, or nothing for one of the server, and the name.

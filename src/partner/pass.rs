@@ -24,6 +24,8 @@ const ASSERTION_S: i64 = 240;
 const EARLY_S: i64 = 30;
 /// How long a token is used whose end nobody says, in seconds.
 const UNSAID_S: i64 = 60;
+/// The longest that a token is kept, in seconds, whatever its server says.
+const LONGEST_S: i64 = 24 * 60 * 60;
 /// What an assertion is (RFC 7523, 2.2).
 const BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -108,7 +110,34 @@ impl Passes {
         })?;
         let body = answer.body.ok_or(Trouble::Unclear)?;
         let token = body.get("access_token").and_then(Value::as_str).ok_or(Trouble::Unclear)?;
-        let holds = body.get("expires_in").and_then(Value::as_i64).unwrap_or(UNSAID_S);
-        Ok((token.to_owned(), holds))
+        Ok((token.to_owned(), holds(&body)))
+    }
+}
+
+/// How long a token holds, in seconds, as far as its server is believed.
+fn holds(answer: &Value) -> i64 {
+    answer.get("expires_in").and_then(Value::as_i64).unwrap_or(UNSAID_S).clamp(0, LONGEST_S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_holds_for_a_time_that_can_be_counted_with() {
+        for (said, holds_s) in [
+            (json!(300), 300),
+            (json!(-1), 0),
+            (json!(i64::MIN), 0),
+            (json!(i64::MAX), LONGEST_S),
+            (json!(u64::MAX), UNSAID_S),
+            (json!("300"), UNSAID_S),
+            (json!(null), UNSAID_S),
+        ] {
+            let found = holds(&json!({ "expires_in": said }));
+            assert_eq!(found, holds_s, "{said}");
+            let now = Timestamp::from_second(1_800_000_000).unwrap();
+            assert!(now.saturating_add((found - EARLY_S).max(0).seconds()).is_ok());
+        }
     }
 }

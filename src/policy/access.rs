@@ -4,7 +4,7 @@ use super::actor::{Authority, AuthorityKind, Powers, Proxy};
 use super::conflict::InForce;
 use super::decision::Decision;
 use super::directive::ids;
-use super::item::Ground;
+use super::item::{Asker, Ground, requested_by};
 use super::label::Sensitivity;
 use super::law::Parents;
 use super::patient::Majority;
@@ -21,11 +21,19 @@ pub(super) fn patient(q: &Question<'_>, verified: bool, purpose: Purpose) -> Dec
     if purpose != Purpose::PatientRequest {
         return Decision::deny(rule::P0_PURPOSE);
     }
+    if is_of_others(q, Asker::Patient) {
+        return Decision::deny(rule::P8_OTHERS_REQUEST);
+    }
     match withheld(q) {
         Some(rule) => Decision::deny(rule),
         None if q.item.labels.part2 => Decision::permit(rule::C1_14),
         None => Decision::permit(rule::C1_1),
     }
+}
+
+/// Whether the item is a request that somebody else made: what they wrote, and what was written to them.
+fn is_of_others(q: &Question<'_>, who: Asker<'_>) -> bool {
+    q.item.kind == Kind::RecordRequest && q.item.related != requested_by(who)
 }
 
 /// Why something is withheld from the patient.
@@ -61,6 +69,9 @@ pub(super) fn proxy(
     let barred = proxy.restrictions.iter().any(|restriction| restriction.term.holds(q.at));
     if barred {
         return Decision::deny(rule::C4_8);
+    }
+    if is_of_others(q, Asker::Party(&proxy.id)) {
+        return Decision::deny(rule::P8_OTHERS_REQUEST);
     }
     let restrictions = in_force.restrictions(q.actor, purpose, q.item);
     if !restrictions.is_empty() {

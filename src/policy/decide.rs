@@ -104,6 +104,9 @@ fn outside(
     purpose: Purpose,
     in_force: &InForce<'_>,
 ) -> Decision {
+    if q.item.kind == Kind::RecordRequest {
+        return Decision::deny(rule::P8_OTHERS_REQUEST);
+    }
     let restrictions = in_force.restrictions(q.actor, purpose, q.item);
     if purpose.is_emergency() {
         return emergency::decide(q, !restrictions.is_empty());

@@ -109,6 +109,26 @@ pub fn transfer_to(client_id: &str) -> String {
     format!("{}/{client_id}", Kind::Transfer)
 }
 
+/// Who asks something about a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker<'a> {
+    /// Whose record it is.
+    Patient,
+    /// Somebody who acts for them, by the platform's id.
+    Party(&'a str),
+    /// Somebody who is nobody here.
+    Another,
+}
+
+/// What a request about a record belongs to: whoever asks.
+pub fn requested_by(who: Asker<'_>) -> String {
+    match who {
+        Asker::Patient => format!("{}/patient", Kind::RecordRequest),
+        Asker::Party(id) => format!("{}/party/{id}", Kind::RecordRequest),
+        Asker::Another => format!("{}/another", Kind::RecordRequest),
+    }
+}
+
 impl Item {
     /// Something without particulars.
     pub fn new(kind: Kind, labels: Labels) -> Self {

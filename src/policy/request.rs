@@ -45,6 +45,21 @@ words! {
     }
 }
 
+impl Matter {
+    /// What a Task about it is about: a code of `task-type`.
+    pub fn code(self) -> String {
+        format!("{CODE}{}", self.as_str().replace('_', "-"))
+    }
+
+    /// What a Task with this code of `task-type` asks for, if it asks for anything.
+    pub fn of_code(code: &str) -> Option<Self> {
+        code.strip_prefix(CODE)?.replace('-', "_").parse().ok()
+    }
+}
+
+/// What the codes of `task-type` that are requests begin with.
+const CODE: &str = "record-";
+
 /// Under which law something is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Regime {

@@ -70,6 +70,8 @@ rules! {
         true;
     P8_OTHERS_TRANSFER = "P8-others-transfer", "45 CFR 164.502(b); 42 CFR 2.13(a)",
         "To whom care goes over is told to no other, whatever else is released.", true;
+    P8_OTHERS_REQUEST = "P8-others-request", "45 CFR 164.502(b), 164.530(c)(1)",
+        "What somebody asks about a record is for whoever asked and for the practice.", true;
     P8_SUBJECT = "P8-subject", "45 CFR 164.508(c)(1)(i); 42 CFR 2.31(a)(1)",
         "Whoever may see something of a patient may see whose it is.", true;
     P9_OPT_IN = "P9-opt-in", "the practice's policy: opt-in",

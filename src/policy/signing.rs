@@ -1,7 +1,7 @@
-//! Who may sign a consent, and change one.
+//! Who may sign a consent, change one, and ask for something about a record.
 //!
-//! A consent is the patient's to give, or that of whoever acts for them by right. Staff never sign
-//! for a patient here, and no system does.
+//! A consent is the patient's to give, or that of whoever acts for them by right, and so is a request.
+//! Staff never sign for a patient here, and no system does.
 
 use std::sync::Arc;
 
@@ -22,21 +22,32 @@ use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
 use crate::fhir::search::Condition;
 
-const CONSENT: &str = "Consent";
-
-/// What somebody wants to do with consents.
+/// What somebody wants to do in the patient's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// Give one.
+    /// Give a consent.
     Give,
-    /// Change one, or take it back.
+    /// Change a consent, or take it back.
     Change,
+    /// Ask for something about the record.
+    Ask,
 }
 
-/// Somebody who may sign for a patient, as far as their token says.
+impl Act {
+    /// The type of what they write.
+    const fn resource_type(self) -> &'static str {
+        match self {
+            Self::Give | Self::Change => "Consent",
+            Self::Ask => "Task",
+        }
+    }
+}
+
+/// Somebody who may sign or ask for a patient, as far as their token says.
 #[derive(Debug, Clone)]
 pub struct Hand {
     principal: Arc<Principal>,
+    resource_type: &'static str,
     /// For whom.
     pub patient: FhirId,
     /// Who.
@@ -44,7 +55,7 @@ pub struct Hand {
 }
 
 impl Hand {
-    /// Decides whether a caller may do that with the consents of the patient in context.
+    /// Decides whether a caller may do that for the patient in context.
     ///
     /// # Errors
     ///
@@ -52,11 +63,13 @@ impl Hand {
     /// acts for them.
     pub fn decide(principal: &Arc<Principal>, act: Act) -> Result<Self> {
         let right = match act {
-            Act::Give => Rights::CREATE,
+            Act::Give | Act::Ask => Rights::CREATE,
             Act::Change => Rights::UPDATE,
         };
-        let named =
-            |scope: &super::ResourceScope| scope.is_of_consents() && scope.rights.contain(right);
+        let resource_type = act.resource_type();
+        let named = |scope: &super::ResourceScope| {
+            scope.is_of_all(resource_type) && scope.rights.contain(right)
+        };
         let patient = principal.patient.clone().ok_or(Error::Denied)?;
         let person = principal.fhir_user.clone().ok_or(Error::Denied)?;
         let is_theirs = match person.kind {
@@ -67,7 +80,7 @@ impl Hand {
         if !is_theirs || principal.under.is_none() || !principal.scopes.resources().any(named) {
             return Err(Error::Denied);
         }
-        Ok(Self { principal: Arc::clone(principal), patient, person })
+        Ok(Self { principal: Arc::clone(principal), resource_type, patient, person })
     }
 
     /// The tenant.
@@ -85,11 +98,11 @@ impl Hand {
         self.person.kind == UserType::Patient
     }
 
-    /// The permit to be shown the consent that was signed, whatever else the scopes cover.
-    pub fn permit(&self, consent: &FhirId) -> Permit {
-        let conditions = vec![Condition::Id(vec![consent.as_str().to_owned()])];
+    /// The permit to be shown what they wrote, whatever else the scopes cover.
+    pub fn permit(&self, id: &FhirId) -> Permit {
+        let conditions = vec![Condition::Id(vec![id.as_str().to_owned()])];
         let clause = Clause { reach: Reach::Patient(self.patient.clone()), conditions };
-        Permit::of_clause(&self.principal, Action::Read, CONSENT, clause)
+        Permit::of_clause(&self.principal, Action::Read, self.resource_type, clause)
     }
 }
 

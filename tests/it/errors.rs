@@ -21,6 +21,7 @@ fn all() -> Vec<Refusal> {
     ];
     let mut all: Vec<Refusal> = known.into_iter().map(Refusal::Known).collect();
     all.extend([
+        Refusal::Unfit(Error::not_supported("Task.owner", "leave it out")),
         Refusal::NoRoute,
         Refusal::UnknownType,
         Refusal::Method { allow: "GET, HEAD".into() },
@@ -62,6 +63,7 @@ fn name(refusal: &Refusal) -> &'static str {
             Error::Setup(_) => "Setup",
             Error::Internal(_) => "Internal",
         },
+        Refusal::Unfit(_) => "Unfit",
         Refusal::NoRoute => "NoRoute",
         Refusal::UnknownType => "UnknownType",
         Refusal::Method { .. } => "Method",

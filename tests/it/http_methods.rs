@@ -77,10 +77,11 @@ fn is_export(endpoint: &Endpoint) -> bool {
     endpoint.interaction.starts_with("export") || endpoint.interaction == "receive"
 }
 
-/// Only whose consents they are writes them, and only clinicians break glasses: these have tests of their
-/// own.
+/// Only whose consents and requests they are writes them, and only clinicians break glasses: these have
+/// tests of their own.
 fn is_signed(endpoint: &Endpoint) -> bool {
-    endpoint.level == Level::Consent || endpoint.interaction == "break-glass"
+    matches!(endpoint.level, Level::Consent | Level::Request)
+        || endpoint.interaction == "break-glass"
 }
 
 fn bearer() -> impl Iterator<Item = &'static Endpoint> {

@@ -69,6 +69,10 @@ const OPEN: How = How { passcode: None, views: None, seconds: 3600, is_direct: f
 const GUARDED: How = How { passcode: Some(PASSCODE), ..OPEN };
 
 async fn made(server: &Server, how: How) -> MadeLink {
+    asked_for(server, how).await.unwrap()
+}
+
+async fn asked_for(server: &Server, how: How) -> throughline::Result<MadeLink> {
     let principal = Principal {
         under: Some(Under::of_client("ehr", Some(Purpose::Treatment))),
         ..Principal::new(tenant(), "ehr", "system/*.rs")
@@ -96,7 +100,7 @@ async fn made(server: &Server, how: How) -> MadeLink {
         files,
         names: &[name("Patient", "p1"), name("Goal", "g1")],
     };
-    server.app.links().make(new).await.unwrap()
+    server.app.links().make(new).await
 }
 
 /// What a link says of itself.
@@ -193,6 +197,17 @@ async fn a_passcode_is_guessed_at_ten_times_over_all_replicas_and_never_again() 
     let answers = futures_util::future::join_all(all).await;
     let looked_at = answers.iter().filter(|answer| answer.status == StatusCode::UNAUTHORIZED);
     assert_eq!(looked_at.count(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passcode_that_is_soon_guessed_is_refused() {
+    let server = filled();
+    for (passcode, is_taken) in
+        [("", false), ("     7", false), ("12345", false), (" 12345 ", false), ("123456", true)]
+    {
+        let how = How { passcode: Some(passcode), ..OPEN };
+        assert_eq!(asked_for(&server, how).await.is_ok(), is_taken, "{passcode:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

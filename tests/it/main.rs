@@ -36,6 +36,7 @@ mod disk_full;
 
 mod edge_cases;
 mod epochs;
+mod erasures;
 mod errors;
 mod expectation;
 mod explain;
@@ -99,6 +100,7 @@ mod replicas;
 mod request_breaks;
 mod requests;
 mod requests_platform;
+mod requests_task;
 mod retention;
 mod routes;
 mod sentinel;

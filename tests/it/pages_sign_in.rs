@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use crate::record_copy::{asked, ready};
+use crate::support::charts::{client, next, take_in, with};
+use crate::support::desk::{about, record};
 use crate::support::people::{ELLIE, practice_at};
 use crate::support::provider::Provider;
 use crate::support::server::Server;
@@ -97,6 +99,54 @@ async fn a_member_of_staff_never_meets_their_own_record_at_the_desk() {
     assert_eq!(server.app.requests().of_client(&tenant, ELLIE).unwrap().len(), 1);
     let request = server.app.requests().request(&"hv".parse().unwrap(), id).unwrap().unwrap();
     assert_eq!(request.version, 1);
+}
+
+#[tokio::test]
+async fn a_record_that_is_the_same_person_by_merges_is_their_own_too() {
+    // The officer's login names the record that stayed, or one that was merged into it.
+    for own in [ELLIE, "cl_dup2"] {
+        let mut provider =
+            Provider::start(&json!({ "oidc|k.lindqvist": { "client_record": own } }));
+        let (server, _folder) = practice_at(&provider);
+        provider.serve(server.origin());
+        let merged =
+            |id: &str, into: &str| with(client(id, "Duplicate"), json!({ "merged_into": into }));
+        let before = json!({
+            "type": "access", "regime": "hipaa", "client_id": "cl_dup2", "status": "received",
+            "requester": { "kind": "client", "id": "cl_dup2" },
+            "received_at": "2026-11-01T09:00:00-07:00",
+        });
+        take_in(
+            &server,
+            &[
+                client("cl_dup", "Duplicate"),
+                merged("cl_dup2", "cl_dup"),
+                next(merged("cl_dup", ELLIE), 2),
+                about("cl_dup2", record("record_request", "rr_dup", 1, before)),
+            ],
+        );
+        let url = |path: &str| format!("{}{path}", server.origin());
+        let mut karin = Visitor::new();
+        signed_in(&mut karin, &server, "oidc|k.lindqvist").await;
+        assert_eq!(karin.get(&url("/staff/requests/rr_dup")).await.status, 410, "{own}");
+        let list = karin.get(&url("/staff")).await;
+        assert!(list.status == 200 && !list.text.contains("rr_dup"), "{own}: {}", list.text);
+        let csrf = karin.get(&url("/staff/letters")).await.token("/staff/letters");
+        for client in [ELLIE, "cl_dup", "cl_dup2"] {
+            let fields = [
+                ("csrf", csrf.as_str()),
+                ("client", client),
+                ("type", "access"),
+                ("requester", "client"),
+                ("received", "2026-01-05"),
+                ("channel", "letter"),
+            ];
+            let sent = karin.post(&url("/staff/letters"), &fields).await;
+            assert_eq!(sent.status, 403, "{own} types in for {client}: {}", sent.text);
+        }
+        let all = server.app.requests().all(&"hv".parse().unwrap()).unwrap();
+        assert_eq!(all.len(), 1, "nothing was opened");
+    }
 }
 
 #[tokio::test]

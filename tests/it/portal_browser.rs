@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::handovers::prepared;
 use crate::record_copy::{KARIN, office, with_notes};
-use crate::support::browser::drive;
+use crate::support::browser::{drive, tools};
 use crate::support::people::{ELLIE, LUCIA, MARISOL, demo_practice};
 
 #[test]
@@ -13,7 +13,7 @@ fn a_client_looks_at_the_record_and_asks_for_a_copy_without_a_mouse() {
     let server = demo_practice();
     let settings = json!({ "origin": server.origin(), "ellie": ELLIE, "lucia": LUCIA });
     let saw = drive("portal.mjs", &settings);
-    assert_eq!(saw["inspected"], 19, "{saw}");
+    assert_eq!(saw["inspected"], 20, "{saw}");
     assert_ne!(saw["consent"]["opened"], "–", "the preview counts what would be seen: {saw}");
     assert!(saw["due"].as_str().unwrap().contains("days left"), "{saw}");
     assert!(saw["points"].as_u64().unwrap() > 3, "the scores are drawn: {saw}");
@@ -38,4 +38,20 @@ fn a_request_goes_from_the_client_over_the_desk_to_the_copy_and_the_log_without_
     assert_eq!(saw["name"], "record.zip");
     assert_eq!(saw["logged"], true, "the log shows it: {saw}");
     assert!(saw["title"].as_str().unwrap().starts_with("My record"), "no script ran: {saw}");
+}
+
+#[test]
+fn lighthouse_finds_nothing_wrong_with_the_portals_main_pages_and_finds_them_fast() {
+    let lighthouse = tools().join("lighthouse");
+    assert!(lighthouse.exists(), "the npm package lighthouse is not installed: tests/run does it");
+    let server = demo_practice();
+    let pages = ["/portal", "/portal/plan", "/portal/ask?type=access", "/portal/requests"];
+    let settings = json!({ "origin": server.origin(), "ellie": ELLIE, "pages": pages });
+    let saw = drive("lighthouse.mjs", &settings);
+    for page in pages {
+        let seen = &saw[page];
+        assert_eq!(seen["accessibility"], 100, "{page}: {seen}");
+        let performance = seen["performance"].as_u64().unwrap();
+        assert!(performance >= 95, "{page}: {seen}");
+    }
 }

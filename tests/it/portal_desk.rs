@@ -1,10 +1,14 @@
 //! The practice's desk: who is let in, what they see, and what they can do there.
 
-use throughline::audit::{self, Action, Question};
+use jiff::SignedDuration;
+use throughline::audit::emergencies::emergencies;
+use throughline::audit::{self, Action, Actor, Event, Question};
+use throughline::clock::{Clock as _, SystemClock};
 use throughline::config::{DemoAccount, LoginSettings, Part};
+use throughline::domain::Kind;
 use throughline::policy::AuditPermit;
 
-use crate::support::people::{BACK, ELLIE, JOEL, MARISOL, PRACTICE, practice};
+use crate::support::people::{BACK, ELLIE, JOEL, MARISOL, MATEO, PRACTICE, practice};
 use crate::support::server::Server;
 use crate::support::visitor::{Visitor, absolute};
 
@@ -130,4 +134,81 @@ async fn nobody_else_is_let_in_and_no_form_of_another_site_is_taken() {
     }
     let kept = server.app.requests().request(&"hv".parse().unwrap(), &id).unwrap().unwrap();
     assert_eq!(kept.version, 1, "nothing was changed");
+}
+
+/// A use of emergency access by a member of staff, so many days ago.
+async fn broken(server: &Server, staff: &str, client: &str, days: i64) -> String {
+    let tenant = "hv".parse().unwrap();
+    let user = format!(
+        "Practitioner/{}",
+        server.app.keys().id_key().tenant(&tenant).id(Kind::Staff, staff)
+    );
+    let actor = Actor {
+        subject: "s".into(),
+        user: Some(user),
+        purpose: Some("BTG".into()),
+        ..Actor::default()
+    };
+    let at = SystemClock.now() - SignedDuration::from_hours(24 * days);
+    let mut event = Event::new(Action::BreakGlass, at, Some(&tenant), actor);
+    event.about(&server.patient(client));
+    event.note("reason", format!("<b>Crisis</b> {staff} {client}"));
+    let id = event.id.clone();
+    server.app.audit().record(event).await.unwrap();
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_emergency_is_reviewed_at_the_desk_by_somebody_else() {
+    let server = office();
+    let late = broken(&server, JOEL, ELLIE, 30).await;
+    let fresh = broken(&server, MARISOL, MATEO, 0).await;
+    let own = broken(&server, KARIN, ELLIE, 0).await;
+    let mut karin = signed_in(&server, KARIN).await;
+    let place = url(&server, "/staff/emergencies");
+    let page = karin.get(&place).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    let text = &page.text;
+    assert!(text.contains("&lt;b&gt;Crisis&lt;/b&gt; st_3"), "{text}");
+    assert!(text.contains("Ellie Marsh") && text.contains("Joel"), "{text}");
+    assert!(text.contains("Overdue: to be reviewed by"), "{text}");
+    let first = |id: &str| text.find(&format!("id=\"{id}\"")).unwrap();
+    assert!(first(&late) < first(&fresh), "what is overdue comes first");
+    assert!(text.contains("Somebody else reviews this"), "{text}");
+    assert!(!text.contains(&format!("value=\"{own}\"")), "nobody judges themself: {text}");
+    let csrf = page.token("/staff/emergencies");
+    let judge = async |who: &mut Visitor, id: &str, verdict: &str, words: &str| {
+        let fields = [("csrf", csrf.as_str()), ("use", id), ("verdict", verdict), ("words", words)];
+        let sent = who.post(&place, &fields).await;
+        assert_eq!(sent.status, 303, "{}", sent.text);
+        who.get(&absolute(&sent.url, sent.location())).await.text
+    };
+    let wrong = "Nothing was written down";
+    for (id, verdict, words) in [
+        (&late, "justified", "  "),
+        (&late, "perhaps", "I looked"),
+        (&own, "justified", "It was me"),
+        (&"none".to_owned(), "justified", "I looked"),
+    ] {
+        let refused = judge(&mut karin, id, verdict, words).await;
+        assert!(refused.contains(wrong), "{id} {verdict} {words:?}: {refused}");
+    }
+    let done = judge(&mut karin, &late, "unjustified", "No <i>need</i> was found").await;
+    assert!(done.contains("No &lt;i&gt;need&lt;/i&gt; was found"), "{done}");
+    assert!(done.contains("Not justified") && !done.contains("Overdue"), "{done}");
+    let again = judge(&mut karin, &late, "justified", "On second thought").await;
+    assert!(again.contains(wrong), "one verdict at the desk: {again}");
+    assert!(
+        judge(&mut karin, &fresh, "justified", "She was in danger").await.contains("Justified")
+    );
+    let permit = AuditPermit::operator("hv".parse().unwrap());
+    let uses = emergencies(&**server.app.audit().ledger(), &permit, 3).unwrap();
+    let of = |id: &str| uses.iter().find(|one| one.id == id).unwrap().review.clone();
+    assert!(!of(&late).unwrap().is_justified && of(&fresh).unwrap().is_justified);
+    assert!(of(&own).is_none());
+    for account in [JOEL, MARISOL, ELLIE] {
+        let mut other = signed_in(&server, account).await;
+        assert_eq!(other.get(&place).await.status, 403, "{account}");
+    }
+    assert_eq!(Visitor::new().get(&place).await.status, 303);
 }

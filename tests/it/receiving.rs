@@ -1,24 +1,35 @@
 //! Records of other providers: kept as they came, matched only where that is certain.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use throughline::config::Sources;
-use throughline::store::{ReceivedState, Store};
+use throughline::app::Config;
+use throughline::config::{JobSettings, Sources};
+use throughline::exchange::receiving::MATCHING;
+use throughline::store::{JobFilter, JobState, ReceivedState, Store};
 
 use crate::support::demo::run;
 use crate::support::desk::{practice, record};
 use crate::support::platform::{Push, SECRET, secret};
 use crate::support::postgres;
-use crate::support::server::{Answer, Server, spawn_with};
+use crate::support::server::{Answer, Server, spawn_as};
 
 const TENANT: &str = "hv";
 const SYSTEM: &str = "urn:example:mrn";
 
 /// A practice with two clients; the identifiers of the first are told by its Patient.
 async fn filled() -> Server {
-    let server = spawn_with(|data| {
-        Sources::of_one_sender("app", TENANT, secret(data, "app-secret", SECRET))
-    });
+    filled_by(JobSettings::default()).await
+}
+
+/// One whose jobs are looked for as these settings say.
+async fn filled_by(jobs: JobSettings) -> Server {
+    let data = Arc::new(tempfile::tempdir().unwrap());
+    let secret = secret(data.path(), "app-secret", SECRET);
+    let sources = Sources::of_one_sender("app", TENANT, secret);
+    let server = spawn_as(data, Config { sources, jobs, ..Config::default() });
     let records = [practice(), vec![other()]].concat();
     let answer = Push::of(&records).send(&server).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -66,7 +77,19 @@ pub(crate) async fn send(server: &Server, scopes: &[&str], body: &str) -> Answer
     let token = server.token_for(TENANT, scopes);
     let request = server.request(reqwest::Method::POST, "Bundle").bearer_auth(token);
     let request = request.header("content-type", "application/fhir+json");
-    server.send(request.body(body.to_owned())).await
+    let answer = server.send(request.body(body.to_owned())).await;
+    looked_at(server).await;
+    answer
+}
+
+/// Waits until it was looked whose all that came is.
+pub(crate) async fn looked_at(server: &Server) {
+    let open = JobFilter { kind: Some(MATCHING.to_owned()), state: Some(JobState::Open), limit: 1 };
+    let began = Instant::now();
+    while !server.app.store().jobs(&open).unwrap().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody looks");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 pub(crate) const MAY: &[&str] = &["system/Bundle.c"];
@@ -150,6 +173,37 @@ async fn nobody_is_matched_on_a_guess_and_the_sender_learns_nothing() {
     let states = states(&server);
     assert_eq!(states.iter().filter(|state| **state == ReceivedState::Matched).count(), 1);
     assert_eq!(states.len(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_looked_at_when_a_server_ended_is_looked_at_by_the_next() {
+    let server = filled_by(JobSettings { look_s: 3600, ..JobSettings::default() }).await;
+    let own = patient(&server, "Okafor").await;
+    let body = bundle(&person(&own["identifier"][0], "Okafor", "1999-03-08")).to_string();
+    let token = server.token_for(TENANT, MAY);
+    let request = server.request(reqwest::Method::POST, "Bundle").bearer_auth(token);
+    let request = request.header("content-type", "application/fhir+json").body(body);
+    name(&server.send(request).await);
+    assert_eq!(states(&server), [ReceivedState::Waiting], "the answer does not wait for it");
+    let data = server.shared_data();
+    drop(server);
+    let next = spawn_as(data, Config::default());
+    looked_at(&next).await;
+    assert_eq!(states(&next), [ReceivedState::Matched]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_sends_steers_no_terminal() {
+    let server = filled().await;
+    let mut sent = person(&json!({ "system": SYSTEM, "value": "1" }), "Okafor", "1999-03-08");
+    sent["name"][0]["family"] = json!("Okafor\u{9b}2J\u{202e}\u{2066}");
+    let kept = name(&send(&server, MAY, &bundle(&sent).to_string()).await);
+    let shown = run(&["received", "--tenant", TENANT, "show", &kept], server.data());
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("Okafor\\u{9b}2J\\u{202e}\\u{2066}"), "{shown}");
+    let mut forged = bundle(&sent);
+    forged["entry"][1]["resource"]["resourceType"] = json!("Goal\n      1  Patient");
+    assert_eq!(send(&server, MAY, &forged.to_string()).await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test(flavor = "multi_thread")]

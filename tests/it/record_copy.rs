@@ -14,6 +14,7 @@ use throughline::policy::AuditPermit;
 use crate::receiving;
 use crate::support::charts;
 use crate::support::people::{ADA, BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, practice};
+use crate::support::receiver;
 use crate::support::server::Server;
 use crate::support::visitor::{Visitor, absolute};
 
@@ -488,4 +489,145 @@ async fn nobody_takes_the_copy_of_another() {
     let mut karin = signed_in(&server, KARIN).await;
     let list = karin.get(&url(&server, "/staff/quarantine")).await;
     assert_eq!(list.status, 200, "{}", list.text);
+}
+
+#[tokio::test]
+async fn a_copy_imports_into_a_fhir_server_that_is_not_ours_without_an_error() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    ready(&server, &mut ellie, &id).await;
+    let zip = taken(&server, &mut ellie, &id, "").await;
+    let mut archive = zip::ZipArchive::new(Cursor::new(&zip)).unwrap();
+    let mut text = String::new();
+    archive.by_name("bundle.json").unwrap().read_to_string(&mut text).unwrap();
+    let bundle: Value = serde_json::from_str(&text).unwrap();
+    let other = receiver::start();
+    let (status, kept) = other.send("POST", "Bundle", &bundle).await;
+    assert_eq!(status, 201, "the whole of it: {kept}");
+    let entries = bundle["entry"].as_array().unwrap();
+    let resources: Vec<&Value> = entries.iter().map(|entry| &entry["resource"]).collect();
+    assert!(resources.len() > 20, "{}", resources.len());
+    let key = |resource: &Value| {
+        let text = |name: &str| resource[name].as_str().unwrap().to_owned();
+        format!("{}/{}", text("resourceType"), text("id"))
+    };
+    for resource in &resources {
+        let key = key(resource);
+        let (status, answer) = other.send("PUT", &key, resource).await;
+        assert_eq!(status, 200, "{key}: {answer}");
+        let (status, mut read) = other.send("GET", &key, &Value::Null).await;
+        assert_eq!(status, 200, "{key}: {read}");
+        // The server names versions of its own.
+        let mut sent = (*resource).clone();
+        for one in [&mut read, &mut sent] {
+            let meta = one["meta"].as_object_mut().unwrap();
+            for own in ["versionId", "lastUpdated"] {
+                meta.remove(own);
+            }
+        }
+        assert_eq!(read, sent, "{key}");
+    }
+    // What a resource of the copy refers to is there too, where it is of the copy.
+    let there: std::collections::BTreeSet<String> =
+        resources.iter().map(|resource| key(resource)).collect();
+    let patient = resources.iter().find(|one| one["resourceType"] == "Patient").unwrap();
+    let (status, found) = other.send("GET", &key(patient), &Value::Null).await;
+    assert_eq!((status, &found["id"]), (200, &patient["id"]));
+    assert_eq!(there.len(), resources.len(), "each once");
+    let wrong = serde_json::json!({"resourceType": "Observation", "id": "x", "status": 3});
+    let (status, answer) = other.send("PUT", "Observation/x", &wrong).await;
+    assert_eq!(status, 400, "the other server does look: {answer}");
+}
+
+#[tokio::test]
+async fn a_child_is_not_given_what_was_given_to_a_parent() {
+    let mut accounts = accounts();
+    accounts.push(DemoAccount { part: Part::Client, record: MATEO.to_owned() });
+    let server = practice(LoginSettings::of_demo("hv", PRACTICE, accounts), BACK, &[]);
+    let hidden = json!({ "visibility": { "client": "withheld", "reason_code": "endangers_life", "proxies": "inherit" } });
+    take_in(&server, &[note("note_h", 1, MATEO, "ZZPARENTONLY", &hidden)]);
+    let mut lucia = signed_in(&server, LUCIA).await;
+    let id = asked(&server, &mut lucia).await;
+    let mut child = signed_in(&server, MATEO).await;
+    let place = url(&server, &format!("/portal/requests/{id}"));
+    assert_eq!(lucia.get(&place).await.status, 200, "whoever asked sees it");
+    let list = child.get(&url(&server, "/portal/requests")).await;
+    assert_eq!(list.status, 200, "{}", list.text);
+    assert!(!list.text.contains(&id), "{}", list.text);
+    assert_eq!(child.get(&place).await.status, 410, "as one that is not there");
+    let ask = child.get(&url(&server, "/portal/ask?type=access")).await;
+    let record = ask.field("record");
+    let own = asked(&server, &mut child).await;
+    let page = child.get(&url(&server, &format!("/portal/requests/{own}"))).await;
+    assert_eq!(page.status, 200, "and their own: {}", page.text);
+    for path in ["/portal/copy", "/portal/requests"] {
+        let csrf = child.get(&url(&server, &format!("/portal/requests/{own}"))).await;
+        let csrf = csrf.token("/portal/requests");
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("record", record.as_str()),
+            ("request", id.as_str()),
+            ("step", "withdraw"),
+        ];
+        let sent = child.post(&url(&server, path), &fields).await;
+        assert!(matches!(sent.status.as_u16(), 403 | 410), "{path}: {}", sent.text);
+    }
+    let kept = server.app.requests().request(&"hv".parse().unwrap(), &id).unwrap().unwrap();
+    assert!(!kept.state.is_closed(), "nor is it taken back");
+}
+
+#[tokio::test]
+async fn an_entry_whose_id_holds_what_ends_a_segment_is_opened_and_decided() {
+    let server = office();
+    let name = "../../note h?#&";
+    let hidden = json!({ "visibility": { "client": "withheld", "reason_code": "endangers_life" } });
+    take_in(&server, &[note(name, 1, ELLIE, "ZZODDNAME", &hidden)]);
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    let mut karin = signed_in(&server, KARIN).await;
+    starts(&server, &mut karin, &id).await;
+    let case = karin.get(&url(&server, &format!("/staff/requests/{id}"))).await.text;
+    let link = case.split("href=\"").find(|rest| rest.contains("/entries/")).unwrap();
+    let link = link.split('"').next().unwrap().replace("&amp;", "&");
+    let page = karin.get(&url(&server, &link)).await;
+    assert!(page.status == 200 && page.text.contains("ZZODDNAME"), "{link}: {}", page.text);
+    let csrf = page.token("/staff/decisions");
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("request", &id),
+        ("kind", "session_note"),
+        ("entry", name),
+        ("version", "1"),
+        ("outcome", "deny"),
+        ("ground", "endangers_life"),
+    ];
+    let sent = karin.post(&url(&server, "/staff/decisions"), &fields).await;
+    assert_eq!(sent.status, 303, "{}", sent.text);
+    finishes(&server, &mut karin, &id).await;
+    let page = ready(&server, &mut ellie, &id).await;
+    assert!(page.contains("Your copy is ready"), "{page}");
+}
+
+#[tokio::test]
+async fn of_two_passwords_none_is_meant_and_nothing_is_given_unlocked() {
+    let server = office();
+    let mut ellie = signed_in(&server, ELLIE).await;
+    let id = asked(&server, &mut ellie).await;
+    ready(&server, &mut ellie, &id).await;
+    let page = ellie.get(&url(&server, &format!("/portal/requests/{id}"))).await;
+    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
+    let one = "correct horse battery";
+    for passwords in [[one, one], [one, "another horse battery"]] {
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("record", record.as_str()),
+            ("request", id.as_str()),
+            ("password", passwords[0]),
+            ("password", passwords[1]),
+        ];
+        let sent = ellie.post(&url(&server, "/portal/copy"), &fields).await;
+        assert_eq!(sent.status, 303, "no file: {}", sent.header("content-type"));
+        assert!(sent.location().contains("password=1"), "{}", sent.location());
+    }
 }

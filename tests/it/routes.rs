@@ -58,6 +58,7 @@ async fn the_capability_statement_says_what_is_served() {
             .filter(|endpoint| match endpoint.level {
                 Level::System | Level::Operation | Level::Platform => false,
                 Level::Consent => name == "Consent",
+                Level::Request => name == "Task",
                 Level::Instance => true,
                 Level::Type => param::search_type(name).is_some(),
             })

@@ -11,7 +11,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use throughline::config::Sources;
 use throughline::domain::Kind;
 
@@ -196,4 +196,66 @@ async fn no_answer_takes_longer_for_what_is_withheld_than_for_what_never_was() {
         let believed = again.abs() > SURE && z.signum() == again.signum();
         assert!(!believed, "what is withheld takes another time: {}", told.join("; "));
     }
+}
+
+/// A Bundle about somebody, which is another each time.
+fn sent(identifier: &Value, family: &str, number: usize) -> String {
+    json!({ "resourceType": "Bundle", "type": "collection", "entry": [{ "resource": {
+        "resourceType": "Patient", "identifier": [identifier], "birthDate": "1980-03-08",
+        "name": [{ "family": family, "given": [format!("Ada {number:06}")] }] } }] })
+    .to_string()
+}
+
+/// How long it takes until a Bundle is taken.
+async fn taken(server: &Server, token: &str, body: String) -> f64 {
+    let request = server.request(Method::POST, "Bundle").bearer_auth(token);
+    let request = request.header("content-type", "application/fhir+json").body(body);
+    let start = Instant::now();
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    answer.bytes().await.unwrap();
+    let took = start.elapsed();
+    assert_eq!(status, 202);
+    took.as_secs_f64()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_about_a_client_is_taken_as_fast_as_one_about_nobody() {
+    let server = spawn_with(|_| Sources::default());
+    take_in(&server, &records());
+    let own = server.all_of(&server.token).await;
+    let known: Vec<(Value, String)> = (0..PEOPLE)
+        .map(|number| {
+            let family = format!("Silent{number}");
+            (own[&holding(&own, "Patient", &family)]["identifier"][0].clone(), family)
+        })
+        .collect();
+    let token = server.token_for("hv", &["system/Bundle.c"]);
+    let (mut chance, mut number) = (Chance(0x9e37_79b9_7f4a_7c15), 0);
+    let mut leans = Vec::new();
+    while leans.len() < 2 {
+        let mut differences = Vec::new();
+        for _ in 0..TRIES / 4 {
+            let (identifier, family) =
+                &known[chance.below(u32::try_from(PEOPLE).unwrap()) as usize];
+            let mut nobody = identifier.clone();
+            nobody["value"] = json!(identifier["value"].as_str().unwrap().replace("cl_", "no_"));
+            number += 1;
+            let about = sent(identifier, family, number);
+            let never = sent(&nobody, family, number);
+            let (there, not) = if chance.below(2) == 0 {
+                let there = taken(&server, &token, about).await;
+                (there, taken(&server, &token, never).await)
+            } else {
+                let not = taken(&server, &token, never).await;
+                (taken(&server, &token, about).await, not)
+            };
+            differences.push(there - not);
+        }
+        leans.push(signed_ranks(&differences));
+        if leans.last().is_some_and(|z| z.abs() <= SURE) {
+            return;
+        }
+    }
+    assert!(leans[0].signum() != leans[1].signum(), "it tells who is a client: {leans:?}");
 }

@@ -359,7 +359,8 @@ async fn what_a_part_2_program_keeps_leaves_with_the_notice_and_is_accounted_for
 async fn a_receiver_is_shown_who_we_are_by_a_signed_assertion_and_the_token_is_kept() {
     let receiver = receiver::start();
     let way = Way::to(&receiver.base, []).await;
-    let token = r#"{"access_token":"let-me-in","token_type":"bearer","expires_in":300}"#;
+    let token =
+        r#"{"access_token":"let-me-in","token_type":"bearer","expires_in":9223372036854775807}"#;
     let gate = Way::to("http://127.0.0.1:1", [Fault::Answers(200, token)]).await;
     let folder = tempfile::tempdir().unwrap();
     let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &SystemRandom::new());
@@ -378,7 +379,7 @@ async fn a_receiver_is_shown_who_we_are_by_a_signed_assertion_and_the_token_is_k
         "transaction",
         &(more + "\nunmatched = 'create'"),
     ));
-    let id = practice.send(ELENA, "frfm");
+    let id = practice.send_with(ELENA, "frfm", &["--sections", "problems"]);
     practice.becomes(&id, "received").await;
     assert_eq!(gate.count("POST"), 1, "one token for all requests");
     let form = gate.seen.lock().unwrap()[0].1.clone();
@@ -390,6 +391,36 @@ async fn a_receiver_is_shown_who_we_are_by_a_signed_assertion_and_the_token_is_k
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     assert_eq!((&claims["iss"], &claims["sub"]), (&json!("gw"), &json!("gw")));
     assert_eq!(claims["aud"], json!(format!("{}/token", gate.base)));
+}
+
+#[tokio::test]
+async fn nothing_leaves_after_an_answer_that_was_held_until_it_may_not() {
+    let receiver = receiver::start();
+    for ends in ["cancelled", "consent_ended"] {
+        let way = Way::to(&receiver.base, []).await;
+        let practice =
+            Practice::open(&settings("frfm", &way.base, "transaction", "unmatched = 'create'"));
+        let held = way.gate.lock().await;
+        let id = practice.send(ELENA, "frfm");
+        let began = Instant::now();
+        while way.count("GET /fhir/Patient") == 0 {
+            assert!(began.elapsed() < Duration::from_secs(40), "an attempt was to begin");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        if ends == "cancelled" {
+            let (code, _, err) = practice.transfer(&["cancel", &id]);
+            assert_eq!(code, Some(0), "{err}");
+        } else {
+            practice.revoke("solo-cbt", "con_105");
+        }
+        drop(held);
+        let ended = practice.becomes(&id, "cancelled").await;
+        let last = if ends == "cancelled" { "cancel" } else { ends };
+        assert_eq!(events(&ended), ["approve", last]);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(way.count("POST"), 0, "{ends}: neither who it is nor the record has left");
+        assert_eq!(practice.shown(&id)["state"], "cancelled");
+    }
 }
 
 #[tokio::test]

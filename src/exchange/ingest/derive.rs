@@ -36,6 +36,7 @@ mod plain_text;
 mod presence;
 mod provenance;
 mod race;
+mod record_request;
 mod redaction;
 mod reference;
 mod related_party;
@@ -63,6 +64,7 @@ pub use self::dependency::{DEPENDENCIES, Dependency, Needs, Side};
 pub use self::links::links;
 pub use self::provenance::provenance;
 pub use self::tables::Tables;
+pub(in crate::exchange) use self::task::SYSTEMS;
 use crate::domain::{FhirId, Kind, Record, TenantIds};
 
 /// A note as plain text under a title, without the stretches about others.
@@ -148,10 +150,10 @@ pub fn views(record: &Record, d: &Derivation) -> (Vec<View>, Vec<Warning>) {
         Kind::Diagnosis => diagnosis::views(record, d, &mut warnings),
         Kind::Assessment => assessment::views(record, d, &mut warnings),
         Kind::Consent => consent::views(record, d, &mut warnings),
+        Kind::RecordRequest => record_request::views(record, d, &mut warnings),
         Kind::Transfer => transfer::views(record, d, &mut warnings),
         // An assignment shows in its client's care team; the other kinds are stored only.
         Kind::Assignment
-        | Kind::RecordRequest
         | Kind::Disclosure
         | Kind::ClientMerge
         | Kind::AccessEvent

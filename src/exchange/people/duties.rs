@@ -1,12 +1,12 @@
 //! What a member of staff does for the practice now, and whose records are not theirs to decide on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::chart::client_name;
-use super::{People, Person, field, is_client, is_staff};
+use super::{People, Person, field, is_client, is_staff, written};
 use crate::domain::{FhirId, Kind, Op, Record};
 use crate::error::Result;
 use crate::exchange::ingest::{clock, term};
@@ -28,7 +28,50 @@ pub struct Duties {
     pub is_licensed: bool,
 }
 
+/// Somebody by the platform's id, and what they are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The platform's id.
+    pub id: String,
+    /// What they are called.
+    pub name: String,
+}
+
+/// People by the resources that they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Members of staff, by `Practitioner/ID`.
+    pub staff: BTreeMap<String, Known>,
+    /// Clients, by the id of their Patient.
+    pub patients: BTreeMap<String, Known>,
+}
+
 impl People {
+    /// Who the members of staff and the patients of these names are, as far as they are there.
+    pub fn known(&self, wanted: &[(String, String)]) -> Result<Names> {
+        let (staff, patients): (BTreeSet<&str>, BTreeSet<&str>) =
+            wanted.iter().map(|(user, patient)| (user.as_str(), patient.as_str())).unzip();
+        let mut names = Names::default();
+        if wanted.is_empty() {
+            return Ok(names);
+        }
+        for one in self.store.sources(&self.tenant, Kind::Staff)? {
+            let user = self.practitioner(&one.id);
+            if staff.contains(user.as_str()) {
+                let known = Known { id: one.id.clone(), name: written(one.data.get("name")) };
+                names.staff.insert(user, known);
+            }
+        }
+        for one in self.store.sources(&self.tenant, Kind::Client)? {
+            let patient = self.patient(&one.id);
+            if patients.contains(patient.as_str()) {
+                let known = Known { id: one.id.clone(), name: client_name(&one) };
+                names.patients.insert(patient.as_str().to_owned(), known);
+            }
+        }
+        Ok(names)
+    }
+
     /// What a person does for the practice now; nothing of one who is not on its staff.
     pub fn duties(&self, person: &Person) -> Result<Option<Duties>> {
         let Some(id) = &person.staff else { return Ok(None) };
@@ -46,16 +89,35 @@ impl People {
         Ok(Some(Duties { staff: id.clone(), user: self.practitioner(id), roles, is_licensed }))
     }
 
-    /// The clients whose records a person does not decide on at the practice's desk: their own, and
-    /// those of whom they act for, or are a relation of.
+    /// The clients whose records a person does not decide on at the practice's desk: their own, those of
+    /// whom they act for or are a relation of, and all who are the same person as one of these by merges.
     pub fn close_to(&self, person: &Person) -> Result<BTreeSet<String>> {
-        let mut close: BTreeSet<String> = person.client.iter().cloned().collect();
+        let mut close: BTreeSet<String> =
+            person.client.iter().chain(&person.merged).cloned().collect();
         for party in &person.parties {
             let party = self.store.source(&self.tenant, Kind::RelatedParty, party)?;
             let party = party.filter(|party| party.op == Op::Upsert);
             close.extend(party.and_then(|party| field(&party, "client_id").map(str::to_owned)));
         }
+        let mut waiting: Vec<String> = close.iter().cloned().collect();
+        while let Some(one) = waiting.pop() {
+            for other in self.merged_with(&one)? {
+                if close.insert(other.clone()) {
+                    waiting.push(other);
+                }
+            }
+        }
         Ok(close)
+    }
+
+    /// Those into whom a client was merged, or who were merged into them.
+    fn merged_with(&self, client: &str) -> Result<Vec<String>> {
+        let own = self.store.source(&self.tenant, Kind::Client, client)?;
+        let into = own.as_ref().and_then(|own| field(own, "merged_into")).map(str::to_owned);
+        let others =
+            self.store.sources_referring(&self.tenant, Kind::Client, Kind::Client, client)?;
+        let from = others.iter().filter(|other| field(other, "merged_into") == Some(client));
+        Ok(into.into_iter().chain(from.map(|other| other.id.clone())).collect())
     }
 
     /// The clients whom a member of staff treats now.

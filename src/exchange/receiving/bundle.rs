@@ -7,6 +7,10 @@ use crate::exchange::ingest::{Reject, read_json};
 
 /// The most entries.
 const ENTRIES: usize = 5_000;
+/// The elements that say whom a resource is about.
+const ABOUT: [&str; 3] = ["subject", "patient", "beneficiary"];
+/// The types that are people.
+const PEOPLE: [&str; 3] = ["Patient", "Person", "RelatedPerson"];
 /// The forms that are kept.
 const FORMS: [&str; 3] = ["document", "collection", "transaction"];
 
@@ -42,6 +46,9 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Sent, Reject> {
         let resource_type = resource_type.ok_or_else(|| {
             wrong(&at("/resource"), "the entry has no resource: leave the entry out")
         })?;
+        if !is_type(resource_type) {
+            return Err(wrong(&at("/resource/resourceType"), "name a type of resource"));
+        }
         if form == "document" && place == 0 && resource_type != "Composition" {
             return Err(wrong(&at("/resource"), "a document begins with its Composition"));
         }
@@ -56,16 +63,11 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Sent, Reject> {
     let Some(entry) = patient else {
         return Err(wrong("/entry", "the Bundle has no Patient: send the one whom it is about"));
     };
-    let names = names(entry);
+    let known = Known { person: names(entry), others: others(entries) };
     for (place, entry) in entries.iter().enumerate() {
-        for element in ["subject", "patient"] {
-            let pointer = format!("/resource/{element}/reference");
-            let target = text(entry, &pointer).filter(|target| is_of_person(target));
-            if target.is_some_and(|target| !names.iter().any(|name| name == target)) {
-                let pointer = format!("/entry/{place}{pointer}");
-                let detail = "the entry is about somebody who is not in the Bundle";
-                return Err(wrong(&pointer, detail));
-            }
+        let pointer = format!("/entry/{place}/resource");
+        if let Some(resource) = entry.get("resource") {
+            walk(resource, &known, &pointer, true)?;
         }
     }
     Ok(Sent { form, patient: entry.get("resource").cloned().unwrap_or_default() })
@@ -82,9 +84,86 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str)
 }
 
-/// Whether a reference may be one to a person: to a Patient, or to what only the Bundle knows.
-fn is_of_person(target: &str) -> bool {
-    target.starts_with("urn:") || target.rsplit('/').nth(1) == Some("Patient")
+/// Whether this is how types of resources are called.
+fn is_type(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_alphabetic())
+}
+
+/// What references of a Bundle may name.
+struct Known {
+    /// The person whom it is about.
+    person: Vec<String>,
+    /// The entries that are nobody.
+    others: Vec<String>,
+}
+
+/// What the other entries are called.
+fn others(entries: &[Value]) -> Vec<String> {
+    let is_other = |entry: &&Value| text(entry, "/resource/resourceType") != Some("Patient");
+    let all = entries.iter().filter(is_other).filter_map(|entry| text(entry, "/fullUrl"));
+    all.map(str::to_owned).collect()
+}
+
+/// Looks at all that a resource says of whom it is about, at any depth.
+fn walk(value: &Value, known: &Known, pointer: &str, is_entry: bool) -> Result<(), Reject> {
+    let wrong = |pointer: &str, detail: &str| Reject::new("hostile_bundle", pointer, detail);
+    match value {
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                walk(item, known, &format!("{pointer}/{place}"), false)?;
+            }
+        }
+        Value::Object(members) => {
+            let kind = members.get("resourceType").and_then(Value::as_str);
+            let is_person = kind == Some("Patient") && !is_entry;
+            if is_person || kind == Some("Bundle") {
+                let detail = "a Bundle has no Patient and no Bundle within its resources";
+                return Err(wrong(pointer, detail));
+            }
+            for (name, value) in members {
+                let pointer = format!("{pointer}/{name}");
+                if ABOUT.contains(&name.as_str()) {
+                    about(value, known, &pointer)?;
+                }
+                walk(value, known, &pointer, false)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Refuses a reference, or a list of them, to anybody but the person.
+fn about(value: &Value, known: &Known, pointer: &str) -> Result<(), Reject> {
+    if let Value::Array(items) = value {
+        let mut items = items.iter().enumerate();
+        return items
+            .try_for_each(|(place, item)| about(item, known, &format!("{pointer}/{place}")));
+    }
+    let reference = text(value, "/reference");
+    if reference.is_some_and(|reference| known.has(reference)) {
+        return Ok(());
+    }
+    let at = if reference.is_some() { "/reference" } else { "" };
+    let detail = "the entry is about somebody who is not in the Bundle: refer to its Patient";
+    Err(Reject::new("hostile_bundle", format!("{pointer}{at}"), detail))
+}
+
+impl Known {
+    /// Whether a reference is to the person, or surely to nobody: another entry, what the resource
+    /// contains, or something of another type.
+    fn has(&self, reference: &str) -> bool {
+        let whole = reference.split("/_history/").next().unwrap_or(reference);
+        let is = |name: &String| name == whole;
+        if whole.starts_with('#') || self.person.iter().chain(&self.others).any(is) {
+            return true;
+        }
+        let mut parts = whole.trim_end_matches('/').rsplit('/');
+        let (id, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let is_id = !id.is_empty()
+            && id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.'));
+        is_id && is_type(name) && !PEOPLE.contains(&name)
+    }
 }
 
 #[cfg(test)]
@@ -125,5 +204,51 @@ mod tests {
             assert_eq!(refused.pointer, pointer, "{entries}");
         }
         assert!(inspect(b"{\"resourceType\":\"Bundle\",\"resourceType\":\"Bundle\"}").is_err());
+    }
+
+    #[test]
+    fn nobody_else_is_in_a_bundle_however_they_are_named() {
+        let patient = json!({ "fullUrl": "https://h/Patient/a",
+            "resource": { "resourceType": "Patient", "id": "a" } });
+        let other = json!({ "fullUrl": "urn:uuid:g", "resource": { "resourceType": "Group" } });
+        let of = |resource: Value| {
+            inspect(&bundle("collection", &json!([patient, other, { "resource": resource }])))
+        };
+        let goal = |subject: Value| json!({ "resourceType": "Goal", "subject": subject });
+        for same in [
+            json!({ "reference": "Patient/a" }),
+            json!({ "reference": "Patient/a/_history/1" }),
+            json!({ "reference": "https://h/Patient/a" }),
+            json!({ "reference": "urn:uuid:g" }),
+            json!({ "reference": "Group/7" }),
+            json!({ "reference": "https://h/Device/7" }),
+            json!([{ "reference": "Patient/a" }, { "reference": "Location/7" }]),
+        ] {
+            assert!(of(goal(same.clone())).is_ok(), "{same}");
+        }
+        let at = "/entry/2/resource";
+        for (resource, pointer) in [
+            (goal(json!({ "reference": "Patient/b/_history/1" })), "/subject/reference"),
+            (goal(json!({ "reference": "https://h/Patient/b/" })), "/subject/reference"),
+            (goal(json!({ "reference": "Patient?identifier=x|y" })), "/subject/reference"),
+            (goal(json!({ "identifier": { "value": "7" } })), "/subject"),
+            (goal(json!([{ "reference": "Patient/b" }])), "/subject/0/reference"),
+            (
+                json!({ "resourceType": "Goal", "contained": [{ "resourceType": "Patient" }] }),
+                "/contained/0",
+            ),
+            (json!({ "resourceType": "Bundle", "entry": [] }), ""),
+            (
+                json!({ "resourceType": "Coverage", "beneficiary": { "reference": "Patient/b" } }),
+                "/beneficiary/reference",
+            ),
+            (goal(json!({ "reference": "RelatedPerson/b" })), "/subject/reference"),
+            (goal(json!({ "reference": "urn:uuid:somebody" })), "/subject/reference"),
+            (json!({ "resourceType": "Go\u{1b}al" }), "/resourceType"),
+            (json!({ "resourceType": "G".repeat(65) }), "/resourceType"),
+        ] {
+            let refused = of(resource.clone()).unwrap_err();
+            assert_eq!(refused.pointer, format!("{at}{pointer}"), "{resource}");
+        }
     }
 }

@@ -4,14 +4,13 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::kept::{Correction, Disagreement, Kept, Refused, Told};
 use super::request::Request;
 use super::step::Step;
 use super::{At, LONGEST, Requests};
 use crate::audit::disclosures::{Period, events, sum_up};
-use crate::domain::{Kind, Op, Record, TenantId};
+use crate::domain::{Kind, Op, TenantId};
 use crate::error::{Error, Result};
 use crate::policy::request::{Event, Matter};
 use crate::policy::{AuditPermit, Basis};
@@ -167,21 +166,6 @@ impl Requests {
         }
         let hint = "this is no signed note of the client's record that others may see";
         Err(Error::invalid("entry", hint))
-    }
-
-    /// Whether the client's record is under a legal hold on this day.
-    pub(super) fn is_held(&self, tenant: &TenantId, client: &str, today: Date) -> Result<bool> {
-        let holds = self.store.sources_referring(tenant, Kind::LegalHold, Kind::Client, client)?;
-        let day = |hold: &Record, name: &str| {
-            let day = hold.data.get(name)?.as_str()?.get(..10)?;
-            day.parse::<Date>().ok()
-        };
-        Ok(holds.iter().any(|hold| {
-            // A hold whose days cannot be read holds.
-            hold.op == Op::Upsert
-                && day(hold, "from").is_none_or(|from| from <= today)
-                && day(hold, "to").is_none_or(|to| today <= to)
-        }))
     }
 
     /// The entries of a client that can be corrected here, the latest first: the notes that are shown.

@@ -12,6 +12,7 @@ use super::At;
 use super::kept::{Kept, Letter, Told};
 use super::step::Step;
 use crate::error::{Error, Result};
+use crate::exchange::retention::Survivors;
 use crate::package::Language;
 use crate::policy::request::{Event, Matter, Outcome, Reason, Regime};
 
@@ -41,6 +42,10 @@ struct Templates {
     rebuttal: String,
     by_hand: String,
     erased: String,
+    gone: String,
+    kept: String,
+    kept_ever: String,
+    kept_shared: String,
     notice: String,
     notice_dear: String,
     notice_text: String,
@@ -49,6 +54,8 @@ struct Templates {
     day: String,
     /// What was asked for.
     matters: BTreeMap<String, String>,
+    /// What is kept, by the kind of record.
+    kinds: BTreeMap<String, String>,
     /// Grounds.
     grounds: BTreeMap<String, String>,
     /// Grounds on which a correction or an erasure is refused.
@@ -113,7 +120,8 @@ pub(super) fn of(at: &At<'_>, step: &Step) -> Result<Option<Letter>> {
         Event::Fulfil if request.matter == Matter::Erasure => "erased",
         _ => return Ok(None),
     };
-    let templates = Templates::of(at.language)?;
+    let language = step.erased.as_ref().map_or(at.language, |erased| erased.language);
+    let templates = Templates::of(language)?;
     let matter = request.matter.as_str();
     let name = request.requester.as_ref().and_then(|one| one.name.clone()).unwrap_or_default();
     let (received, today) = (templates.day(request.received_on), at.today());
@@ -147,11 +155,14 @@ pub(super) fn of(at: &At<'_>, step: &Step) -> Result<Option<Letter>> {
     if kind == "denial" {
         said.extend(denial(at, step, &templates)?);
     }
+    if let Some(erased) = &step.erased {
+        said.extend(stays(&erased.survivors, &templates));
+    }
     if request.is_for_a_copy() && kind != "extension" {
         said.push(templates.apart.clone());
     }
     said.push(fill(&templates.closing, &values));
-    Ok(Some(at.letter(kind, None, &said)))
+    Ok(Some(at.letter(kind, None, language, &said)))
 }
 
 /// What is said of a correction or an erasure that is granted.
@@ -168,6 +179,27 @@ fn granted<'a>(at: &At<'_>, step: &Step, templates: &'a Templates) -> Vec<&'a St
         Matter::Erasure => vec![&templates.by_hand],
         _ => Vec::new(),
     }
+}
+
+/// What went, and what stays: for how long, and by which law.
+fn stays(survivors: &Survivors, templates: &Templates) -> Vec<String> {
+    let mut said = vec![fill(&templates.gone, &[("count", &survivors.records.to_string())])];
+    for kept in &survivors.kept {
+        let kind = kept.kind.as_str();
+        let until = kept.until.map(|day| templates.day(day));
+        let values = [
+            ("kind", templates.kinds.get(kind).map_or(kind, String::as_str)),
+            ("count", &kept.count.to_string()),
+            ("until", until.as_deref().unwrap_or_default()),
+            ("source", kept.source.as_str()),
+        ];
+        said.push(fill(until.as_ref().map_or(&templates.kept_ever, |_| &templates.kept), &values));
+    }
+    if survivors.shared > 0 {
+        let count = survivors.shared.to_string();
+        said.push(fill(&templates.kept_shared, &[("count", &count)]));
+    }
+    said
 }
 
 /// The letters to those who are told of a correction (45 CFR 164.526(c)(3); GDPR Art. 19).
@@ -190,17 +222,23 @@ pub(super) fn notices(at: &At<'_>, step: &Step, kept: &Kept) -> Result<Vec<Lette
         let main = received.as_ref().map_or(&templates.notice, |_| &templates.notice_text);
         let parts = [&templates.notice_dear, main, &templates.closing];
         let said: Vec<String> = parts.into_iter().map(|part| fill(part, &values)).collect();
-        at.letter("notice", Some(told.name.clone()), &said)
+        at.letter("notice", Some(told.name.clone()), at.language, &said)
     };
     Ok(kept.told.iter().map(letter).collect())
 }
 
 impl At<'_> {
-    fn letter(&self, kind: &str, to: Option<String>, said: &[String]) -> Letter {
+    fn letter(
+        &self,
+        kind: &str,
+        to: Option<String>,
+        language: Language,
+        said: &[String],
+    ) -> Letter {
         Letter {
             kind: kind.to_owned(),
             to,
-            language: self.language.tag().to_owned(),
+            language: language.tag().to_owned(),
             at: self.practice.moment(self.now),
             text: said.join("\n\n"),
         }
@@ -253,6 +291,7 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Kind;
     use crate::policy::request::Refusal;
 
     #[test]
@@ -261,6 +300,7 @@ mod tests {
             let templates = Templates::of(language).unwrap();
             assert_eq!(templates.months.split(' ').count(), 12);
             assert!(Matter::ALL.iter().all(|one| templates.matters.contains_key(one.as_str())));
+            assert!(Kind::ALL.iter().all(|one| templates.kinds.contains_key(one.as_str())));
             assert!(Reason::ALL.iter().all(|one| templates.grounds.contains_key(one.as_str())));
             assert!(Refusal::ALL.iter().all(|one| templates.refusals.contains_key(one.as_str())));
         }

@@ -261,26 +261,10 @@ impl Request {
         ask: impl FnOnce(&Clock<'_>) -> T,
     ) -> T {
         let deadlines = terms.of(self.matter, &self.regime);
-        let (pauses, extension) = (self.pauses(), self.extension());
+        let pauses = Pause::among(self.history.iter().map(|step| (step.event, step.at)));
+        let extension = self.extension();
         let received = self.received;
         ask(&Clock { deadlines: &deadlines, zone, received, pauses: &pauses, extension })
-    }
-
-    /// When nobody could tell who asks.
-    fn pauses(&self) -> Vec<Pause> {
-        let mut pauses: Vec<Pause> = Vec::new();
-        for step in &self.history {
-            match step.event {
-                Event::IdentityAsked => pauses.push(Pause { from: step.at, to: None }),
-                Event::IdentityProven => {
-                    if let Some(open) = pauses.last_mut() {
-                        open.to.get_or_insert(step.at);
-                    }
-                }
-                _ => {}
-            }
-        }
-        pauses
     }
 
     /// The notice that it takes longer.

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::LONGEST;
+use super::erase::Erased;
 use super::kept::Told;
 use super::request::Request;
 use crate::error::{Error, Result};
@@ -62,6 +63,8 @@ pub struct Step {
     pub author: Option<String>,
     /// Who shall be told of a correction.
     pub tell: Vec<Told>,
+    /// What was erased here, of an erasure that is carried out.
+    pub erased: Option<Erased>,
 }
 
 impl Step {
@@ -78,6 +81,7 @@ impl Step {
             text: None,
             author: None,
             tell: Vec::new(),
+            erased: None,
         }
     }
 

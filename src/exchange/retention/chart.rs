@@ -140,10 +140,7 @@ impl Chart {
         tenant: &TenantId,
         now: Timestamp,
     ) -> Result<Option<&'static str>> {
-        let holds = holds(write, tenant)?;
-        let is_kept = holds.iter().any(|hold| {
-            hold.is_in_force(now) && self.clients.iter().any(|client| hold.is_about(client))
-        });
+        let is_kept = holds_about(write, tenant, &self.clients, now)?;
         Ok(is_kept.then_some("a legal hold keeps the record"))
     }
 
@@ -428,6 +425,29 @@ impl Others<'_> {
         }
         Ok(false)
     }
+}
+
+/// Whether a hold keeps the record of a client: one about them, or about whom was merged into them.
+pub(in crate::exchange) fn is_held(
+    write: &dyn Write,
+    tenant: &TenantId,
+    client: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    holds_about(write, tenant, &merged(write, tenant, client)?, now)
+}
+
+/// Whether a hold is in force that is about one of these clients.
+fn holds_about(
+    write: &dyn Write,
+    tenant: &TenantId,
+    clients: &[String],
+    now: Timestamp,
+) -> Result<bool> {
+    let holds = holds(write, tenant)?;
+    Ok(holds
+        .iter()
+        .any(|hold| hold.is_in_force(now) && clients.iter().any(|client| hold.is_about(client))))
 }
 
 /// A client and all who were merged into it, in however many steps.

@@ -5,6 +5,8 @@
 //! by the same identifiers, so that an attempt whose answer was lost leaves one copy. What may pass
 //! is tried again for a day, with pauses that grow.
 
+use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -199,15 +201,23 @@ impl Sending {
         self.audit.record_blocking(&event)
     }
 
-    /// Looks for the person there, and sends.
+    /// Looks for the person there, and sends. The receiver may hold each answer for long, so that it is
+    /// asked again before anything leaves whether all of it still may.
     async fn attempt(
-        &self,
+        self: &Arc<Self>,
         task: &Task,
         begun: &Arc<Begun>,
     ) -> std::result::Result<(Ended, Option<Package>), Trouble> {
         let partner = self.partners.get(begun.partner);
         let partner = partner.ok_or_else(|| Error::broken("a receiver that is none"))?;
         let takes = partner.settings().takes;
+        let still = || -> Pin<Box<dyn Future<Output = bool> + Send>> {
+            let (me, task, begun) = (Arc::clone(self), task.clone(), Arc::clone(begun));
+            Box::pin(async move {
+                let asked = task.aside(move |task| Ok(me.still(task, &begun)?)).await;
+                asked.unwrap_or(false)
+            })
+        };
         // A document has the person in it; whoever takes it looks for them.
         let is_about = matches!(takes, Takes::Transaction | Takes::Reference);
         let there = match begun.transfer.patient_there.as_deref() {
@@ -216,7 +226,7 @@ impl Sending {
             Some(said) => Some(said.to_owned()),
             None => {
                 let known = format!("{IDENTIFIERS}/Patient|{}", begun.patient);
-                match partner.find(&begun.person, &known).await {
+                match partner.find(&begun.person, &known, &still).await {
                     Ok(Found::One(there)) => Some(there),
                     Ok(Found::Nobody) if takes == Takes::Transaction => None,
                     Ok(Found::Nobody | Found::Unsure) => return Ok((Ended::Unsure, None)),
@@ -235,11 +245,27 @@ impl Sending {
         let bytes = u64::try_from(carried.body.len()).unwrap_or(u64::MAX);
         let package = Package::new(hash, bytes, written(task.now()));
         let parcel = Parcel { body: carried.body, identifier: carried.identifier };
-        let ended = match partner.deliver(&parcel).await {
+        let ended = match partner.deliver(&parcel, &still).await {
             Ok(taken) => Ended::Taken(taken),
             Err(trouble) => Ended::Trouble(trouble),
         };
         Ok((ended, Some(package)))
+    }
+
+    /// Whether the transfer stands as it did when the attempt began, and all that it gathered may go.
+    fn still(&self, task: &Task, begun: &Begun) -> Result<bool> {
+        let tenant = &task.job().new.tenant;
+        let now = self.transfers.transfer(tenant, &begun.transfer.id)?;
+        let stands =
+            now.is_some_and(|now| now.state == State::Ready && now.ready == begun.transfer.ready);
+        let partner = self.partners.get(begun.partner).filter(|_| stands);
+        let Some(settings) = partner.map(Partner::settings) else { return Ok(false) };
+        let selected = self.transfers.selected(tenant, &begun.transfer, settings, task.now())?;
+        let selected = selected.unwrap_or_default();
+        let name =
+            |piece: &Piece| (piece.resource_type.clone(), piece.id.clone(), piece.version.clone());
+        let may_go: BTreeSet<_> = selected.iter().map(name).collect();
+        Ok(begun.pieces.iter().all(|piece| may_go.contains(&name(piece))))
     }
 
     /// Writes down how an attempt ended, and whether there is another.
@@ -279,6 +305,8 @@ impl Sending {
                 let attempt = attempt(None, Some("who_is_it"));
                 Ok(self.say(task, transfer, Event::Held, step(attempt))?)
             }
+            // What has become of it is said when it is looked at anew.
+            Ended::Trouble(partner::Trouble::Withdrawn) => wait(task, "it may not go", SOON),
             Ended::Trouble(trouble) => {
                 let attempt = attempt(trouble.status(), Some(trouble.code()));
                 let tried = u32::try_from(transfer.attempts.len()).unwrap_or(u32::MAX);

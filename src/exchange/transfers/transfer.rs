@@ -1,5 +1,7 @@
 //! A transfer as it stands: whose, to whom, where it is, and what has happened.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
@@ -7,10 +9,12 @@ use super::LINK;
 use super::kept::{Acknowledged, Attempt, Kept, Package};
 use crate::domain::Record;
 use crate::error::{Error, Result};
-use crate::policy::transfer::{Event, REMINDERS, State};
+use crate::policy::transfer::{Event, OPEN_FOR, REMINDERS, State, TRIED_FOR};
 
 /// What the ids of the gateway's own transfers begin with.
 pub(super) const OWN: &str = "tlt-";
+/// How much later than its end it is noticed that a transfer was left on its way.
+const SLACK: Duration = Duration::from_hours(7);
 /// The longest that somebody may write, in characters.
 pub const LONGEST: usize = 4_000;
 /// How urgent a transfer can be.
@@ -212,7 +216,11 @@ impl Transfer {
     /// Whether somebody has to do something: say who it is there, or ask the receiver.
     pub fn needs_somebody(&self, now: Timestamp) -> bool {
         let is_held = self.history.last().is_some_and(|last| last.event == Event::Held);
-        self.state == State::Ready && is_held
+        // Whoever carries it would have said by then that it failed, or is over.
+        let until = if self.goes_by_link() { OPEN_FOR } else { TRIED_FOR } + SLACK;
+        let is_left =
+            self.ready.is_some_and(|at| at.saturating_add(until).is_ok_and(|end| end <= now));
+        self.state == State::Ready && (is_held || is_left)
             || self.state == State::Failed
             || self.reminders().first().is_some_and(|first| *first <= now)
     }

@@ -46,9 +46,9 @@ pub(super) fn resource(
     kind: Option<&'static SearchType>,
 ) -> Result<CapabilityStatementRestResource> {
     let searched = kind.map_or(&[][..], |_| server.searched);
-    let is_signed = name == "Consent";
-    let signed = if is_signed { server.consents } else { &[] };
-    let codes = server.instance.iter().chain(searched).chain(signed);
+    let written = server.written.iter().filter(|(of, _)| *of == name).map(|(_, code)| code);
+    let is_changed = written.clone().any(|code| *code == "update");
+    let codes = server.instance.iter().chain(searched).chain(written);
     let interactions = codes.map(|code| interaction(code));
     let profiles = profile::supported(name).iter().map(|url| Some((*url).to_owned()));
     let params = kind.map(declared).unwrap_or_default();
@@ -61,12 +61,12 @@ pub(super) fn resource(
         .extension(combinations(name)?)
         .supported_profile(profiles.collect::<Vec<_>>())
         .interaction(interactions.collect::<Result<Vec<_>>>()?)
-        .versioning(if is_signed {
+        .versioning(if is_changed {
             ResourceVersionPolicy::VersionedUpdate
         } else {
             ResourceVersionPolicy::Versioned
         })
-        .conditional_create(is_signed)
+        .conditional_create(is_changed)
         .update_create(false)
         .read_history(true)
         .conditional_read(ConditionalReadStatus::FullSupport)

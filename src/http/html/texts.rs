@@ -166,7 +166,15 @@ texts! {
         ask, about, wrong_title, wrong, disagree, disagree_lede, statement, disagree_send, enclose,
         enclose_hint, agree, agree_lede, agree_send, agree_desk, agree_desk_lede, receivers,
         received, nobody, others, others_hint, told, told_on, waits, answer, entry, entry_hint,
-        entry_none, text, text_hint, ground, why, letter_to, by_hand_title, by_hand,
+        entry_none, text, text_hint, ground, why, letter_to,
+    }
+    erasing: ErasingTexts {
+        title, goes, stays, all, kept, ever, shared, sure, sure_hint, erase, held_title, held,
+        by_hand_title, by_hand,
+    }
+    emergencies: EmergencyTexts {
+        title, lede, none, more, by, shown, justified, unjustified, overdue, waits, reviewed, words,
+        is_justified, is_unjustified, own, wrong_title, wrong,
     }
     letter: LetterTexts {
         title, lede, wrong_title, wrong, client, client_hint, matter, requester, name, name_hint,

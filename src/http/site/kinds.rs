@@ -21,6 +21,8 @@ const SENSITIVE: [&str; 6] = [
 
 /// The kind of giving and taking back consents, beside that of reading them.
 const SIGNING: &str = "signing";
+/// The kind of asking for something about the record, beside that of reading what was asked.
+const ASKING: &str = "asking";
 
 /// The order in which kinds are shown; those that are not named come last.
 const ORDER: [&str; 21] = [
@@ -110,7 +112,7 @@ pub(super) struct Item {
 impl Item {
     /// Whether it stays off until it is chosen.
     pub(super) fn is_sensitive(&self) -> bool {
-        self.kind == SIGNING || SENSITIVE.contains(&self.kind)
+        [SIGNING, ASKING].contains(&self.kind) || SENSITIVE.contains(&self.kind)
     }
 
     /// The parts to which it can be narrowed.
@@ -173,9 +175,9 @@ fn asked(scope: &ResourceScope) -> Vec<Item> {
         Some(kind) => vec![of_kind(kind)],
         None => param::served().map(of_kind).collect(),
     };
-    if scope.signing().is_some() {
-        items.push(Item { key: SIGNING.to_owned(), kind: SIGNING, part: None });
-    }
+    let written = [(SIGNING, scope.signing()), (ASKING, scope.asking())];
+    let written = written.into_iter().filter(|(_, scope)| scope.is_some());
+    items.extend(written.map(|(kind, _)| Item { key: kind.to_owned(), kind, part: None }));
     items
 }
 
@@ -211,8 +213,10 @@ impl Chosen {
     }
 
     fn part(&self, scope: &ResourceScope, item: &Item) -> Vec<ResourceScope> {
-        if item.kind == SIGNING {
-            return scope.signing().into_iter().collect();
+        match item.kind {
+            SIGNING => return scope.signing().into_iter().collect(),
+            ASKING => return scope.asking().into_iter().collect(),
+            _ => {}
         }
         let Some(scope) = &scope.reading() else { return Vec::new() };
         let narrowing = self.narrowing(item);
@@ -310,6 +314,9 @@ mod tests {
                 "patient/Consent.crus",
             ),
             ("patient/Consent.cu", &["Consent"], &[], Stay::No, ""),
+            ("patient/Task.crs", &["Task"], &[], Stay::No, "patient/Task.rs"),
+            ("patient/Task.crs", &["asking"], &[], Stay::No, "patient/Task.c"),
+            ("patient/Task.crs", &["signing"], &[], Stay::No, ""),
         ] {
             let asked = Scopes::parse(asked);
             let granted = granted(&asked, &chosen(items, parts, stay));
@@ -346,7 +353,7 @@ mod tests {
         let languages = Languages::load().unwrap();
         for language in Language::ALL {
             let texts = languages.of(language);
-            for kind in param::served().chain([SIGNING]) {
+            for kind in param::served().chain([SIGNING, ASKING]) {
                 assert!(texts.kinds.contains_key(kind), "{language:?} {kind}");
             }
             for category in CATEGORIES.iter().flat_map(|(_, categories)| *categories) {

@@ -6,6 +6,8 @@
 
 mod case;
 mod correction;
+mod emergencies;
+mod erasure;
 mod letter;
 mod member;
 mod quarantine;
@@ -14,6 +16,8 @@ mod transfers;
 mod worklist;
 
 pub(in crate::http) use self::case::{case, step};
+pub(in crate::http) use self::emergencies::{emergencies_page as emergencies, judge};
+pub(in crate::http) use self::erasure::erase;
 pub(in crate::http) use self::letter::{letter, typed};
 pub(in crate::http) use self::quarantine::quarantine;
 pub(in crate::http) use self::review::{decide, entry, finish};
@@ -34,6 +38,10 @@ pub(in crate::http) const LETTERS: &str = "/staff/letters";
 pub(in crate::http) const DECISIONS: &str = "/staff/decisions";
 /// Where copies are ordered.
 pub(in crate::http) const COPIES: &str = "/staff/copies";
+/// Where an erasure that was granted is carried out.
+pub(in crate::http) const ERASURES: &str = "/staff/erasures";
+/// Accesses in an emergency.
+pub(in crate::http) const EMERGENCIES: &str = "/staff/emergencies";
 /// What could not be taken in.
 pub(in crate::http) const QUARANTINE: &str = "/staff/quarantine";
 
@@ -59,5 +67,10 @@ struct Tab {
 const TABS: &[Tab] = &[
     Tab { path: DESK, name: |texts| &texts.desk.title, roles: REQUESTS },
     Tab { path: TRANSFERS, name: |texts| &texts.transfers.title, roles: REQUESTS },
+    Tab {
+        path: EMERGENCIES,
+        name: |texts| &texts.emergencies.title,
+        roles: &[Role::PrivacyOfficer],
+    },
     Tab { path: QUARANTINE, name: |texts| &texts.quarantine.title, roles: &[Role::PrivacyOfficer] },
 ];

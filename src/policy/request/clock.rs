@@ -8,6 +8,7 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
+use super::state::Event;
 use super::terms::{Deadline, Identity, Weekend};
 
 /// A time in which nobody could tell who asks.
@@ -17,6 +18,25 @@ pub struct Pause {
     pub from: Timestamp,
     /// When there was one; nothing while there is none.
     pub to: Option<Timestamp>,
+}
+
+impl Pause {
+    /// Those of a request to which these things happened, in order.
+    pub fn among(happened: impl Iterator<Item = (Event, Timestamp)>) -> Vec<Self> {
+        let mut pauses: Vec<Self> = Vec::new();
+        for (event, at) in happened {
+            match event {
+                Event::IdentityAsked => pauses.push(Self { from: at, to: None }),
+                Event::IdentityProven => {
+                    if let Some(open) = pauses.last_mut() {
+                        open.to.get_or_insert(at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        pauses
+    }
 }
 
 /// A notice that it takes longer.

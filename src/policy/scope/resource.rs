@@ -8,6 +8,11 @@ use crate::fhir::search::param::{self, SearchType};
 use crate::fhir::search::parse::{self, Setting};
 use crate::fhir::search::{Condition, Operand, Test, ValueSets};
 
+/// The type of what people sign.
+const CONSENT: &str = "Consent";
+/// The type of what they ask.
+const TASK: &str = "Task";
+
 /// Whose records a scope is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Level {
@@ -119,20 +124,22 @@ impl ResourceScope {
     }
 
     /// What this server offers of it: to read; of a patient's consents also to give and to change
-    /// them, where the scope names these; and a system sends Bundles, which are kept aside.
+    /// them, and of their requests to make them, where the scope names these; and a system sends
+    /// Bundles, which are kept aside.
     pub(super) fn offered(&self) -> Option<Self> {
         let is_sending = self.level == Level::System && self.resource_type == Some(BUNDLE);
         self.with(match () {
             () if is_sending => Rights::CREATE,
-            () if self.is_of_consents() => Rights::OFFERED.or(Rights::SIGNED),
+            () if self.is_of_all(CONSENT) => Rights::OFFERED.or(Rights::SIGNED),
+            () if self.is_of_all(TASK) => Rights::OFFERED.or(Rights::CREATE),
             () => Rights::OFFERED,
         })
     }
 
-    /// Whether it is about all consents of the patient in context, and names them.
-    pub(in crate::policy) fn is_of_consents(&self) -> bool {
+    /// Whether it is about all resources of that type of the patient in context, and names it.
+    pub(in crate::policy) fn is_of_all(&self, resource_type: &str) -> bool {
         self.level == Level::Patient
-            && self.resource_type == Some("Consent")
+            && self.resource_type == Some(resource_type)
             && self.filters.is_empty()
     }
 
@@ -143,7 +150,12 @@ impl ResourceScope {
 
     /// What of it is about giving and changing consents.
     pub fn signing(&self) -> Option<Self> {
-        self.with(Rights::SIGNED).filter(Self::is_of_consents)
+        self.with(Rights::SIGNED).filter(|scope| scope.is_of_all(CONSENT))
+    }
+
+    /// What of it is about asking for something about the record.
+    pub fn asking(&self) -> Option<Self> {
+        self.with(Rights::CREATE).filter(|scope| scope.is_of_all(TASK))
     }
 
     /// The same with no more than these rights.

@@ -29,7 +29,7 @@ impl Rights {
     pub const UPDATE: Self = Self(0b00100);
     /// What this server offers.
     pub const OFFERED: Self = Self(0b10010);
-    /// What it offers of a patient's own consents beside.
+    /// What it offers of a patient's own consents beside; of their requests, [`Self::CREATE`].
     pub const SIGNED: Self = Self(0b00101);
     /// What `write` says.
     const WRITE: Self = Self(0b01101);

@@ -86,6 +86,7 @@ fn the_whole_policy_is_one_table_that_a_lawyer_can_read() {
     protected::apart(&mut table);
     people::access(&mut table);
     people::proxies(&mut table);
+    people::requests(&mut table);
     practice::emergencies(&mut table);
     practice::roles(&mut table);
     practice::regimes(&mut table);

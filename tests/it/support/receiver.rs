@@ -64,6 +64,17 @@ impl Receiver {
         assert_eq!(answer.status().as_u16(), 201);
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     }
+
+    /// Sends a resource there, or asks for one; answers the status and what came.
+    pub(crate) async fn send(&self, method: &str, path: &str, resource: &Value) -> (u16, Value) {
+        let url = format!("{}/{path}", self.base);
+        let request = self.client.request(method.parse().unwrap(), url);
+        let request = request.header("content-type", "application/fhir+json");
+        let body = if resource.is_null() { String::new() } else { resource.to_string() };
+        let answer = request.body(body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
+    }
 }
 
 impl Drop for Receiver {
@@ -100,6 +111,8 @@ pub(crate) struct Way {
     pub(crate) base: String,
     pub(crate) faults: Arc<Mutex<VecDeque<Fault>>>,
     pub(crate) seen: Arc<Mutex<Vec<Seen>>>,
+    /// While somebody holds it, what is looked up there is not answered.
+    pub(crate) gate: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Way {
@@ -110,15 +123,17 @@ impl Way {
         let faults = Arc::new(Mutex::new(faults.into_iter().collect::<VecDeque<_>>()));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (turn, noted) = (Arc::clone(&faults), Arc::clone(&seen));
+        let gate = Arc::new(tokio::sync::Mutex::new(()));
+        let held = Arc::clone(&gate);
         let target = target.trim_end_matches("/fhir").to_owned();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (turn, noted) = (Arc::clone(&turn), Arc::clone(&noted));
-                let target = target.clone();
-                tokio::spawn(async move { pass(stream, &target, &turn, &noted).await });
+                let (target, held) = (target.clone(), Arc::clone(&held));
+                tokio::spawn(async move { pass(stream, &target, (&turn, &held), &noted).await });
             }
         });
-        Self { base, faults, seen }
+        Self { base, faults, seen, gate }
     }
 
     /// How many requests of that method and path were read whole.
@@ -194,7 +209,7 @@ async fn more(stream: &mut TcpStream, read: &mut Vec<u8>) -> Option<()> {
 async fn pass(
     mut stream: TcpStream,
     target: &str,
-    faults: &Mutex<VecDeque<Fault>>,
+    (faults, gate): (&Mutex<VecDeque<Fault>>, &tokio::sync::Mutex<()>),
     seen: &Mutex<Vec<Seen>>,
 ) -> Option<()> {
     let mut request = Request::begin(&mut stream).await?;
@@ -213,6 +228,9 @@ async fn pass(
     }
     let body = String::from_utf8_lossy(request.body()).into_owned();
     seen.lock().unwrap().push((request.line.clone(), body));
+    if !creates {
+        drop(gate.lock().await);
+    }
     let mut pause = String::new();
     let (status, body) = match &fault {
         Some(Fault::Busy(seconds)) => {

@@ -10,9 +10,9 @@ use super::people;
 use crate::domain::{Kind, Op, Record, TenantIds};
 use crate::exchange::ingest::derive::Neighbours;
 use crate::policy::{
-    Actor, Confidentiality, Decision, Defect, Directive, Emergency, Grantee, Item, Labels, Law,
-    Means, Obligations, Patient, Proxy, Purpose, Question, Recipient, Regime, Signer, Standing,
-    State, decide, signs_alone, signs_for, transfer_to,
+    Actor, Asker, Confidentiality, Decision, Defect, Directive, Emergency, Grantee, Item, Labels,
+    Law, Means, Obligations, Patient, Proxy, Purpose, Question, Recipient, Regime, Signer,
+    Standing, State, decide, requested_by, signs_alone, signs_for, transfer_to,
 };
 use crate::store::{Allowed, Guard};
 
@@ -136,17 +136,21 @@ fn dates(directives: &[Directive]) -> Vec<Timestamp> {
     all.into_iter().collect()
 }
 
-/// The sessions and plans that are named, the consents themselves with their forms, and those to whom
-/// care may go over.
+/// The sessions and plans that are named, the consents themselves with their forms, those to whom care
+/// may go over, and those who ask for the client.
 fn places(case: &Case<'_>, items: &[(&String, Item)]) -> Vec<String> {
     let is_handed_over = items.iter().any(|(_, item)| item.kind == Kind::Transfer);
     let to = case.clients().filter(|_| is_handed_over).map(transfer_to);
+    let is_asked = items.iter().any(|(_, item)| item.kind == Kind::RecordRequest);
+    let askers = case.proxies().map(Asker::Party).chain([Asker::Patient]);
+    let by = askers.filter(|_| is_asked).map(requested_by);
     let own = |one: &Directive| {
         let form = one.evidence.as_ref().map(|id| format!("{}/{id}", Kind::Attachment));
         std::iter::once(format!("{}/{}", Kind::Consent, one.id)).chain(form)
     };
     let said = case.directives.iter();
-    let all = said.flat_map(|one| one.scope.related.iter().cloned().chain(own(one))).chain(to);
+    let all =
+        said.flat_map(|one| one.scope.related.iter().cloned().chain(own(one))).chain(to).chain(by);
     all.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
@@ -434,9 +438,11 @@ impl Chart<'_> {
 fn fits(item: &Item, place: &str) -> bool {
     let kind = place.split('/').next().unwrap_or_default();
     match item.kind {
-        Kind::Consent | Kind::Attachment | Kind::TreatmentPlan | Kind::Transfer => {
-            kind == item.kind.as_str()
-        }
+        Kind::Consent
+        | Kind::Attachment
+        | Kind::TreatmentPlan
+        | Kind::RecordRequest
+        | Kind::Transfer => kind == item.kind.as_str(),
         _ => kind == Kind::SessionLog.as_str(),
     }
 }

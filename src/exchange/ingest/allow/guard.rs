@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::instant;
 use crate::domain::{Coding, Kind, Op, Record};
-use crate::policy::{Ground, Item, Labels, NoteClass, Status, Withheld, transfer_to};
+use crate::policy::{
+    Asker, Ground, Item, Labels, NoteClass, Status, Withheld, requested_by, transfer_to,
+};
 use crate::store::Guard;
 
 fn text<'a>(data: &'a Value, name: &str) -> Option<&'a str> {
@@ -90,11 +92,20 @@ pub(crate) fn dated(record: &Record) -> Option<&str> {
     stated.or(record.occurred_at.as_deref())
 }
 
-/// The session or plan that it belongs to, whom it goes to, or itself.
+/// The session or plan that it belongs to, whom it goes to, who asks, or itself.
 fn related(record: &Record) -> String {
     if record.kind == Kind::Transfer {
         let to = record.data.get("to").and_then(|to| text(to, "fhir_client_id"));
         return transfer_to(to.unwrap_or_default());
+    }
+    if record.kind == Kind::RecordRequest {
+        let requester = record.data.get("requester").unwrap_or(&Value::Null);
+        let who = match (text(requester, "kind"), text(requester, "id")) {
+            (Some("client"), _) => Asker::Patient,
+            (Some(_), Some(id)) => Asker::Party(id),
+            _ => Asker::Another,
+        };
+        return requested_by(who);
     }
     let session = text(&record.data, "session_id");
     match (record.kind, session) {

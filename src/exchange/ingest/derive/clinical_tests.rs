@@ -287,6 +287,24 @@ fn of_a_chain_of_amendments_only_the_last_is_current() {
 }
 
 #[test]
+fn what_is_appended_on_request_is_called_in_the_clients_language() {
+    for (language, paper, title) in [
+        ("es-MX", "correction", "Corrección de: Nota de evolución 2026-11-01"),
+        ("es", "disagreement", "Desacuerdo sobre: Nota de evolución 2026-11-01"),
+        ("en", "disagreement", "Disagreement about: Progress note 2026-11-01"),
+        ("uk", "correction", "Correction of: Progress note 2026-11-01"),
+    ] {
+        let client = record(Kind::Client, "cl_9", json!({ "language": language }));
+        let mut appended = note("n_2", "addendum", Some("n_1"));
+        appended.client_ids = vec!["cl_9".to_owned()];
+        appended.data["amendment"] = json!({ "paper": paper });
+        let practice = Practice::with([client, appended]);
+        let inputs = practice.inputs(Kind::SessionNote, "n_2", "session-note-document-reference");
+        assert_eq!(inputs[0]["derived"]["title"], title, "{language}");
+    }
+}
+
+#[test]
 fn unsigned_notes_make_nothing_and_retracted_ones_keep_no_content() {
     let mut unsigned = note("n_2", "signed", None);
     unsigned.data.as_object_mut().unwrap().remove("signed");

@@ -58,8 +58,8 @@ const fn same_client(kind: Kind, on: Kind) -> Dependency {
 pub const DEPENDENCIES: &[Dependency] = {
     use Kind::{
         Appointment, Assessment, Assignment, Attachment, Client, Consent, Diagnosis, Episode,
-        Message, Organization, RelatedParty, SessionLog, SessionNote, Staff, Thread, Transfer,
-        TreatmentPlan,
+        Message, Organization, RecordRequest, RelatedParty, SessionLog, SessionNote, Staff, Thread,
+        Transfer, TreatmentPlan,
     };
     use Needs::{Facts, Presence};
     &[
@@ -131,6 +131,10 @@ pub const DEPENDENCIES: &[Dependency] = {
         forward(Consent, TreatmentPlan, Facts),
         forward(Consent, Consent, Presence),
         reverse(Consent, Consent),
+        forward(RecordRequest, Client, Facts),
+        same_client(RecordRequest, Episode),
+        same_client(RecordRequest, RelatedParty),
+        forward(RecordRequest, SessionNote, Facts),
         forward(Transfer, Client, Facts),
         same_client(Transfer, Episode),
     ]

@@ -144,8 +144,8 @@ fn originates_in_part_2(record: &Record, d: &Derivation) -> bool {
         |episode: &Record| episode.part2 == Some(true) || unit_is_program(&episode.data);
     let by_episode = match record.kind {
         Kind::Episode => unit_is_program(data),
-        // It is about the whole of somebody's care, whichever part of it goes over.
-        Kind::Transfer => record.client_ids.iter().any(|client| {
+        // It is about the whole of somebody's care, whichever part of it is meant.
+        Kind::RecordRequest | Kind::Transfer => record.client_ids.iter().any(|client| {
             let episodes = d.neighbours.referring(Kind::Episode, Kind::Client, client);
             episodes.iter().any(|episode| is_program(episode))
         }),
@@ -186,6 +186,7 @@ fn is_therapy(kind: Kind) -> bool {
             | Kind::Diagnosis
             | Kind::Assessment
             | Kind::Consent
+            | Kind::RecordRequest
             | Kind::Transfer
     )
 }

@@ -54,6 +54,8 @@ const LINKS: &[(Kind, &[&str], Kind)] = &[
     (Kind::Consent, &["recipients", "*", "id"], Kind::Staff),
     (Kind::Consent, &["scope", "session_ids", "*"], Kind::SessionLog),
     (Kind::Consent, &["scope", "plan_ids", "*"], Kind::TreatmentPlan),
+    (Kind::RecordRequest, &["client_id"], Kind::Client),
+    (Kind::RecordRequest, &["entry"], Kind::SessionNote),
     (Kind::Transfer, &["client_id"], Kind::Client),
     (Kind::ClientMerge, &["survivor_id"], Kind::Client),
     (Kind::ClientMerge, &["duplicate_id"], Kind::Client),

@@ -11,7 +11,7 @@ use super::field::{list, text};
 use super::input::Input;
 use super::tables::NoteClass;
 use super::{Derivation, View, Warning, local_time, note_text, reference, session_log};
-use crate::domain::{Kind, Op, Record};
+use crate::domain::{Kind, Op, Record, fill};
 
 /// Whether the record becomes a resource for this client.
 pub(super) fn is_mapped(record: &Record, d: &Derivation, client: &str) -> bool {
@@ -64,6 +64,26 @@ pub(super) fn appended_to(record: &Record, d: &Derivation) -> Option<std::sync::
     d.neighbours.get(Kind::SessionNote, entry)
 }
 
+/// What such a paper is called, in the client's language.
+fn appended_title(
+    record: &Record,
+    d: &Derivation,
+    client: &str,
+    class: &NoteClass,
+    day: &str,
+) -> Option<String> {
+    let what = paper(record)?;
+    let client = d.neighbours.get(Kind::Client, client);
+    let tag = client.as_ref().and_then(|client| text(&client.data, "language"));
+    let primary = tag.and_then(|tag| tag.split('-').next()).unwrap_or_default();
+    let all = &d.tables.notes.appended;
+    let spoken = all.iter().find(|one| one.language.eq_ignore_ascii_case(primary));
+    let words = spoken.or_else(|| all.first())?;
+    let title = words.titles.get(&class.class).unwrap_or(&class.title);
+    let frame = if what == "correction" { &words.correction } else { &words.disagreement };
+    Some(fill(frame, &[("title", title), ("day", day)]))
+}
+
 fn class<'a>(record: &Record, d: &Derivation<'a>) -> Option<&'a NoteClass> {
     let name = text(&record.data, "class")?;
     d.tables.notes.class.iter().find(|class| class.class == name)
@@ -80,11 +100,8 @@ pub(super) fn views(record: &Record, d: &Derivation, warnings: &mut Vec<Warning>
         return Vec::new();
     }
     let day = text(&record.data, "service_date").unwrap_or_default();
-    let title = match paper(record) {
-        Some("correction") => format!("Correction of: {} {day}", class.title),
-        Some(_) => format!("Disagreement about: {} {day}", class.title),
-        None => format!("{} {day}", class.title),
-    };
+    let title = appended_title(record, d, client, class, day);
+    let title = title.unwrap_or_else(|| format!("{} {day}", class.title));
     let note = note_text::of(&record.data, &title, &d.tables.notes);
     let mut views = vec![document(record, d, client, class, &title, note.len())];
     if !is_erased(record) {

@@ -20,6 +20,7 @@ pub struct Tables {
     pub(super) notes: NoteClasses,
     pub(super) instruments: Instruments,
     pub(super) consents: ConsentTypes,
+    pub(super) requests: RequestWords,
     /// `jurisdictions.toml`: what the law says that differs by place.
     pub law: Law,
     /// `deadlines.toml`: by when requests have to be answered.
@@ -71,6 +72,22 @@ pub(super) struct NoteClasses {
     pub(super) disciplines: BTreeMap<String, String>,
     /// Section titles by format and key.
     pub(super) sections: BTreeMap<String, BTreeMap<String, String>>,
+    /// What is appended to a note, by language; the first is that of whoever's language has none.
+    #[serde(default)]
+    pub(super) appended: Vec<Appended>,
+}
+
+/// What is appended to a note, as a language calls it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Appended {
+    /// The primary BCP 47 tag.
+    pub(super) language: String,
+    pub(super) correction: String,
+    pub(super) disagreement: String,
+    /// What the classes are called, where that differs.
+    #[serde(default)]
+    pub(super) titles: BTreeMap<String, String>,
 }
 
 /// One class of note.
@@ -170,6 +187,31 @@ pub(super) struct ConsentType {
     pub(super) categories: Vec<String>,
 }
 
+/// `request-words.toml`: how a request stands, in words.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequestWords {
+    /// The first is that of whoever's language has none.
+    #[serde(default)]
+    pub(super) language: Vec<StandingWords>,
+}
+
+/// The words of one language.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StandingWords {
+    /// The primary BCP 47 tag.
+    pub(super) tag: String,
+    /// The months, from January on.
+    pub(super) months: Vec<String>,
+    /// A day.
+    pub(super) day: String,
+    /// A state with a last day.
+    pub(super) due: String,
+    /// States in words.
+    pub(super) states: BTreeMap<String, String>,
+}
+
 impl Tables {
     /// Reads the tables of a mappings folder.
     pub fn load(mappings: &Path) -> Result<Self> {
@@ -179,6 +221,7 @@ impl Tables {
             notes: table(&folder, "note-classes.toml")?,
             instruments: table(&folder, "instruments.toml")?,
             consents: table(&folder, "consent-types.toml")?,
+            requests: table(&folder, "request-words.toml")?,
             law: table(&folder, "jurisdictions.toml")?,
             terms: table(&folder, "deadlines.toml")?,
             schedules: table(&folder, "retention.toml")?,

@@ -11,12 +11,12 @@ use super::input::{Input, instant};
 use crate::domain::Record;
 
 /// The systems of codes that are ours.
-const SYSTEMS: &str = "https://throughline.example/fhir/CodeSystem";
+pub(in crate::exchange) const SYSTEMS: &str = "https://throughline.example/fhir/CodeSystem";
 
 /// A matter.
 pub(super) struct Task<'a> {
     /// What it is about: a code of `task-type`.
-    pub(super) code: &'static str,
+    pub(super) code: &'a str,
     /// Whose record, as `Patient/…`.
     pub(super) patient: String,
     /// Who wants it done: a Reference.
@@ -27,6 +27,8 @@ pub(super) struct Task<'a> {
     pub(super) status: &'a str,
     /// The same more closely: a code of a system of ours.
     pub(super) stage: Option<(&'static str, &'a str)>,
+    /// The same in words.
+    pub(super) words: Option<String>,
     /// Why it stands so: a code of a system of ours.
     pub(super) cause: Option<(&'static str, &'a str)>,
     /// How urgent it is, in the platform's words.
@@ -35,6 +37,8 @@ pub(super) struct Task<'a> {
     pub(super) begun: Option<Timestamp>,
     /// Until when it has to be done.
     pub(super) due: Option<&'a str>,
+    /// What of the record it is about, as a reference.
+    pub(super) focus: Option<String>,
     /// What it is done with.
     pub(super) inputs: Vec<Value>,
     /// What came of it.
@@ -50,7 +54,11 @@ impl Task<'_> {
         input.fact_if_any("requester", self.requester);
         input.fact_if_any("owner", self.owner);
         input.fact("status", self.status);
-        input.fact_if_any("stage", self.stage.map(coded));
+        let mut stage = self.stage.map(coded);
+        if let (Some(stage), Some(words)) = (&mut stage, self.words) {
+            stage["text"] = words.into();
+        }
+        input.fact_if_any("stage", stage);
         input.fact_if_any("cause", self.cause.map(coded));
         input.fact_if_any("urgency", self.urgency);
         // A Task is changed after it began (R4, invariant `inv-1`).
@@ -58,6 +66,7 @@ impl Task<'_> {
         input.fact_if_any("begun", begun.map(instant));
         input.fact("changed", instant(record.updated_at));
         input.fact_if_any("due", self.due);
+        input.fact_if_any("focus", self.focus);
         input.fact("inputs", self.inputs);
         input.fact("outputs", self.outputs);
     }

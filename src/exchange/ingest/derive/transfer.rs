@@ -38,10 +38,12 @@ pub(super) fn views(record: &Record, d: &Derivation, warnings: &mut Vec<Warning>
         owner: owner(data),
         status,
         stage: kind.map(|kind| ("transfer-acknowledgement", kind)),
+        words: None,
         cause: has_ended.then(|| ("transfer-event", last.unwrap_or(status))),
         urgency: text(data, "urgency"),
         begun: begun(record),
         due: text(data, "expires_at"),
+        focus: None,
         inputs: text(data, "reason").map(|why| task::words("reason", why)).into_iter().collect(),
         outputs,
     };

@@ -108,10 +108,7 @@ const EMPTY: &[(&str, &[&str])] = &[
     ("QuestionnaireResponse", &["based-on", "part-of", "source"]),
     ("Consent", &["action"]),
     ("Provenance", &["agent-role", "location", "signature-type", "when"]),
-    (
-        "Task",
-        &["based-on", "encounter", "focus", "group-identifier", "part-of", "performer", "period"],
-    ),
+    ("Task", &["based-on", "encounter", "group-identifier", "part-of", "performer", "period"]),
 ];
 
 /// Other reasons, whatever the type.

@@ -387,6 +387,7 @@ pub const TYPES: &[SearchType] = &[
             Param::date("modified", &["lastModified"]),
             Param::reference("requester", &["requester"], PEOPLE),
             Param::reference("owner", &["owner"], TEAM),
+            Param::reference("focus", &["focus"], &["DocumentReference"]),
         ],
     },
 ];

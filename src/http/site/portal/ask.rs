@@ -7,7 +7,9 @@ use super::correction::named;
 use super::guest::{Guest, RECORD};
 use super::{ASK, REQUESTS, wording};
 use crate::error::Error;
-use crate::exchange::requests::{Asked, Correctable, LONGEST, Requester, Scope};
+use crate::exchange::requests::{
+    Asked, Correctable, FORMATS, LONGEST, MATTERS, MEDIA, Requester, Scope,
+};
 use crate::http::html::{Choice, Form, Tone, Visit, csrf, fill, notice};
 use crate::http::site::{Refused, Why};
 use crate::policy::request::Matter;
@@ -18,15 +20,6 @@ pub(super) const TYPE: &str = "type";
 pub(super) const ENTRY: &str = "entry";
 /// The parameter of somebody whose form could not be taken.
 const WRONG: &str = "wrong";
-/// What can be asked for here. To whom else a copy is sent needs a signature, and so a letter.
-const MATTERS: [Matter; 6] = [
-    Matter::Access,
-    Matter::Portability,
-    Matter::Amendment,
-    Matter::Accounting,
-    Matter::Restriction,
-    Matter::Erasure,
-];
 /// The kinds of entries that can be chosen, by what they are called in texts.
 const KINDS: [(&str, &[&str]); 6] = [
     ("Encounter", &["session_log", "appointment"]),
@@ -269,8 +262,8 @@ fn read(guest: &Guest, matter: Matter, form: &Form) -> Asked {
         from: form.filled("from"),
         to: form.filled("to"),
         kinds,
-        format: one_of("format", &["html", "pdf", "fhir_json", "paper"]),
-        media: one_of("media", &["portal", "mail"]),
+        format: one_of("format", &FORMATS),
+        media: one_of("media", &MEDIA),
     };
     let (kind, id) = if guest.is_own() {
         ("client", Some(guest.chart.client.clone()))

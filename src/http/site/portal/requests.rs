@@ -29,19 +29,22 @@ impl Guest {
         web::block(move || question(&state.requests, &tenant)).await.map_err(Error::internal)?
     }
 
-    /// The requests that they may see: a client all about their record, somebody who acts for them
-    /// those that they made themself.
+    /// Whether they made a request themself. What another wrote, and what was written or given to them, may
+    /// be what is withheld from this one.
+    fn is_asker(&self, request: &Request) -> bool {
+        match self.party() {
+            None => self.is_own() && !request.is_by_another(),
+            Some(party) => request.party() == Some(party.as_str()),
+        }
+    }
+
+    /// The requests that they may see: those that they made themself.
     async fn own_requests(&self) -> Result<Vec<Request>, Refused> {
         let client = self.chart.client.clone();
         let found =
             self.requests(move |requests, tenant| requests.of_client(tenant, &client)).await;
         let mut found = found.map_err(|error| self.visit.failed(&error))?;
-        let party = self.party();
-        let is_theirs = |request: &Request| {
-            let requester = request.requester.as_ref();
-            party.is_some() && requester.and_then(|one| one.id.as_ref()) == party.as_ref()
-        };
-        found.retain(|request| self.is_own() || is_theirs(request));
+        found.retain(|request| self.is_asker(request));
         Ok(found)
     }
 

@@ -5,8 +5,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use maud::{Markup, html};
 
 use super::correction::{self, ANSWERS};
+use super::erasure;
 use super::member::Member;
-use super::review::outcome;
+use super::review::{self, outcome};
 use super::worklist::badge;
 use super::{COPIES, DESK, REQUESTS, STEPS};
 use crate::error::Error;
@@ -15,10 +16,10 @@ use crate::http::html::{Form, Tone, Visit, csrf, fill, notice};
 use crate::http::site::portal::wording;
 use crate::http::site::{Refused, Why};
 use crate::policy::Role;
-use crate::policy::request::{Event, Matter, State};
+use crate::policy::request::{Event, State};
 
 /// The parameter of a step that could not be taken.
-const WRONG: &str = "wrong";
+pub(super) const WRONG: &str = "wrong";
 
 /// Shows one request with the steps that can be taken.
 pub(in crate::http) async fn case(
@@ -33,6 +34,7 @@ pub(in crate::http) async fn case(
     let case = member.case(&id).await?;
     let waiting = member.entries(&case).await?;
     let around = member.around(&case).await?;
+    let waiting_to_go = member.erasure(&case.request).await?;
     let state = member.visit.state().clone();
     let making_now = state.copies.making(&case.request).await;
     let making_now = making_now.map_err(|error| member.visit.failed(&error))?;
@@ -61,7 +63,7 @@ pub(in crate::http) async fn case(
             p { (texts.platform) }
         } @else if member.is(Role::PrivacyOfficer) {
             (correction::section(visit, request, &around))
-            (by_hand(visit, request))
+            (erasure::section(visit, request, &waiting_to_go))
             (steps(visit, request))
         }
         (letters(visit, request))
@@ -85,7 +87,7 @@ fn entries(visit: &Visit, member: &Member, request: &Request, entries: &[Entry])
                     @for entry in entries {
                         li.card.stack.tight {
                             h3 {
-                                a href={ (STEPS) "/" (request.id) "/entries/" (entry.id) } {
+                                a href=(review::address(&request.id, &entry.id)) {
                                     (entry.title)
                                 }
                             }
@@ -150,16 +152,6 @@ fn letters(visit: &Visit, request: &Request) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// That an erasure is not done by being granted.
-fn by_hand(visit: &Visit, request: &Request) -> Markup {
-    let texts = &visit.texts().correction;
-    let is_due = request.matter == Matter::Erasure
-        && matches!(request.state, State::Approved | State::PartiallyDenied);
-    html! {
-        @if is_due { (notice(Tone::Calm, &texts.by_hand_title, &texts.by_hand)) }
     }
 }
 

@@ -41,6 +41,13 @@ impl Member {
     }
 }
 
+/// Where an entry of a request is. The platform's ids may hold what ends a segment.
+pub(super) fn address(request: &str, entry: &str) -> String {
+    let entry: String = url::form_urlencoded::byte_serialize(entry.as_bytes()).collect();
+    let entry = entry.replace('+', "%20");
+    format!("{STEPS}/{request}/entries/{entry}")
+}
+
 /// Shows an entry.
 pub(in crate::http) async fn entry(
     visit: Visit,
@@ -190,7 +197,7 @@ pub(in crate::http) async fn decide(
     let case = member.case(form.value("request").unwrap_or_default()).await?;
     let name = form.value("entry").unwrap_or_default().to_owned();
     let place = format!("{STEPS}/{}", case.request.id);
-    let again = format!("{place}/entries/{name}");
+    let again = address(&case.request.id, &name);
     let Some(verdict) = read(&member, &form) else {
         return Ok(member.go(&format!("{again}?{WRONG}=form")));
     };

@@ -155,3 +155,37 @@ pub(super) fn proxies(table: &mut Table) {
         &Case::new().by(Actor::Proxy(guardian()), purpose).about(harm).of(young()),
     );
 }
+
+/// What people ask about a record: who sees that they did.
+pub(super) fn requests(table: &mut Table) {
+    table.section("Requests about a record");
+    let by = |who: Asker<'_>, labels| {
+        let item = Item { related: requested_by(who), ..item(Kind::RecordRequest, labels) };
+        Case::new().about(item).of(child("2018-01-01"))
+    };
+    let patient = || Actor::Patient { verified: true };
+    let parent = || Actor::Proxy(proxy(AuthorityKind::LegalGuardian, Powers::All));
+    let all = [yes(Form::Release), yes(Form::Part2Tpo)];
+    let somebody: [(&str, Actor, Purpose); 7] = [
+        ("patient", patient(), Purpose::PatientRequest),
+        ("parent", parent(), Purpose::FamilyRequest),
+        ("treating practice", recipient(Standing::Treating), Purpose::Treatment),
+        ("payer", recipient(Standing::Payer), Purpose::Payment),
+        ("emergency room", recipient(Standing::Emergency), Purpose::EmergencyTreatment),
+        ("therapist", Actor::Staff(staff(Role::Therapist)), Purpose::Treatment),
+        ("privacy_officer", Actor::Staff(staff(Role::PrivacyOfficer)), Purpose::Operations),
+    ];
+    for (who, actor, purpose) in somebody {
+        for (what, requester) in [
+            ("what the patient asked", Asker::Patient),
+            ("what this parent asked", Asker::Party("rp_6")),
+            ("what the other parent asked", Asker::Party("rp_7")),
+            ("what an attorney asked", Asker::Another),
+        ] {
+            let case = by(requester, THERAPY).with(&all).by(actor.clone(), purpose);
+            table.row(who, what, "release, all", &case);
+        }
+    }
+    let of_program = by(Asker::Party("rp_6"), PROGRAM).by(parent(), Purpose::FamilyRequest);
+    table.row("parent", "what this parent asked", "of a program", &of_program);
+}
