@@ -65,7 +65,7 @@ fn closed(
     let mut sql = Sql::new(snapshot.dialect());
     of(&mut sql, &permit, scope, &[name]);
     let since = since.as_microsecond().saturating_sub(OVERLAP_US);
-    let until = scope.until.map_or(i64::MAX, |until| until.as_microsecond());
+    let until = scope.until.map_or(i64::MAX, jiff::Timestamp::as_microsecond);
     let Some(test) = allowed::closed(&mut sql, &permit, "r", (since, until)) else {
         return Ok(Vec::new());
     };
