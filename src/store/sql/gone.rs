@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::allowed;
 use super::export::{OVERLAP_US, of, whose, within};
 use super::visible::visible;
@@ -65,7 +67,7 @@ fn closed(
     let mut sql = Sql::new(snapshot.dialect());
     of(&mut sql, &permit, scope, &[name]);
     let since = since.as_microsecond().saturating_sub(OVERLAP_US);
-    let until = scope.until.map_or(i64::MAX, |until| until.as_microsecond());
+    let until = scope.until.map_or(i64::MAX, Timestamp::as_microsecond);
     let Some(test) = allowed::closed(&mut sql, &permit, "r", (since, until)) else {
         return Ok(Vec::new());
     };
