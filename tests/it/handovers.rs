@@ -295,20 +295,6 @@ async fn a_therapist_hands_a_client_over_on_the_practices_page() {
     let ready = marisol.get(&place).await;
     assert!(ready.text.contains("Signed off"), "{}", ready.text);
 
-    // By a link: it is shown when it is signed off, and never again.
-    let by_link = [&prepare(ELLIE, "Moves")[..], &[("by_link", "1".to_owned())]].concat();
-    let made = send(&mut marisol, &by_link, "/staff/transfers").await;
-    let other = absolute(&made.url, made.location());
-    let (draft_link, mut fields) = (marisol.get(&other).await, act("approve"));
-    fields[0].1 = draft_link.token("/staff/handovers");
-    fields[1].1 = draft_link.field("transfer");
-    let handed = send(&mut marisol, &fields, "/staff/handovers").await;
-    assert_eq!(handed.status, 200, "{}", handed.text);
-    assert!(handed.text.contains("/links/view#shlink:/"), "{}", handed.text);
-    assert!(handed.text.contains("<svg ") && handed.text.contains("Passcode"), "{}", handed.text);
-    assert_eq!(handed.header("cache-control"), "no-store");
-    assert!(!marisol.get(&other).await.text.contains("shlink:/"));
-
     // The privacy officer sees it; who does not treat the client, and the client, do not.
     let mut karin = signed_in(&server, KARIN).await;
     assert!(karin.get(&url(&server, "/staff/transfers")).await.text.contains("Ellie Marsh"));
@@ -323,4 +309,31 @@ async fn a_therapist_hands_a_client_over_on_the_practices_page() {
         let sent = karin.post(&url(&server, "/staff/handovers"), &fields).await;
         assert_eq!(sent.status, 403, "no form of another site is taken");
     }
+}
+
+#[tokio::test]
+async fn a_link_is_shown_when_it_is_signed_off_and_never_again() {
+    let server = office();
+    let mut marisol = signed_in(&server, MARISOL).await;
+    let transfers = url(&server, "/staff/transfers");
+    let csrf = marisol.get(&transfers).await.token("/staff/transfers");
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("client", ELLIE),
+        ("receiver", "frfm"),
+        ("reason", "Moves"),
+        ("urgency", "routine"),
+        ("by_link", "1"),
+    ];
+    let made = marisol.post(&transfers, &fields).await;
+    let place = absolute(&made.url, made.location());
+    let draft = marisol.get(&place).await;
+    let (csrf, id) = (draft.token("/staff/handovers"), draft.field("transfer"));
+    let fields = [("csrf", csrf.as_str()), ("transfer", &id), ("step", "approve")];
+    let handed = marisol.post(&url(&server, "/staff/handovers"), &fields).await;
+    assert_eq!(handed.status, 200, "{}", handed.text);
+    assert!(handed.text.contains("/links/view#shlink:/"), "{}", handed.text);
+    assert!(handed.text.contains("<svg ") && handed.text.contains("Passcode"), "{}", handed.text);
+    assert_eq!(handed.header("cache-control"), "no-store");
+    assert!(!marisol.get(&place).await.text.contains("shlink:/"));
 }
