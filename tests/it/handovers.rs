@@ -250,7 +250,6 @@ async fn signed_in(server: &Server, account: &str) -> Visitor {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one story, from the first page to the last")]
 async fn a_therapist_hands_a_client_over_on_the_practices_page() {
     let server = office();
     let mut marisol = signed_in(&server, MARISOL).await;
