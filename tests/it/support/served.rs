@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use reqwest::header::CONNECTION;
 use reqwest::{Client, RequestBuilder, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -100,8 +101,9 @@ impl Served {
 
     /// What the admin server answers: the status and the text.
     pub(crate) async fn ask(&self, path: &str) -> (u16, String) {
-        let answer: Response =
-            self.client.get(format!("{}{path}", self.admin)).send().await.unwrap();
+        // A connection of its own: one that was left idle may end while it is used again.
+        let request = self.client.get(format!("{}{path}", self.admin)).header(CONNECTION, "close");
+        let answer: Response = request.send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
