@@ -8,7 +8,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::page::cursor;
 use super::trim::trim;
-use super::visible::visible;
+use super::visible::visible_types;
 use super::{Snapshot, Sql, Statement, Value, also, columns};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, SortValue, param};
@@ -133,7 +133,9 @@ fn inside(
         let types = sql.bind_all(types.iter().copied());
         sql.and(format!("r.type IN ({types})"));
     }
-    each_visible(&mut sql, permit, types, "r");
+    for test in visible_types(&mut sql, permit, types, "r") {
+        sql.and(test);
+    }
     since(&mut sql, scope);
     if let Some(Cursor { keys, id }) = &scope.after
         && let [SortValue::Text(name), SortValue::Instant(updated)] = keys.as_slice()
@@ -172,17 +174,16 @@ fn outside(
     let types = sql.bind_all(reach.outside.iter().copied());
     let all: Vec<_> = param::served().filter(|name| permit.on(name).is_some()).collect();
     let sources = sql.bind_all(all.iter().copied());
-    let mut inner = Sql { conditions: Vec::new(), ..sql };
-    each_visible(&mut inner, permit, &all, "c");
-    let seen = also(&inner.conditions);
-    let mut sql = Sql { conditions: Vec::new(), ..inner };
+    let seen = also(&visible_types(&mut sql, permit, &all, "c"));
     sql.and(format!("r.tenant = {tenant} AND r.type IN ({types})"));
     sql.and(format!(
         "r.type || '/' || r.id IN (SELECT x.target FROM resource c \
          JOIN reference x ON x.tenant = c.tenant AND x.rid = c.rid \
          WHERE c.tenant = {tenant} AND c.patient = {patient} AND c.type IN ({sources}){seen})"
     ));
-    each_visible(&mut sql, permit, &reach.outside, "r");
+    for test in visible_types(&mut sql, permit, &reach.outside, "r") {
+        sql.and(test);
+    }
     since(&mut sql, scope);
     if let Some(Cursor { keys, id }) = &scope.after
         && let [SortValue::Text(name)] = keys.as_slice()
@@ -198,17 +199,6 @@ fn outside(
          ORDER BY r.type, r.id LIMIT {limit}"
     );
     Some(sql.finish(text))
-}
-
-/// What the permit for each of these types lets through.
-fn each_visible(sql: &mut Sql, permit: &Permit, types: &[&'static str], row: &str) {
-    for name in types {
-        let Some(permit) = permit.on(name) else { continue };
-        for test in visible(sql, &permit, row) {
-            let name = sql.bind(*name);
-            sql.and(format!("({row}.type <> {name} OR {test})"));
-        }
-    }
 }
 
 fn since(sql: &mut Sql, scope: &Everything) {

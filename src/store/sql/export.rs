@@ -2,7 +2,7 @@
 
 use super::allowed::SEEN;
 use super::trim::trim;
-use super::visible::visible;
+use super::visible::{visible, visible_types};
 use super::{Snapshot, Sql, Statement, columns, condition};
 use crate::domain::FhirId;
 use crate::error::{Error, Result};
@@ -121,21 +121,8 @@ fn filters(scope: &Export) -> Vec<(&'static str, Vec<&[crate::fhir::search::Cond
 /// Whose resources, of which types, and that they may be seen.
 pub(super) fn whose(sql: &mut Sql, permit: &Permit, scope: &Export, types: &[&'static str]) {
     of(sql, permit, scope, types);
-    let permits: Vec<_> = types.iter().filter_map(|name| permit.on(name)).collect();
-    // Where scopes say nothing of single resources, one test is that of every type.
-    let plain = |permit: &Permit| permit.clauses().is_none() && permit.resource_type() != "Binary";
-    let (alike, apart): (Vec<_>, Vec<_>) = permits.into_iter().partition(plain);
-    if let (Some(any), true) = (alike.first(), apart.is_empty()) {
-        for test in visible(sql, any, "r") {
-            sql.and(test);
-        }
-        return;
-    }
-    for permit in alike.iter().chain(&apart) {
-        for test in visible(sql, permit, "r") {
-            let name = sql.bind(permit.resource_type());
-            sql.and(format!("(r.type <> {name} OR {test})"));
-        }
+    for test in visible_types(sql, permit, types, "r") {
+        sql.and(test);
     }
 }
 

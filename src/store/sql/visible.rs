@@ -33,6 +33,44 @@ pub(super) fn visible(sql: &mut Sql, permit: &Permit, row: &str) -> Vec<String> 
     tests
 }
 
+/// The same for a row of one of these types, each by its own permit. What is alike for many types is asked
+/// once.
+pub(super) fn visible_types(
+    sql: &mut Sql,
+    permit: &Permit,
+    types: &[&'static str],
+    row: &str,
+) -> Vec<String> {
+    let is_alike = |one: &Permit, other: &Permit| {
+        let has_own = |permit: &Permit| permit.resource_type() == "Binary";
+        one.clauses() == other.clauses() && !has_own(one) && !has_own(other)
+    };
+    let mut groups: Vec<(Permit, Vec<&'static str>)> = Vec::new();
+    for name in types {
+        let Some(permit) = permit.on(name) else { continue };
+        match groups.iter_mut().find(|(known, _)| is_alike(known, &permit)) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((permit, vec![name])),
+        }
+    }
+    let mut all = Vec::new();
+    for (permit, names) in &groups {
+        let others =
+            groups.iter().flat_map(|(_, names)| names).filter(|name| !names.contains(name));
+        let others: Vec<&str> = others.copied().collect();
+        for test in visible(sql, permit, row) {
+            all.push(if others.is_empty() {
+                test
+            } else if others.len() < names.len() {
+                format!("({row}.type IN ({}) OR {test})", sql.bind_all(others.iter().copied()))
+            } else {
+                format!("({row}.type NOT IN ({}) OR {test})", sql.bind_all(names.iter().copied()))
+            });
+        }
+    }
+    all
+}
+
 /// What the scopes let through.
 fn scoped(sql: &mut Sql, permit: &Permit, row: &str) -> Vec<String> {
     let Some(clauses) = permit.clauses() else { return Vec::new() };
