@@ -189,7 +189,8 @@ fn is_staff(record: &Record) -> bool {
     record.op == Op::Upsert && record.data.get("active").and_then(Value::as_bool) == Some(true)
 }
 
-fn is_client(record: &Record) -> bool {
+/// Whether a record is a client's who is one still: of whom was merged into another, that one is.
+pub(super) fn is_client(record: &Record) -> bool {
     record.op == Op::Upsert && field(record, "merged_into").is_none()
 }
 

@@ -30,7 +30,7 @@ use serde_json::Value;
 
 use self::kept::{Kept, Moment, Proof};
 use super::ingest::{BASE, Ingest, Rules, zone};
-use super::people::client_name;
+use super::people::{client_name, is_client};
 use super::retention::is_held;
 use crate::clock::Clock;
 use crate::domain::{IdKey, Kind, Op, Record, TenantId};
@@ -117,11 +117,7 @@ impl Requests {
         let practice = self.practice(tenant)?;
         asked.check(now)?;
         let client = self.store.source(tenant, Kind::Client, &asked.client)?;
-        // Of whom was merged into another, that one is asked about.
-        let is_one = |client: &Arc<Record>| {
-            client.op == Op::Upsert && !client.data.get("merged_into").is_some_and(Value::is_string)
-        };
-        client.filter(is_one).ok_or(Error::NotFound)?;
+        client.filter(|client| is_client(client)).ok_or(Error::NotFound)?;
         self.check_entry(tenant, &asked.client, asked.entry.as_deref())?;
         let received = practice.moment(asked.received.unwrap_or(now));
         let proven = asked.proof.as_ref().map(|method| Proof {

@@ -18,6 +18,7 @@ use self::sheet::{Paper, Sheet};
 use super::consents;
 use super::ingest::derive::Neighbours as _;
 use super::ingest::{Around, BASE, Case, Ingest, Memory, Rules, allow};
+use super::people::is_client;
 use crate::clock::Clock;
 use crate::domain::{FhirId, IdKey, Kind, Op, Record, TenantId};
 use crate::error::{Error, Result};
@@ -231,10 +232,8 @@ impl Signing {
         let client = own.map(|one| one.origin_id.clone()).ok_or(Error::Denied)?;
         let mut write = self.store.write()?;
         write.hold_patients(tenant, std::slice::from_ref(&hand.patient))?;
-        let client = write.record(tenant, Kind::Client, &client)?.ok_or(Error::Denied)?;
-        if client.op != Op::Upsert || text(&client.data, "merged_into").is_some() {
-            return Err(Error::Denied);
-        }
+        let client = write.record(tenant, Kind::Client, &client)?;
+        let client = client.filter(|client| is_client(client)).ok_or(Error::Denied)?;
         let desk = self.desk(&*write, hand, client, &placed)?;
         let Outcome { id, notes, is_new } = work(&mut *write, &desk)?;
         write.commit()?;

@@ -21,14 +21,13 @@ mod witness;
 
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
-use actix_web::http::header;
-use actix_web::web;
+use actix_web::http::{Method, header};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::html::Visit;
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
-use crate::exchange::sign_in::{Session, SignIn};
+use crate::exchange::sign_in::{Place, Session, SignIn};
 use crate::smart::Authority;
 
 pub(super) use self::apps::{apps, stop};
@@ -81,6 +80,21 @@ async fn decide<T: Send + 'static>(
 async fn session(visit: &Visit) -> std::result::Result<Option<Session>, Refused> {
     let browser = visit.id().to_owned();
     ask(visit, move |sign_in| sign_in.session(&browser)).await
+}
+
+/// Who is signed in. Others sign in first, and then come to what they asked for, or to `home` where that is no
+/// page to come back to.
+async fn entered(
+    visit: &Visit,
+    request: &HttpRequest,
+    home: &str,
+) -> std::result::Result<Session, Refused> {
+    if let Some(session) = session(visit).await? {
+        return Ok(session);
+    }
+    let asked = request.uri().path_and_query().map_or(home, |asked| asked.as_str());
+    let place = asked.parse::<Place>().ok().filter(|_| request.method() == Method::GET);
+    Err(Refused::until_signed_in(visit, place.as_ref().map_or(home, Place::as_str)))
 }
 
 /// Sends the browser on, with the cookies of the visit.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::record_copy::{asked, ready};
+use crate::record_copy::{asked, ready, takes};
 use crate::support::charts::{client, next, take_in, with};
 use crate::support::desk::{about, record};
 use crate::support::people::{ELLIE, practice_at};
@@ -260,9 +260,7 @@ async fn a_provider_that_does_not_say_when_somebody_signed_in_proves_nothing_abo
     ready(&server, &mut ellie, &id).await;
     let take = async |ellie: &mut Visitor| {
         let page = ellie.get(&url(&format!("/portal/requests/{id}"))).await;
-        let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
-        let fields = [("csrf", &*csrf), ("record", &record), ("request", &id)];
-        ellie.post(&url("/portal/copy"), &fields).await
+        takes(&server, ellie, &page, &id, &[]).await
     };
     let sent = take(&mut ellie).await;
     assert_eq!(sent.status, 303, "the whole record is for who has just proven who they are");

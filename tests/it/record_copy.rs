@@ -16,7 +16,7 @@ use crate::support::charts;
 use crate::support::people::{ADA, BACK, ELLIE, JOEL, LUCIA, MARISOL, MATEO, PRACTICE, practice};
 use crate::support::receiver;
 use crate::support::server::Server;
-use crate::support::visitor::{Visitor, absolute};
+use crate::support::visitor::{Seen, Visitor, absolute};
 
 /// The privacy officer.
 pub(crate) const KARIN: &str = "st_1";
@@ -121,6 +121,20 @@ pub(crate) async fn ready(server: &Server, visitor: &mut Visitor, id: &str) -> S
     unreachable!("no copy came");
 }
 
+/// Tries to take the copy from the page of its request.
+pub(crate) async fn takes(
+    server: &Server,
+    visitor: &mut Visitor,
+    page: &Seen,
+    id: &str,
+    passwords: &[&str],
+) -> Seen {
+    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
+    let mut fields = vec![("csrf", &*csrf), ("record", &*record), ("request", id)];
+    fields.extend(passwords.iter().map(|password| ("password", *password)));
+    visitor.post(&url(server, "/portal/copy"), &fields).await
+}
+
 /// Takes the copy; answers its bytes.
 pub(crate) async fn taken(
     server: &Server,
@@ -129,9 +143,7 @@ pub(crate) async fn taken(
     password: &str,
 ) -> Vec<u8> {
     let page = visitor.get(&url(server, &format!("/portal/requests/{id}"))).await;
-    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
-    let fields = [("csrf", &*csrf), ("record", &record), ("request", id), ("password", password)];
-    let sent = visitor.post(&url(server, "/portal/copy"), &fields).await;
+    let sent = takes(server, visitor, &page, id, &[password]).await;
     assert_eq!(sent.status, 200, "{}", sent.text);
     assert_eq!(sent.header("content-type"), "application/zip");
     assert_eq!(sent.header("cache-control"), "no-store");
@@ -272,9 +284,7 @@ async fn a_password_that_is_too_short_is_none() {
     let id = asked(&server, &mut ellie).await;
     ready(&server, &mut ellie, &id).await;
     let page = ellie.get(&url(&server, &format!("/portal/requests/{id}"))).await;
-    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
-    let fields = [("csrf", &*csrf), ("record", &record), ("request", &id), ("password", "short")];
-    let sent = ellie.post(&url(&server, "/portal/copy"), &fields).await;
+    let sent = takes(&server, &mut ellie, &page, &id, &["short"]).await;
     assert_eq!(sent.status, 303);
     let told = ellie.get(&absolute(&sent.url, sent.location())).await.text;
     assert!(told.contains("Choose another password"), "{told}");
@@ -616,17 +626,9 @@ async fn of_two_passwords_none_is_meant_and_nothing_is_given_unlocked() {
     let id = asked(&server, &mut ellie).await;
     ready(&server, &mut ellie, &id).await;
     let page = ellie.get(&url(&server, &format!("/portal/requests/{id}"))).await;
-    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
     let one = "correct horse battery";
     for passwords in [[one, one], [one, "another horse battery"]] {
-        let fields = [
-            ("csrf", csrf.as_str()),
-            ("record", record.as_str()),
-            ("request", id.as_str()),
-            ("password", passwords[0]),
-            ("password", passwords[1]),
-        ];
-        let sent = ellie.post(&url(&server, "/portal/copy"), &fields).await;
+        let sent = takes(&server, &mut ellie, &page, &id, &passwords).await;
         assert_eq!(sent.status, 303, "no file: {}", sent.header("content-type"));
         assert!(sent.location().contains("password=1"), "{}", sent.location());
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use throughline::clock::Clock;
 use throughline::config::LoginSettings;
 
-use crate::record_copy::{KARIN, accounts, asked, ready, signed_in, url};
+use crate::record_copy::{KARIN, accounts, asked, ready, signed_in, takes, url};
 use crate::support::people::{ADA, BACK, ELLIE, LUCIA, MARISOL, PRACTICE, practice_at_clock};
 use crate::support::server::Server;
 use crate::support::visitor::{Seen, Visitor, absolute};
@@ -40,13 +40,6 @@ fn office() -> (Server, Arc<Hands>) {
     (practice_at_clock(login, BACK, &[], Arc::clone(&clock) as _), clock)
 }
 
-/// Tries to take the copy of a request.
-async fn takes(server: &Server, visitor: &mut Visitor, page: &Seen, id: &str) -> Seen {
-    let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
-    let fields = [("csrf", &*csrf), ("record", &record), ("request", id)];
-    visitor.post(&url(server, "/portal/copy"), &fields).await
-}
-
 #[tokio::test]
 async fn a_copy_is_not_given_on_a_stale_sign_in_nor_after_its_time() {
     let (server, clock) = office();
@@ -56,14 +49,14 @@ async fn a_copy_is_not_given_on_a_stale_sign_in_nor_after_its_time() {
     let place = url(&server, &format!("/portal/requests/{id}"));
     let page = ellie.get(&place).await;
     clock.forward(11 * MINUTE);
-    let stale = takes(&server, &mut ellie, &page, &id).await;
+    let stale = takes(&server, &mut ellie, &page, &id, &[]).await;
     assert_eq!(stale.status, 303, "{}", stale.text);
     assert!(stale.location().starts_with("/auth/login"), "{}", stale.location());
     let login = ellie.follow(&absolute(&stale.url, stale.location())).await;
     ellie.sign_in(&login, ELLIE).await;
     let page = ellie.get(&place).await;
     assert_eq!(
-        takes(&server, &mut ellie, &page, &id).await.header("content-type"),
+        takes(&server, &mut ellie, &page, &id, &[]).await.header("content-type"),
         "application/zip"
     );
 
@@ -76,8 +69,8 @@ async fn a_copy_is_not_given_on_a_stale_sign_in_nor_after_its_time() {
     let other = asked(&server, &mut later).await;
     ready(&server, &mut later, &other).await;
     let page = later.get(&url(&server, &format!("/portal/requests/{other}"))).await;
-    assert_eq!(takes(&server, &mut later, &page, &id).await.status, 410);
-    assert_eq!(takes(&server, &mut later, &page, &other).await.status, 200);
+    assert_eq!(takes(&server, &mut later, &page, &id, &[]).await.status, 410);
+    assert_eq!(takes(&server, &mut later, &page, &other, &[]).await.status, 200);
 }
 
 #[tokio::test]
@@ -101,7 +94,7 @@ async fn once_a_child_may_decide_alone_a_parents_request_is_none_of_theirs() {
     let seen = later.get(&place).await;
     assert!(seen.text.contains("There is no record here for you"), "{}", seen.text);
     assert!(!seen.text.contains("Mateo"), "{}", seen.text);
-    let taken = takes(&server, &mut later, &page, &id).await;
+    let taken = takes(&server, &mut later, &page, &id, &[]).await;
     assert_ne!(taken.status, 200, "{}", taken.text);
     assert_ne!(taken.header("content-type"), "application/zip");
 }
@@ -122,7 +115,7 @@ async fn the_request_of_another_is_a_request_that_is_not_there_on_every_page() {
         assert_eq!((there.status, nowhere.status.as_u16()), (nowhere.status, 410), "{account}");
         let there = there.text.replace(&hers, "tlr-none");
         assert_eq!(there, nowhere.text, "nobody can tell one from the other");
-        assert_eq!(takes(&server, &mut other, &page, &hers).await.status, 410, "{account}");
+        assert_eq!(takes(&server, &mut other, &page, &hers, &[]).await.status, 410, "{account}");
         let (csrf, record) = (page.token("/portal/copy"), page.field("record"));
         for path in ["/portal/requests", "/portal/copy"] {
             let fields = [("csrf", &*csrf), ("record", &record), ("request", &hers)];

@@ -57,9 +57,14 @@ impl Work for Matching {
     }
 }
 
+/// The practice itself, looking for patients of its own.
+fn own(tenant: &TenantId) -> Principal {
+    Principal::new(tenant.clone(), "receiving", "system/Patient.rs")
+}
+
 /// The job that matches what is kept under a name.
 pub(super) fn order(tenant: &TenantId, name: &str, now: Timestamp) -> Result<NewJob> {
-    let own = Principal::new(tenant.clone(), "receiving", "system/Patient.rs");
+    let own = own(tenant);
     Ok(NewJob {
         id: auth::name()?,
         tenant: tenant.clone(),
@@ -94,8 +99,7 @@ impl Matching {
 
     /// Whose a Patient of somebody else is, if that is certain.
     fn certain(&self, tenant: &TenantId, sent: &Value) -> Result<Option<FhirId>> {
-        let principal = Arc::new(Principal::new(tenant.clone(), "receiving", "system/Patient.rs"));
-        let permit = Permit::decide(&principal, Action::Search, "Patient")?;
+        let permit = Permit::decide(&Arc::new(own(tenant)), Action::Search, "Patient")?;
         let mut found: Option<StoredResource> = None;
         let identifiers = sent["identifier"].as_array().map(Vec::as_slice).unwrap_or_default();
         for identifier in identifiers.iter().take(IDENTIFIERS) {

@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Asked, Request, Requester, Requests, Scope};
-use crate::domain::{FhirId, Kind, Op, Record, TenantId};
+use crate::domain::{FhirId, Kind, Record, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::ingest::derive::SYSTEMS;
 use crate::exchange::ingest::{acts_for, practice_of};
-use crate::exchange::people::{client_name, written};
+use crate::exchange::people::{client_name, is_client, written};
 use crate::policy::Hand;
 use crate::policy::request::Matter;
 
@@ -57,8 +57,6 @@ const FOCUS: &str = "focus";
 /// What can be done about what cannot be said.
 const LEAVE_OUT: &str =
     "a request cannot say this: leave it out, or say it in an input `statement`";
-/// How many resources of a record are looked at.
-const MOST: usize = 50_000;
 /// How long ago a Task may have been written that is sent now.
 const FRESH: SignedDuration = SignedDuration::from_hours(24);
 /// How far the clocks of apps may be ahead.
@@ -121,15 +119,9 @@ impl Requests {
 
     /// The client for whom somebody asks.
     fn client_of(&self, hand: &Hand) -> Result<Arc<Record>> {
-        let placed = self.store.placed(hand.tenant(), &hand.patient, MOST)?;
-        let own = placed.iter().find(|one| one.is("Patient", &hand.patient));
-        let id = own.map(|one| one.origin_id.as_str()).ok_or(Error::Denied)?;
-        let found = self.store.source(hand.tenant(), Kind::Client, id)?.ok_or(Error::Denied)?;
-        let is_merged = found.data.get("merged_into").is_some_and(Value::is_string);
-        if found.op != Op::Upsert || is_merged {
-            return Err(Error::Denied);
-        }
-        Ok(found)
+        let id = self.store.client_of(hand.tenant(), &hand.patient)?.ok_or(Error::Denied)?;
+        let found = self.store.source(hand.tenant(), Kind::Client, &id)?;
+        found.filter(|found| is_client(found)).ok_or(Error::Denied)
     }
 
     /// Who asks: the client, or somebody who acts for them now.

@@ -6,20 +6,17 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use jiff::Unit;
 use tokio::task::spawn_blocking;
 
 use super::kept::Package;
 use super::transfer::Transfer;
-use super::{Step, Transfers, later, written};
+use super::{Step, Transfers, later};
 use crate::audit::{Action, Actor, Audit, Event as Done};
 use crate::auth;
 use crate::domain::TenantId;
 use crate::error::{Error, Result};
-use crate::exchange::ingest::BASE;
 use crate::exchange::links::{HealthLinks, LinkFile, MadeLink, Named, NewLink, files, passcode};
-use crate::package::{Beside, Language, Options, Purpose, Sheet, build};
+use crate::package::{Beside, build};
 use crate::policy::transfer::{Event, OPEN_FOR};
 use crate::policy::{Basis, Mandate, Principal, Purpose as PurposeOfUse};
 
@@ -207,22 +204,13 @@ impl Transfers {
         let receiver = self.receiver_of(tenant, transfer)?;
         let pieces = self.selected(tenant, transfer, receiver, now)?;
         let pieces = pieces.ok_or_else(super::no_consent)?;
-        let options = Options {
-            purpose: Purpose::Transfer,
-            language: Language::English,
-            sheet: Sheet::Letter,
-            at: now.round(Unit::Second).map_err(Error::internal)?,
-            base: BASE.to_owned(),
-            reason: Some(transfer.reason.clone()),
-        };
+        let options = transfer.options(now)?;
         let names = Named::of(&pieces);
         let patient = self.patient(tenant, &transfer.client);
         let package = build(&patient, pieces, &Beside::default(), &options)?;
         let files = files(&package, LABEL, options.at)?.to_vec();
         let document = files.first().map(|file| file.bytes.as_slice()).unwrap_or_default();
-        let hash = hex::encode(digest(&SHA256, document));
-        let bytes = u64::try_from(document.len()).unwrap_or(u64::MAX);
-        let package = Package::new(hash, bytes, written(now));
+        let package = Package::of(document, now);
         let principal = self.principal(tenant, receiver, now);
         Ok(Copied { files, names, principal, package })
     }

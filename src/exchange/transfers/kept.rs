@@ -1,8 +1,11 @@
 //! A transfer as its record keeps it: the data of `mappings/models/transfer.json`.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::written;
 use crate::domain::Record;
 
 /// The data of the record. What the platform put there besides goes along unchanged.
@@ -99,8 +102,11 @@ pub struct Package {
 }
 
 impl Package {
-    pub(super) fn new(sha256: String, bytes: u64, created_at: String) -> Self {
-        Self { sha256, bytes, created_at, more: Map::new() }
+    /// These bytes, made at that time.
+    pub(super) fn of(bytes: &[u8], at: Timestamp) -> Self {
+        let sha256 = hex::encode(digest(&SHA256, bytes));
+        let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Self { sha256, bytes, created_at: written(at), more: Map::new() }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What of a record goes to the receiver of a transfer: what consent gives now, and of that the parts
-//! that were chosen.
+//! that were chosen; and how its copy is made.
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use serde_json::Value;
 
 use super::Transfers;
@@ -12,7 +12,8 @@ use crate::config::ReceiverSettings;
 use crate::domain::{FhirId, Kind, TenantId};
 use crate::error::{Error, Result};
 use crate::exchange::gather::{Part, gather};
-use crate::package::Piece;
+use crate::exchange::ingest::BASE;
+use crate::package::{Language, Options, Piece, Purpose, Sheet};
 
 impl Transfers {
     /// What goes; nothing where no consent lets the receiver know of the person.
@@ -45,6 +46,20 @@ impl Transfers {
                 || piece.resource_type == "DocumentReference" && notes.contains(&piece.id)
         });
         Ok(Some(pieces))
+    }
+}
+
+impl Transfer {
+    /// How the copy for the receiver is made at an instant.
+    pub(super) fn options(&self, at: Timestamp) -> Result<Options> {
+        Ok(Options {
+            purpose: Purpose::Transfer,
+            language: Language::English,
+            sheet: Sheet::Letter,
+            at: at.round(Unit::Second).map_err(Error::internal)?,
+            base: BASE.to_owned(),
+            reason: Some(self.reason.clone()),
+        })
     }
 }
 

@@ -10,8 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 
 use super::kept::{Attempt, Package};
 use super::transfer::Transfer;
@@ -20,11 +19,10 @@ use crate::audit::{Action, Actor, Audit, Event as Done};
 use crate::config::{ReceiverSettings, Takes};
 use crate::domain::{FhirId, TenantId};
 use crate::error::{Error, Result};
-use crate::exchange::ingest::BASE;
 use crate::exchange::jobs::{Doing, Task, Trouble, Work};
 use crate::exchange::links::HealthLinks;
 use crate::exchange::pull::Pace;
-use crate::package::{Carried, Form, IDENTIFIERS, Language, Options, Piece, Purpose, Sheet, carry};
+use crate::package::{Carried, Form, IDENTIFIERS, Piece, carry};
 use crate::partner::{self, Found, Parcel, Partner, Taken};
 use crate::policy::transfer::{Event, State, TRIED_FOR};
 use crate::policy::{Basis, Purpose as PurposeOfUse};
@@ -241,9 +239,7 @@ impl Sending {
         let carried =
             task.aside(move |task| Ok(of.carried(task, takes, there.as_deref())?)).await?;
         task.go_on()?;
-        let hash = hex::encode(digest(&SHA256, &carried.body));
-        let bytes = u64::try_from(carried.body.len()).unwrap_or(u64::MAX);
-        let package = Package::new(hash, bytes, written(task.now()));
+        let package = Package::of(&carried.body, task.now());
         let parcel = Parcel { body: carried.body, identifier: carried.identifier };
         let ended = match partner.deliver(&parcel, &still).await {
             Ok(taken) => Ended::Taken(taken),
@@ -369,15 +365,7 @@ fn wait(task: &Task, for_what: &'static str, pause: Duration) -> std::result::Re
 impl Begun {
     /// What is carried, in the form that the receiver takes.
     fn carried(&self, task: &Task, takes: Takes, there: Option<&str>) -> Result<Carried> {
-        let at = self.transfer.ready.unwrap_or_else(|| task.now());
-        let options = Options {
-            purpose: Purpose::Transfer,
-            language: Language::English,
-            sheet: Sheet::Letter,
-            at: at.round(Unit::Second).map_err(Error::internal)?,
-            base: BASE.to_owned(),
-            reason: Some(self.transfer.reason.clone()),
-        };
+        let options = self.transfer.options(self.transfer.ready.unwrap_or_else(|| task.now()))?;
         let form = match takes {
             Takes::Transaction => Form::Transaction,
             Takes::Document => Form::Document,

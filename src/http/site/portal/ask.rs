@@ -36,10 +36,7 @@ pub(in crate::http) async fn ask(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let entry = guest.entry(guest.visit.parameter(ENTRY)).await?;
     let texts = &guest.visit.texts().asking;
     let matter = guest.visit.parameter(TYPE).and_then(known);
@@ -201,10 +198,7 @@ pub(in crate::http) async fn asked(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let guest = match Guest::enter(visit, &request, form.value(RECORD)).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, form.value(RECORD)).await?;
     let matter = form.value(TYPE).and_then(known);
     let matter = matter.ok_or_else(|| guest.visit.refused(Why::Expired))?;
     let entry = guest.entry(form.value(ENTRY).filter(|_| matter == Matter::Amendment)).await?;

@@ -28,10 +28,7 @@ pub(in crate::http) async fn consents(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let found = guest.search("Consent", &[("_sort", "-date"), ("_count", "100")]).await?;
     let today = guest.today().to_string();
     let (in_force, over): (Vec<_>, Vec<_>) =

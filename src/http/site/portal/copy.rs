@@ -116,10 +116,7 @@ pub(in crate::http) async fn copy(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let guest = match Guest::enter(visit, &request, form.value(RECORD)).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, form.value(RECORD)).await?;
     let found = guest.own_request(form.value("request").unwrap_or_default()).await?;
     let here = guest.address(&format!("{REQUESTS}/{}", found.id), &[]);
     let is_fresh = guest.proven.is_some_and(|at| guest.now.duration_since(at) <= FRESH);

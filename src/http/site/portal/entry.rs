@@ -149,10 +149,7 @@ pub(in crate::http) async fn message(
     id: Path<String>,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let found = guest.read("Communication", &id).await?;
     let found = found.ok_or_else(|| guest.visit.refused(Why::Expired))?;
     let sender = match reference(&found, "sender") {
@@ -171,10 +168,7 @@ pub(in crate::http) async fn note(
     id: Path<String>,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let missing = || guest.visit.refused(Why::Expired);
     let found = guest.read("DocumentReference", &id).await?.ok_or_else(missing)?;
     let binary = readable(&found).ok_or_else(missing)?;

@@ -10,10 +10,9 @@ use maud::{Markup, html};
 
 use super::{ASK, CONSENTS, PLAN, PORTAL, REQUESTS, SEEN};
 use crate::exchange::people::{Chart, Person, Relation};
-use crate::exchange::sign_in::Place;
 use crate::http::disclosure::Disclosure;
 use crate::http::html::{Page, Tone, Visit, fill, notice};
-use crate::http::site::{APPS, Refused, Why, ask, go, login, session};
+use crate::http::site::{APPS, Refused, Why, ask, entered, go};
 use crate::policy::{FhirUser, Obligations, Principal, Under};
 
 /// The parameter that names the record of another.
@@ -46,23 +45,14 @@ pub(super) struct Guest {
     pub(super) names: RefCell<BTreeMap<String, Option<String>>>,
 }
 
-/// Somebody who may go on, or where they have to go first.
-pub(super) type Entered = Result<Guest, HttpResponse>;
-
 impl Guest {
     /// Lets somebody in who is signed in and has a record to look at.
     pub(super) async fn enter(
         visit: Visit,
         request: &HttpRequest,
         chosen: Option<&str>,
-    ) -> Result<Entered, Refused> {
-        let Some(session) = session(&visit).await? else {
-            let asked = request.uri().path_and_query().map_or(PORTAL, |asked| asked.as_str());
-            let is_read = request.method() == actix_web::http::Method::GET;
-            let place = asked.parse::<Place>().ok().filter(|_| is_read);
-            let place = place.as_ref().map_or(PORTAL, Place::as_str);
-            return Ok(Err(go(&visit, &login::address(place, false))));
-        };
+    ) -> Result<Self, Refused> {
+        let session = entered(&visit, request, PORTAL).await?;
         let (person, proven) = (session.person, session.proven);
         let of = person.clone();
         let mut charts =
@@ -71,10 +61,10 @@ impl Guest {
         let wanted = |chart: &&Chart| chosen.is_none_or(|id| chart.patient.as_str() == id);
         let Some(chart) = charts.iter().find(wanted).cloned() else {
             // A record that is another's looks like one that is not there.
-            return match chosen {
-                Some(_) => Err(visit.refused(Why::Expired)),
-                None => Ok(Err(nobody(&visit, &person))),
-            };
+            return Err(match chosen {
+                Some(_) => visit.refused(Why::Expired),
+                None => Refused::without_record(&visit, &person),
+            });
         };
         let party = visit.sign_in()?.people().party_of(&person, &chart);
         let now = visit.sign_in()?.now();
@@ -97,7 +87,7 @@ impl Guest {
             ..Disclosure::default()
         });
         let names = RefCell::default();
-        Ok(Ok(Self { visit, person, chart, charts, party, principal, now, proven, shown, names }))
+        Ok(Self { visit, person, chart, charts, party, principal, now, proven, shown, names })
     }
 
     /// Whether the record is their own.
@@ -215,13 +205,4 @@ impl Guest {
             }
         }
     }
-}
-
-/// The page of somebody who has no record here that they may look at.
-fn nobody(visit: &Visit, person: &Person) -> HttpResponse {
-    let texts = &visit.texts().portal;
-    let body = html! { (notice(Tone::Calm, &texts.nobody_title, &texts.nobody)) };
-    let mut page = Page::new(&texts.record, body);
-    page.signed_in = Some(&person.name);
-    page.answer(visit)
 }

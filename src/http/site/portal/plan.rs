@@ -21,10 +21,7 @@ pub(in crate::http) async fn plan(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let plans = guest.search("CarePlan", &[("_sort", "-date"), ("_count", "20")]).await?;
     let goals = guest.search("Goal", &[("_count", "100")]).await?;
     let diagnoses = guest.search("Condition", &[("_count", "50")]).await?;

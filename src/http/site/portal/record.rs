@@ -22,10 +22,7 @@ pub(in crate::http) async fn record(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let before = guest.visit.parameter(BEFORE).and_then(|at| at.parse::<Timestamp>().ok());
     let only = guest.visit.parameter(ONLY).and_then(known);
     let timeline = timeline(&guest, before, only).await?;

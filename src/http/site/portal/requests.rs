@@ -62,10 +62,7 @@ pub(in crate::http) async fn requests(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let found = guest.own_requests().await?;
     let texts = &guest.visit.texts().requests;
     let body = html! {
@@ -113,10 +110,7 @@ pub(in crate::http) async fn request(
     id: Path<String>,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let found = guest.own_request(&id).await?;
     let copy = guest.copy(&found).await?;
     let entry = guest.entry_of(&found).await?;
@@ -251,10 +245,7 @@ pub(in crate::http) async fn change(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let guest = match Guest::enter(visit, &request, form.value(RECORD)).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, form.value(RECORD)).await?;
     let found = guest.own_request(form.value("request").unwrap_or_default()).await?;
     let event = form.value("step").and_then(|step| step.parse::<Event>().ok());
     let event = event.ok_or_else(|| guest.visit.refused(Why::Expired))?;

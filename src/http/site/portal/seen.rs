@@ -40,10 +40,7 @@ pub(in crate::http) async fn seen(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     // Whoever acts for a client learns nothing of whom the client let in.
     let permit = AuditPermit::decide(&guest.principal, Action::Search);
     let permit = permit.map_err(|_denied| guest.visit.refused(Why::Expired))?;

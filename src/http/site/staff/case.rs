@@ -27,10 +27,7 @@ pub(in crate::http) async fn case(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, REQUESTS).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, REQUESTS).await?;
     let case = member.case(&id).await?;
     let waiting = member.entries(&case).await?;
     let around = member.around(&case).await?;
@@ -233,10 +230,7 @@ pub(in crate::http) async fn step(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, &[Role::PrivacyOfficer]).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, &[Role::PrivacyOfficer]).await?;
     let case = member.case(form.value("request").unwrap_or_default()).await?;
     let event = form.value("step").and_then(|step| step.parse::<Event>().ok());
     let event = event.ok_or_else(|| member.visit.refused(Why::Expired))?;

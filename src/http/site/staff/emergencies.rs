@@ -9,7 +9,6 @@ use maud::{Markup, html};
 
 use super::EMERGENCIES;
 use super::member::Member;
-use crate::audit::Actor;
 use crate::audit::emergencies::{LONGEST, Review, Use, emergencies, review};
 use crate::domain::FhirId;
 use crate::error::Error;
@@ -84,10 +83,7 @@ pub(in crate::http) async fn emergencies_page(
     visit: Visit,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, &[Role::PrivacyOfficer]).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, &[Role::PrivacyOfficer]).await?;
     let (cases, all) = member.uses().await?;
     for case in &cases {
         member.show(case.patient.as_ref());
@@ -179,10 +175,7 @@ pub(in crate::http) async fn judge(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, &[Role::PrivacyOfficer]).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, &[Role::PrivacyOfficer]).await?;
     let (cases, _) = member.uses().await?;
     let wanted = form.value("use").unwrap_or_default();
     let case = cases.into_iter().find(|case| case.one.id == wanted && case.may_judge);
@@ -198,13 +191,7 @@ pub(in crate::http) async fn judge(
     };
     member.show(case.patient.as_ref());
     member.note("use", &case.one.id);
-    let actor = Actor {
-        subject: member.person.subject.clone(),
-        client: Some("desk".to_owned()),
-        user: Some(member.duties.user.clone()),
-        role: Some(Role::PrivacyOfficer.as_str().to_owned()),
-        ..Actor::default()
-    };
+    let actor = member.actor(Role::PrivacyOfficer);
     let now = member.visit.sign_in()?.now();
     let (state, tenant) = (member.visit.state().clone(), member.tenant.clone());
     let done = web::block(move || {

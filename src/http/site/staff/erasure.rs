@@ -116,24 +116,15 @@ pub(in crate::http) async fn erase(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, &[Role::PrivacyOfficer]).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, &[Role::PrivacyOfficer]).await?;
     let case = member.case(form.value("request").unwrap_or_default()).await?;
     let id = case.request.id;
     let place = format!("{STEPS}/{id}");
     if form.value(SURE) != Some("1") {
         return Ok(member.go(&format!("{place}?{WRONG}=1")));
     }
-    let actor = Actor {
-        subject: member.person.subject.clone(),
-        client: Some("desk".to_owned()),
-        user: Some(member.duties.user.clone()),
-        role: Some(Role::PrivacyOfficer.as_str().to_owned()),
-        purpose: Some(Purpose::PatientRequest.as_str().to_owned()),
-        ..Actor::default()
-    };
+    let purpose = Some(Purpose::PatientRequest.as_str().to_owned());
+    let actor = Actor { purpose, ..member.actor(Role::PrivacyOfficer) };
     let by = By::Staff(member.duties.staff.clone());
     let erasures = member.visit.state().erasures.clone();
     match erasures.carry_out(&member.tenant, &id, by, actor).await {

@@ -30,10 +30,7 @@ pub(in crate::http) async fn letter(
     visit: Visit,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, &[Role::PrivacyOfficer]).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, &[Role::PrivacyOfficer]).await?;
     let (visit, texts) = (&member.visit, &member.visit.texts().letter);
     let matters = Matter::ALL.iter().map(|one| (one.as_str(), wording::case(visit, *one)));
     let words =
@@ -120,10 +117,7 @@ pub(in crate::http) async fn typed(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, &[Role::PrivacyOfficer]).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, &[Role::PrivacyOfficer]).await?;
     let wrong = format!("{LETTERS}?{WRONG}=1");
     let day = form.filled("received").and_then(|day| day.parse().ok());
     let Some((asked, day)) = read(&form).zip(day) else { return Ok(member.go(&wrong)) };

@@ -4,19 +4,18 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use actix_web::http::Method;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use maud::{Markup, html};
 
 use super::{DESK, TABS};
+use crate::audit::Actor;
 use crate::domain::{FhirId, TenantId};
 use crate::error::Result as Outcome;
 use crate::exchange::people::{Duties, Person};
 use crate::exchange::requests::Request;
-use crate::exchange::sign_in::Place;
 use crate::http::disclosure::Disclosure;
 use crate::http::html::{Page, Visit};
-use crate::http::site::{Refused, Why, ask, go, login, session};
+use crate::http::site::{Refused, Why, ask, entered, go};
 use crate::policy::{Principal, Role};
 
 /// The client that the desk is, for the audit.
@@ -36,22 +35,14 @@ pub(in crate::http::site) struct Member {
     pub(in crate::http::site) shown: RefCell<Disclosure>,
 }
 
-/// Somebody who may go on, or where they have to go first.
-pub(in crate::http::site) type Entered = Result<Member, HttpResponse>;
-
 impl Member {
-    /// Lets in who has one of these roles now; or says where they have to go first.
+    /// Lets in who has one of these roles now; or sends them where they have to go first.
     pub(in crate::http::site) async fn enter(
         visit: Visit,
         request: &HttpRequest,
         roles: &[Role],
-    ) -> Result<Entered, Refused> {
-        let Some(session) = session(&visit).await? else {
-            let asked = request.uri().path_and_query().map_or(DESK, |asked| asked.as_str());
-            let place = asked.parse::<Place>().ok().filter(|_| request.method() == Method::GET);
-            let place = place.as_ref().map_or(DESK, Place::as_str);
-            return Ok(Err(go(&visit, &login::address(place, false))));
-        };
+    ) -> Result<Self, Refused> {
+        let session = entered(&visit, request, DESK).await?;
         let person = session.person;
         let of = person.clone();
         let known = ask(&visit, move |sign_in| {
@@ -73,12 +64,23 @@ impl Member {
             ..Principal::new(tenant.clone(), person.subject.clone(), "")
         }));
         let shown = RefCell::default();
-        Ok(Ok(Self { visit, person, duties, tenant, close, treats, shown }))
+        Ok(Self { visit, person, duties, tenant, close, treats, shown })
     }
 
     /// Whether they have this role.
     pub(in crate::http::site) fn is(&self, role: Role) -> bool {
         self.duties.roles.contains(&role)
+    }
+
+    /// Who they are to what is written down, in a role that they have.
+    pub(super) fn actor(&self, role: Role) -> Actor {
+        Actor {
+            subject: self.person.subject.clone(),
+            client: Some(CLIENT.to_owned()),
+            user: Some(self.duties.user.clone()),
+            role: Some(role.as_str().to_owned()),
+            ..Actor::default()
+        }
     }
 
     /// Whether a request is theirs to work on: it is neither about their own record nor about that of

@@ -20,10 +20,7 @@ pub(in crate::http) async fn quarantine(
     visit: Visit,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, &[Role::PrivacyOfficer]).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, &[Role::PrivacyOfficer]).await?;
     let (state, tenant) = (member.visit.state().clone(), member.tenant.clone());
     let found = web::block(move || {
         let mut entries = state.store.quarantine()?;

@@ -54,10 +54,7 @@ pub(in crate::http) async fn entry(
     request: HttpRequest,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, REQUESTS).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, REQUESTS).await?;
     let (id, entry) = path.into_inner();
     let case = member.case(&id).await?;
     let entry = member.entry(&case, &entry).await?;
@@ -190,10 +187,7 @@ pub(in crate::http) async fn decide(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, REQUESTS).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, REQUESTS).await?;
     let case = member.case(form.value("request").unwrap_or_default()).await?;
     let name = form.value("entry").unwrap_or_default().to_owned();
     let place = format!("{STEPS}/{}", case.request.id);
@@ -239,11 +233,7 @@ pub(in crate::http) async fn finish(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let member =
-        match Member::enter(visit, &request, &[crate::policy::Role::PrivacyOfficer]).await? {
-            Ok(member) => member,
-            Err(elsewhere) => return Ok(elsewhere),
-        };
+    let member = Member::enter(visit, &request, &[crate::policy::Role::PrivacyOfficer]).await?;
     let case = member.case(form.value("request").unwrap_or_default()).await?;
     let by = Some(member.duties.staff.clone());
     let state: web::Data<_> = member.visit.state().clone();

@@ -84,10 +84,7 @@ pub(in crate::http) async fn transfers(
     visit: Visit,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, REQUESTS).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, REQUESTS).await?;
     let handovers = member.handovers().await?;
     let clients = member.clients().await?;
     let (open, closed): (Vec<&Handover>, Vec<&Handover>) =
@@ -188,10 +185,7 @@ pub(in crate::http) async fn prepare(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, REQUESTS).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, REQUESTS).await?;
     let field = |name: &str| form.value(name).unwrap_or_default().to_owned();
     let client = field("client");
     if !member.may_hand_over(&client) {

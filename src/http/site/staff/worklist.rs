@@ -59,10 +59,7 @@ pub(in crate::http) async fn desk(
     visit: Visit,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, REQUESTS).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, REQUESTS).await?;
     let cases = member.cases().await?;
     let (open, closed): (Vec<&Case>, Vec<&Case>) =
         cases.iter().partition(|case| !case.request.state.is_closed());

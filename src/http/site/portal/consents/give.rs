@@ -133,10 +133,7 @@ pub(in crate::http) async fn form(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let draft = match guest.visit.parameter(CONSENT).map(str::to_owned) {
         Some(id) => Draft::of(&changeable(&guest, &id).await?),
         None => Draft {
@@ -155,10 +152,7 @@ pub(in crate::http) async fn plan(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let guest = match Guest::enter(visit, &request, form.value(RECORD)).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, form.value(RECORD)).await?;
     let (draft, all) = (Draft::read(&form), guest.connected().await?);
     let Some(to) = draft.complete(&all, guest.today()) else {
         return Ok(fill_in(guest, &draft, &all, true));
@@ -199,10 +193,7 @@ pub(in crate::http) async fn sign(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let guest = match Guest::enter(visit, &request, form.value(RECORD)).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, form.value(RECORD)).await?;
     let (draft, all) = (Draft::read(&form), guest.connected().await?);
     let Some(to) = draft.complete(&all, guest.today()).cloned() else {
         return Ok(fill_in(guest, &draft, &all, true));
@@ -229,10 +220,7 @@ pub(in crate::http) async fn ending(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
     let chosen = visit.parameter(RECORD).map(str::to_owned);
-    let guest = match Guest::enter(visit, &request, chosen.as_deref()).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, chosen.as_deref()).await?;
     let id = guest.visit.parameter(CONSENT).unwrap_or_default().to_owned();
     let found =
         guest.consent(&id).await?.filter(|one| is_in_force(one, &guest.today().to_string()));
@@ -265,10 +253,7 @@ pub(in crate::http) async fn end(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let guest = match Guest::enter(visit, &request, form.value(RECORD)).await? {
-        Ok(guest) => guest,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let guest = Guest::enter(visit, &request, form.value(RECORD)).await?;
     let id = form.value(CONSENT).unwrap_or_default().parse::<FhirId>();
     let id = id.map_err(|()| guest.visit.refused(Why::Expired))?;
     let done = guest.signing(Act::Change, move |signing, hand| signing.take_back(hand, &id, None));

@@ -20,10 +20,7 @@ pub(in crate::http) async fn transfer(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, REQUESTS).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, REQUESTS).await?;
     let handover = member.handover(&id).await?;
     let (visit, texts) = (&member.visit, &member.visit.texts().transfers);
     let body = html! {
@@ -157,10 +154,7 @@ pub(in crate::http) async fn hand_over(
     request: HttpRequest,
     form: Form,
 ) -> Result<HttpResponse, Refused> {
-    let member = match Member::enter(visit, &request, REQUESTS).await? {
-        Ok(member) => member,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
+    let member = Member::enter(visit, &request, REQUESTS).await?;
     let handover = member.handover(form.value("transfer").unwrap_or_default()).await?;
     let event = form.value("step").and_then(|step| step.parse::<Event>().ok());
     let event = event.ok_or_else(|| member.visit.refused(Why::Expired))?;
