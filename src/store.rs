@@ -186,6 +186,8 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// How many match in all, where that was asked for and counted to the end.
     pub total: Option<u64>,
+    /// Whether what it shows may turn on records of others than the one patient whom it is about.
+    pub is_beyond: bool,
 }
 
 impl Page {

@@ -94,24 +94,27 @@ impl State {
             CacheKey::new(permit.tenant(), PATIENT, &scope.patient, &version, maps.maps.hash())
         });
         let question = move |store: &dyn Store| store.everything(&permit, &scope);
+        let mut unkept = None;
         let load = async {
             let mut page = self.ask(Size::Many, question).await?;
             let terms = self.terms(principal, &mut [&mut page.matches]).await?;
-            Ok::<_, Error>((Sheet::write(&page, &terms, &self.base)?, terms))
+            let bytes = Sheet::write(&page, &terms, &self.base)?;
+            // What goes along with a page is kept nowhere, and the edition tells of one patient only.
+            if key.is_some() && !page.is_beyond && terms.consents.is_empty() {
+                return Ok(Some(Arc::from(bytes)));
+            }
+            unkept = Some((bytes, terms));
+            Ok::<_, Error>(None)
         };
-        match key {
-            None => {
-                let (bytes, terms) = load.await?;
-                Ok((Sheet::read(Bytes::from(bytes))?, terms))
-            }
-            // What is kept is shown under no grant, so that nothing has to go along but labels.
-            Some(key) => {
-                let load = async { load.await.map(|(page, _)| Some(Arc::from(page))) };
-                let kept = Box::pin(self.cache.get_or_load(&key, load)).await?;
-                let kept = kept.ok_or(Error::NotFound)?;
-                Ok((Sheet::read(Bytes::from_owner(kept))?, Terms::default()))
-            }
+        let kept: Option<Arc<[u8]>> = match &key {
+            Some(key) => Box::pin(self.cache.get_or_load(key, load)).await?,
+            None => load.await?,
+        };
+        if let Some(kept) = kept {
+            return Ok((Sheet::read(Bytes::from_owner(kept))?, Terms::default()));
         }
+        let (bytes, terms) = unkept.ok_or(Error::NotFound)?;
+        Ok((Sheet::read(Bytes::from(bytes))?, terms))
     }
 }
 

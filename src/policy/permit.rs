@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::clause::{Clause, OUTSIDE, Reach, Version};
 use super::scope::BUNDLE;
 use super::{AUDIT_EVENT, Level, Plain, Principal, ResourceScope, Rights, Under, UserType};
@@ -100,6 +102,14 @@ impl Permit {
     /// Under which grants what is let through has to be; under none where it is `None`.
     pub fn under(&self) -> Option<&Under> {
         self.principal.under.as_ref()
+    }
+
+    /// The same at no instant of its own, for telling permits apart that differ in theirs only. Nothing may
+    /// be read by it that is shown.
+    pub fn timeless(&self) -> Self {
+        let at = |under: Under| Under { at: under.at.map(|_| Timestamp::UNIX_EPOCH), ..under };
+        let under = self.under().cloned().map(at);
+        Self { principal: Arc::new(Principal { under, ..Principal::clone(&self.principal) }), ..self.clone() }
     }
 
     /// Whether names that somebody goes by no longer are shown, and found: to the practice's own people

@@ -175,12 +175,8 @@ impl Store for SqliteStore {
     }
 
     fn edition(&self, permit: &Permit, scope: &Everything) -> Result<Option<String>> {
-        if permit.under().is_some() {
-            // What is allowed changes with the time, and is not counted.
-            return Ok(None);
-        }
-        let reader = self.readers.take()?;
-        sql::edition(&Reading(reader.connection()?), permit, scope).map(Some)
+        let edition = |reading: &Connection| sql::edition(&Reading(reading), permit, scope);
+        self.readers.take()?.snapshot(edition).map(Some)
     }
 
     fn head(&self, permit: &Permit, id: &FhirId) -> Result<Option<Head>> {

@@ -63,6 +63,7 @@ mod http_subset;
 mod http_summary;
 mod ingest;
 mod jobs;
+mod kept_under_grants;
 mod layers;
 mod limits;
 mod links;

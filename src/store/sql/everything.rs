@@ -5,14 +5,15 @@
 //! outside, by type and id. A cursor of the second part has no instant.
 
 use aws_lc_rs::digest::{Context, SHA256};
+use jiff::Timestamp;
 
 use super::page::cursor;
-use super::trim::trim;
+use super::trim::{leads_beyond, trim};
 use super::visible::visible_types;
 use super::{Snapshot, Sql, Statement, Value, also, columns};
 use crate::error::Result;
 use crate::fhir::search::{Cursor, SortValue, param};
-use crate::policy::{OUTSIDE, Permit};
+use crate::policy::{OUTSIDE, Permit, Under};
 use crate::store::{Everything, Page};
 
 /// Answers a page.
@@ -36,8 +37,9 @@ pub(in crate::store) fn everything(
     matches.truncate(scope.count);
     let next = matches.last().filter(|_| more).map(cursor);
     let mut matches: Vec<_> = matches.into_iter().map(|found| found.resource).collect();
+    let is_beyond = leads_beyond(snapshot, permit, &scope.patient, &matches)?;
     trim(snapshot, permit, &[], matches.iter_mut())?;
-    Ok(Page { matches, included: Vec::new(), next, total: None })
+    Ok(Page { matches, next, is_beyond, ..Page::default() })
 }
 
 /// Names what a page holds: while it is the same, so is the page.
@@ -45,6 +47,9 @@ pub(in crate::store) fn everything(
 /// It is a digest of the page's statements with their values, which say who may see what, and of
 /// the changes that the database counts in the patient's compartment and outside of all. So a
 /// statement of the page may read nothing but what is counted there ([`COUNTED`]).
+///
+/// Under grants the instant of the request is in the statements too. What they let through is the same
+/// from one instant at which a grant begins or ends to the next, so that the last of those stands for it.
 pub(in crate::store) fn edition(
     snapshot: &impl Snapshot,
     permit: &Permit,
@@ -52,6 +57,16 @@ pub(in crate::store) fn edition(
 ) -> Result<String> {
     let reach = Reach::of(permit, scope);
     let mut digest = Context::new(&SHA256);
+    let mut counted = vec![changes(snapshot, permit, scope)];
+    if let Some(under) = permit.under() {
+        counted.push(turns(snapshot, permit, scope, under));
+    }
+    for statement in counted {
+        for change in snapshot.texts(&statement)? {
+            part(&mut digest, change.as_bytes());
+        }
+    }
+    let permit = &permit.timeless();
     let inside = inside(snapshot, permit, scope, &reach.inside);
     let outside = outside(snapshot, permit, scope, &reach, scope.count.saturating_add(1));
     for statement in [inside, outside] {
@@ -67,9 +82,6 @@ pub(in crate::store) fn edition(
             }
         }
     }
-    for change in snapshot.texts(&changes(snapshot, permit, scope))? {
-        part(&mut digest, change.as_bytes());
-    }
     Ok(hex::encode(digest.finish().as_ref()))
 }
 
@@ -82,7 +94,7 @@ fn part(digest: &mut Context, bytes: &[u8]) {
 /// The tables whose changes are counted by compartment; rows of the index change with their
 /// resource only. Of a caseload only the teams of this patient count.
 #[cfg(test)]
-const COUNTED: [&str; 4] = ["resource", "reference", "token", "quantity"];
+const COUNTED: [&str; 5] = ["resource", "reference", "token", "quantity", "allowed"];
 
 /// The last changes of the patient's compartment, and of what is in nobody's.
 fn changes(snapshot: &impl Snapshot, permit: &Permit, scope: &Everything) -> Statement {
@@ -92,6 +104,27 @@ fn changes(snapshot: &impl Snapshot, permit: &Permit, scope: &Everything) -> Sta
     let text = format!(
         "SELECT patient || ' ' || change FROM compartment \
          WHERE tenant = {tenant} AND patient IN ('', {patient}) ORDER BY patient"
+    );
+    sql.finish(text)
+}
+
+/// The last instant at which what is granted of the patient began or ended.
+fn turns(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    scope: &Everything,
+    under: &Under,
+) -> Statement {
+    let mut sql = Sql::new(snapshot.dialect());
+    let at = under.at.map_or(i64::MIN, Timestamp::as_microsecond);
+    let at = sql.bind(at);
+    let tenant = sql.bind(permit.tenant().as_str());
+    let patient = sql.bind(scope.patient.as_str());
+    let grantee = sql.bind(under.grantee.as_str());
+    let text = format!(
+        "SELECT CAST(coalesce(max(CASE WHEN g.until <= {at} THEN g.until ELSE g.since END), 0) AS TEXT) \
+         FROM allowed g WHERE g.tenant = {tenant} AND g.patient = {patient} \
+         AND g.grantee = {grantee} AND g.since <= {at}"
     );
     sql.finish(text)
 }
@@ -213,7 +246,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::policy::{Action, Principal};
+    use crate::policy::{Action, Obligations, Principal};
     use crate::store::sql::{Dialect, Found};
 
     /// A database of which only the statements are of interest.
@@ -238,13 +271,24 @@ mod tests {
     }
 
     fn permit(scopes: &[&str]) -> Permit {
+        permit_under(scopes, None)
+    }
+
+    fn permit_under(scopes: &[&str], under: Option<Under>) -> Permit {
         let principal = Principal {
             patient: Some("p".parse().unwrap()),
             fhir_user: Some("Practitioner/dr".parse().unwrap()),
-            at: Some(jiff::Timestamp::UNIX_EPOCH),
+            at: Some(Timestamp::UNIX_EPOCH),
+            under,
             ..Principal::new("hv".parse().unwrap(), "test", &scopes.join(" "))
         };
         Permit::decide(&Arc::new(principal), Action::Search, "Patient").unwrap()
+    }
+
+    /// Under the grants of a grantee, a while after the epoch.
+    fn under(grantee: &str, seconds: i64) -> Under {
+        let at = Some(Timestamp::from_second(seconds).unwrap());
+        Under { grantee: grantee.to_owned(), patient: None, at, able: Obligations::OF_FHIR }
     }
 
     fn scope() -> Everything {
@@ -255,8 +299,10 @@ mod tests {
     #[test]
     fn a_page_reads_nothing_whose_changes_are_not_counted() {
         let scopes = ["system/*.rs", "patient/*.rs", "user/*.rs", "user/Observation.rs?category=x"];
-        let statements = scopes.iter().flat_map(|narrow| {
-            let (permit, scope) = (permit(&["user/Patient.rs", narrow]), scope());
+        let looks = [None, Some(under("TREAT client ehr", 1))];
+        let looks = scopes.iter().flat_map(|narrow| looks.clone().map(|under| (narrow, under)));
+        let statements = looks.flat_map(|(narrow, under)| {
+            let (permit, scope) = (permit_under(&["user/Patient.rs", narrow], under), scope());
             let reach = Reach::of(&permit, &scope);
             [
                 inside(&Nothing, &permit, &scope, &reach.inside),
@@ -275,6 +321,8 @@ mod tests {
     #[test]
     fn whatever_makes_another_page_makes_another_edition() {
         let all = permit(&["system/*.rs"]);
+        let granted = |under| permit_under(&["system/*.rs"], Some(under));
+        let (ehr, later) = (granted(under("TREAT client ehr", 1)), granted(under("TREAT client ehr", 2)));
         let after = |keys| Some(crate::fhir::search::Cursor { keys, id: "e".into() });
         let place = vec![SortValue::Text("Encounter".into()), SortValue::Instant(1)];
         let editions = [
@@ -284,11 +332,29 @@ mod tests {
             edition(&Nothing, &permit(&["user/*.rs"]), &scope()),
             edition(&Nothing, &all, &Everything { patient: "q".parse().unwrap(), ..scope() }),
             edition(&Nothing, &all, &Everything { types: vec!["Goal"], ..scope() }),
+            edition(&Nothing, &ehr, &scope()),
+            edition(&Nothing, &granted(under("TREAT client other", 1)), &scope()),
+            edition(&Nothing, &granted(under("HPAYMT client ehr", 1)), &scope()),
+            edition(
+                &Nothing,
+                &granted(Under { able: Obligations::NONE, ..under("TREAT client ehr", 1) }),
+                &scope(),
+            ),
+            edition(
+                &Nothing,
+                &granted(Under { patient: Some("p".parse().unwrap()), ..under("TREAT client ehr", 1) }),
+                &scope(),
+            ),
+            edition(
+                &Nothing,
+                &granted(Under { at: None, ..under("TREAT client ehr", 1) }),
+                &scope(),
+            ),
             edition(&Nothing, &all, &Everything { count: 11, ..scope() }),
             edition(
                 &Nothing,
                 &all,
-                &Everything { since: Some(jiff::Timestamp::UNIX_EPOCH), ..scope() },
+                &Everything { since: Some(Timestamp::UNIX_EPOCH), ..scope() },
             ),
             edition(&Nothing, &all, &Everything { after: after(place), ..scope() }),
             edition(
@@ -301,5 +367,7 @@ mod tests {
         let distinct: std::collections::HashSet<&String> = editions.iter().collect();
         assert_eq!(distinct.len(), editions.len());
         assert_eq!(edition(&Nothing, &all, &scope()).unwrap(), editions[0]);
+        let [at_once, later] = [ehr, later].map(|permit| edition(&Nothing, &permit, &scope()).unwrap());
+        assert_eq!(at_once, later, "the time alone makes no other page");
     }
 }

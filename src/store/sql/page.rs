@@ -39,7 +39,7 @@ pub(in crate::store) fn page(
     let mut matches: Vec<_> = matches.into_iter().map(|found| found.resource).collect();
     let seen = if matches.is_empty() { Vec::new() } else { targets(query) };
     trim(snapshot, permit, &seen, matches.iter_mut().chain(&mut included))?;
-    Ok(Page { matches, included, next, total })
+    Ok(Page { matches, included, next, total, ..Page::default() })
 }
 
 /// The query with the one patient that the permit is about as a condition, so that the search is

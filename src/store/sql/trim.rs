@@ -57,6 +57,34 @@ pub(super) fn trim<'r>(
     Ok(())
 }
 
+/// Whether what of these resources is shown under a grant may turn on records of others than this patient:
+/// where they refer to what is not in the patient's compartment, or not there.
+pub(super) fn leads_beyond(
+    snapshot: &impl Snapshot,
+    permit: &Permit,
+    patient: &FhirId,
+    resources: &[StoredResource],
+) -> Result<bool> {
+    if permit.under().is_none() {
+        return Ok(false);
+    }
+    let shown = resources.iter().map(|one| (one.resource_type.as_str(), one.id.as_str()));
+    let shown: HashSet<Local<'_>> = shown.collect();
+    let named = resources.iter().flat_map(|one| local(&one.body));
+    let others = named.filter(|local| !is_open(*local) && !shown.contains(local));
+    let others: Vec<Local<'_>> = others.collect::<BTreeSet<_>>().into_iter().collect();
+    for some in others.chunks(TOGETHER) {
+        let own = |sql: &mut Sql| {
+            Some(format!("r.patient IN ('', {})", sql.bind(patient.as_str())))
+        };
+        let found = snapshot.texts(&there(snapshot, permit, some, own))?;
+        if found.iter().collect::<HashSet<_>>().len() < some.len() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The parts of a reference to a resource of this server.
 fn parts(reference: &str) -> Option<Local<'_>> {
     reference.split_once('/').filter(|(name, _)| param::is_served(name))
@@ -86,7 +114,8 @@ impl<'a> Seen<'a> {
             unknown.into_iter().partition(|(name, _)| *name == "Binary");
         for (references, name) in [(others, ""), (files, "Binary")] {
             for some in references.chunks(TOGETHER) {
-                for found in snapshot.texts(&visible_of(snapshot, permit, name, some))? {
+                let test = |sql: &mut Sql| allowed::of_type(sql, permit, name, "r");
+                for found in snapshot.texts(&there(snapshot, permit, some, test))? {
                     let place = found.split_once('/').map(|found| some.binary_search(&found));
                     seen.extend(place.and_then(|place| some.get(place.ok()?)));
                 }
@@ -105,13 +134,13 @@ fn is_open((name, _): Local<'_>) -> bool {
     OUTSIDE.contains(&name)
 }
 
-/// The statement that finds those of these references which the caller may see. `name` is the type
-/// whose visibility they have.
-fn visible_of(
+/// The statement that finds those of these references which lead to what is there and meets a test, as
+/// `Type/id`.
+fn there(
     snapshot: &impl Snapshot,
     permit: &Permit,
-    name: &str,
     references: &[Local<'_>],
+    test: impl FnOnce(&mut Sql) -> Option<String>,
 ) -> Statement {
     let mut sql = Sql::new(snapshot.dialect());
     let tenant = sql.bind(permit.tenant().as_str());
@@ -124,8 +153,7 @@ fn visible_of(
     for (name, id) in all.take(count) {
         named.push(format!("({}, {})", sql.bind(*name), sql.bind(*id)));
     }
-    let test = allowed::of_type(&mut sql, permit, name, "r");
-    let test: String = test.iter().flat_map(|test| [" AND ", test]).collect();
+    let test: String = test(&mut sql).iter().flat_map(|test| [" AND ", test]).collect();
     let (named, join) = (named.join(", "), sql.dialect.join());
     let index = sql.dialect.indexed_by(allowed::SEEN);
     sql.finish(format!(

@@ -52,6 +52,10 @@ const REOPEN: &str = "DELETE FROM closed WHERE tenant = ?1 AND patient = ?2 AND 
       AND a.dated_since = closed.dated_since AND a.except_of = closed.except_of
       AND a.until > closed.until AND a.dated_until >= closed.dated_until)";
 
+/// What was made of the patient's compartment under grants is current no more.
+const COUNT: &str = "INSERT INTO compartment VALUES (?1, ?2, random())
+    ON CONFLICT DO UPDATE SET change = excluded.change";
+
 /// Replaces what of a patient is allowed, and notes what is so no more.
 pub(super) fn put(
     connection: &Connection,
@@ -87,5 +91,6 @@ pub(super) fn put(
         ])?;
     }
     connection.prepare_cached(REOPEN)?.execute([tenant, patient])?;
+    connection.prepare_cached(COUNT)?.execute([tenant, patient])?;
     Ok(())
 }

@@ -1,0 +1,125 @@
+//! A record that was kept as somebody sees it under grants is shown again while they see the same, and to
+//! nobody else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use throughline::app::Config;
+
+use crate::birthday::Hands;
+use crate::support::charts::{
+    client, diagnosis, form, holding, message, next, release, revoked, session, staff, take_in, with,
+};
+use crate::support::server::{Server, spawn_at};
+
+/// The entries of everything about a patient, as kept and as put together anew.
+async fn both(server: &Server, token: &str, patient: &str, fresh: u32) -> [Value; 2] {
+    let kept = format!("{patient}/$everything");
+    let fresh = format!("{patient}/$everything?_count={fresh}");
+    let asked = [server.by_token(token, &kept).await, server.by_token(token, &fresh).await];
+    asked.map(|answer| match answer.status.as_u16() {
+        200 => answer.json()["entry"].clone(),
+        status => json!(status),
+    })
+}
+
+#[tokio::test]
+async fn what_is_kept_under_grants_is_what_would_be_put_together() {
+    let start: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
+    let clock = Arc::new(Hands(AtomicI64::new(start.as_millisecond())));
+    let server = spawn_at(Config::default(), Arc::clone(&clock) as _);
+    let given = release("cl_1", "con_1", &["diagnosis", "session_log"]);
+    let ends = json!({"expires": {"date": "2026-11-23"}});
+    let mut records = staff();
+    records.extend([
+        client("cl_1", "One"),
+        client("cl_2", "Two"),
+        diagnosis("cl_1", "dx_1", "F41.1"),
+        diagnosis("cl_2", "dx_2", "F41.1"),
+        session(&["cl_1", "cl_2"], "ses_1"),
+        form("cl_1", "con_1"),
+        form("cl_1", "con_2"),
+        given.clone(),
+        release("cl_2", "con_3", &["diagnosis"]),
+        form("cl_2", "con_3"),
+    ]);
+    take_in(&server, &records);
+    let all = server.all_of(&server.of_practice()).await;
+    let patient = holding(&all, "Patient", "One");
+    let [own, recipient] = [server.of_person(&patient, &patient), server.of_recipient()];
+    let later = |hours: i64| {
+        clock.0.fetch_add(hours * 3_600_000, Ordering::SeqCst);
+        Vec::new()
+    };
+    let again = || release("cl_1", "con_2", &["message", "session_log"]);
+    let steps: [(&str, &dyn Fn() -> Vec<Value>); 9] = [
+        ("at first", &Vec::new),
+        ("of another", &|| vec![diagnosis("cl_2", "dx_3", "F32.1")]),
+        ("more", &|| vec![diagnosis("cl_1", "dx_4", "F32.1"), message("cl_1", "msg_1")]),
+        ("taken back", &|| vec![next(revoked(given.clone()), 2)]),
+        ("given for days", &|| vec![with(again(), ends.clone())]),
+        ("a day later", &|| later(24)),
+        ("when it has ended", &|| later(96)),
+        ("given anew", &|| vec![next(with(again(), json!({"expires": {"date": "2099-01-01"}})), 2)]),
+        ("restricted", &|| {
+            let no = release("cl_1", "con_4", &["session_log"]);
+            let no = with(no, json!({"decision": "deny", "signed_at": "2026-11-01T00:00:00Z"}));
+            vec![form("cl_1", "con_4"), no]
+        }),
+    ];
+    let hits = || server.metric(r#"cache_lookups_total{layer="memory",outcome="hit"}"#);
+    let mut seen = Vec::new();
+    for (number, (step, change)) in (1..).zip(&steps) {
+        let records = change();
+        if !records.is_empty() {
+            take_in(&server, &records);
+        }
+        let mut shown = Vec::new();
+        for token in [&own, &recipient] {
+            let [kept, fresh] = both(&server, token, &patient, 500 - number).await;
+            assert_eq!(kept, fresh, "{step}");
+            let before = hits();
+            assert_eq!(both(&server, token, &patient, 500 - number).await, [kept.clone(), fresh]);
+            let is_shown = kept.is_array();
+            assert_eq!(hits() - before, if is_shown { 2 } else { 0 }, "{step}");
+            shown.push(kept.to_string());
+        }
+        assert_ne!(shown[0], shown[1], "{step}: each sees what is theirs to see");
+        seen.push(shown.remove(1));
+    }
+    for (before, after, is_same) in [
+        (0, 1, true),
+        (1, 2, false),
+        (2, 3, false),
+        (3, 4, false),
+        (4, 5, true),
+        (5, 6, false),
+        (6, 7, false),
+        (7, 8, false),
+    ] {
+        assert_eq!(seen[before] == seen[after], is_same, "from {} to {}", steps[before].0, steps[after].0);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_turns_on_records_of_another_is_not_kept() {
+    let server = spawn_at(Config::default(), Arc::new(throughline::clock::SystemClock));
+    let merged = with(client("cl_2", "Two"), json!({"merged_into": "cl_1"}));
+    let mut records = staff();
+    records.extend([client("cl_1", "One"), client("cl_2", "Two"), next(merged, 2)]);
+    take_in(&server, &records);
+    let all = server.all_of(&server.of_practice()).await;
+    let patient = holding(&all, "Patient", "One");
+    let linked = all[&patient]["link"].is_array();
+    let token = server.of_person(&patient, &patient);
+    let hits = || server.metric(r#"cache_lookups_total{layer="memory",outcome="hit"}"#);
+    for _ in 0..2 {
+        let before = hits();
+        let answer = server.by_token(&token, &format!("{patient}/$everything")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert!(linked, "the test needs a reference: {}", all[&patient]);
+        assert_eq!(hits(), before);
+    }
+}
