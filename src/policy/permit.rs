@@ -109,7 +109,10 @@ impl Permit {
     pub fn timeless(&self) -> Self {
         let at = |under: Under| Under { at: under.at.map(|_| Timestamp::UNIX_EPOCH), ..under };
         let under = self.under().cloned().map(at);
-        Self { principal: Arc::new(Principal { under, ..Principal::clone(&self.principal) }), ..self.clone() }
+        Self {
+            principal: Arc::new(Principal { under, ..Principal::clone(&self.principal) }),
+            ..self.clone()
+        }
     }
 
     /// Whether names that somebody goes by no longer are shown, and found: to the practice's own people

@@ -73,6 +73,20 @@ impl Dialect {
         }
     }
 
+    /// The type and the id of a reference.
+    fn parts(self, reference: &str) -> [String; 2] {
+        match self {
+            Self::Sqlite => {
+                let slash = format!("instr({reference}, '/')");
+                [
+                    format!("substr({reference}, 1, {slash} - 1)"),
+                    format!("substr({reference}, {slash} + 1)"),
+                ]
+            }
+            Self::Postgres => [1, 2].map(|part| format!("split_part({reference}, '/', {part})")),
+        }
+    }
+
     /// Whether text holds text.
     fn contains(self, text: &str, part: &str) -> String {
         match self {

@@ -10,7 +10,8 @@ use throughline::app::Config;
 
 use crate::birthday::Hands;
 use crate::support::charts::{
-    client, diagnosis, form, holding, message, next, release, revoked, session, staff, take_in, with,
+    client, diagnosis, form, holding, message, next, release, revoked, session, staff, take_in,
+    with,
 };
 use crate::support::server::{Server, spawn_at};
 
@@ -62,7 +63,9 @@ async fn what_is_kept_under_grants_is_what_would_be_put_together() {
         ("given for days", &|| vec![with(again(), ends.clone())]),
         ("a day later", &|| later(24)),
         ("when it has ended", &|| later(96)),
-        ("given anew", &|| vec![next(with(again(), json!({"expires": {"date": "2099-01-01"}})), 2)]),
+        ("given anew", &|| {
+            vec![next(with(again(), json!({"expires": {"date": "2099-01-01"}})), 2)]
+        }),
         ("restricted", &|| {
             let no = release("cl_1", "con_4", &["session_log"]);
             let no = with(no, json!({"decision": "deny", "signed_at": "2026-11-01T00:00:00Z"}));
@@ -99,7 +102,13 @@ async fn what_is_kept_under_grants_is_what_would_be_put_together() {
         (6, 7, false),
         (7, 8, false),
     ] {
-        assert_eq!(seen[before] == seen[after], is_same, "from {} to {}", steps[before].0, steps[after].0);
+        assert_eq!(
+            seen[before] == seen[after],
+            is_same,
+            "from {} to {}",
+            steps[before].0,
+            steps[after].0
+        );
     }
 }
 

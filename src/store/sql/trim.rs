@@ -74,9 +74,8 @@ pub(super) fn leads_beyond(
     let others = named.filter(|local| !is_open(*local) && !shown.contains(local));
     let others: Vec<Local<'_>> = others.collect::<BTreeSet<_>>().into_iter().collect();
     for some in others.chunks(TOGETHER) {
-        let own = |sql: &mut Sql| {
-            Some(format!("r.patient IN ('', {})", sql.bind(patient.as_str())))
-        };
+        let own =
+            |sql: &mut Sql| Some(format!("r.patient IN ('', {})", sql.bind(patient.as_str())));
         let found = snapshot.texts(&there(snapshot, permit, some, own))?;
         if found.iter().collect::<HashSet<_>>().len() < some.len() {
             return Ok(true);
