@@ -68,23 +68,20 @@ pub(super) async fn everything(
     };
     let scope = Arc::new(Everything { after: pages.after()?, ..asked.scope });
     let (permit, of) = (searches.clone(), Arc::clone(&scope));
-    let question = move |store: &dyn Store| {
-        store.head(&reads, &of.patient)?.ok_or(Error::NotFound)?;
-        store.edition(&permit, &of)
-    };
-    let edition = state.ask(Size::Point, question).await?;
-    let (sheet, terms) = Box::pin(state.sheet(&call.principal, searches, scope, edition)).await?;
+    let edition = state.ask(Size::Point, move |store| store.edition(&permit, &of)).await?;
+    let (sheet, terms) =
+        Box::pin(state.sheet(&call.principal, [reads, searches], scope, edition)).await?;
     let set = Searchset { pages: &pages, view: &View::Whole, ignored: &asked.ignored };
     let shown = state.disclosure_of_sheet(&sheet)?.asked_by(&asked.understood);
     Ok(Answer::new(set.around(sheet)?, call.form).showing(shown).under(terms))
 }
 
 impl State {
-    /// The page, from the cache if one of this edition is there.
+    /// The page, from the cache if one of this edition is there; only of a patient who may be read.
     async fn sheet(
         &self,
         principal: &Arc<Principal>,
-        permit: Permit,
+        [reads, permit]: [Permit; 2],
         scope: Arc<Everything>,
         edition: Option<String>,
     ) -> Result<(Sheet, Terms), Error> {
@@ -93,7 +90,10 @@ impl State {
             let (maps, version) = (self.rules.load(), format!("{edition} {}", self.base));
             CacheKey::new(permit.tenant(), PATIENT, &scope.patient, &version, maps.maps.hash())
         });
-        let question = move |store: &dyn Store| store.everything(&permit, &scope);
+        let question = move |store: &dyn Store| {
+            store.head(&reads, &scope.patient)?.ok_or(Error::NotFound)?;
+            store.everything(&permit, &scope)
+        };
         let mut unkept = None;
         let load = async {
             let mut page = self.ask(Size::Many, question).await?;

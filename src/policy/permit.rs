@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::clause::{Clause, OUTSIDE, Reach, Version};
 use super::scope::BUNDLE;
 use super::{AUDIT_EVENT, Level, Plain, Principal, ResourceScope, Rights, Under, UserType};
@@ -104,15 +102,17 @@ impl Permit {
         self.principal.under.as_ref()
     }
 
-    /// The same at no instant of its own, for telling permits apart that differ in theirs only. Nothing may
-    /// be read by it that is shown.
-    pub fn timeless(&self) -> Self {
-        let at = |under: Under| Under { at: under.at.map(|_| Timestamp::UNIX_EPOCH), ..under };
-        let under = self.under().cloned().map(at);
-        Self {
-            principal: Arc::new(Principal { under, ..Principal::clone(&self.principal) }),
-            ..self.clone()
-        }
+    /// What it turns on beside tenant and instant, for telling permits apart: two that say the same here let
+    /// the same through.
+    pub fn reach(&self) -> String {
+        let Principal { scopes, patient, fhir_user, under, .. } = &*self.principal;
+        let under = under.as_ref().map(|Under { grantee, patient, able, at }| {
+            (grantee, patient, able.bits(), at.is_some())
+        });
+        format!(
+            "{} {:?} {scopes} {patient:?} {fhir_user:?} {under:?}",
+            self.resource_type, self.action
+        )
     }
 
     /// Whether names that somebody goes by no longer are shown, and found: to the practice's own people

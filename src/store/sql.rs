@@ -18,6 +18,9 @@ mod sort;
 mod trim;
 mod visible;
 
+use std::rc::Rc;
+
+use self::allowed::Asking;
 use crate::error::Result;
 use crate::fhir::search::SortValue;
 use crate::policy::Permit;
@@ -133,11 +136,13 @@ pub(super) struct Sql {
     dialect: Dialect,
     conditions: Vec<String>,
     values: Vec<Value>,
+    /// Who asks under grants, once it is bound.
+    asking: Option<Rc<Asking>>,
 }
 
 impl Sql {
     fn new(dialect: Dialect) -> Self {
-        Self { dialect, conditions: Vec::new(), values: Vec::new() }
+        Self { dialect, conditions: Vec::new(), values: Vec::new(), asking: None }
     }
 
     /// Adds a value and answers its placeholder.

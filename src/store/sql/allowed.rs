@@ -4,6 +4,8 @@
 //! (`exchange/ingest/allow`); they are looked up at the instant of the request, so that what a
 //! consent says about time holds to the microsecond.
 
+use std::rc::Rc;
+
 use super::Sql;
 use super::operand::NEVER;
 use crate::fhir::search::index::SECURITY_CONTEXT;
@@ -21,36 +23,52 @@ pub(super) const SEEN: &str = "resource_seen";
 pub(super) fn test(sql: &mut Sql, permit: &Permit, row: &str) -> Option<String> {
     let under = permit.under()?;
     let Some(grants) = grants(sql, under, row) else { return Some(NEVER.to_owned()) };
-    Some(format!(
-        "(({row}.patient = '' AND {row}.origin_kind IN ('organization', 'staff')) \
-         OR EXISTS (SELECT 1 FROM allowed g WHERE {grants}))"
-    ))
+    let nobodys =
+        format!("(({row}.patient = '' AND {row}.origin_kind IN ('organization', 'staff')) ");
+    Some([&nobodys, "OR EXISTS (SELECT 1 FROM allowed g WHERE ", &grants, "))"].concat())
+}
+
+/// Who asks under grants, and when, as a statement has it bound: once, however often it is asked.
+pub(super) struct Asking {
+    /// Whose grants they are, and which conditions cannot be met.
+    whose: String,
+    /// When they hold.
+    holds: String,
+}
+
+impl Asking {
+    /// `None` for whoever is granted nothing.
+    fn of(sql: &mut Sql, under: &Under) -> Option<Rc<Self>> {
+        let at = under.at.filter(|_| !under.grantee.is_empty())?;
+        if sql.asking.is_none() {
+            let grantee = sql.bind(under.grantee.as_str());
+            // What may be seen under a condition only is not there where it cannot be met.
+            let unable = sql.bind(i64::from(Obligations::ALL.without(under.able).bits()));
+            let mut whose = format!("g.grantee = {grantee} AND (g.duties & {unable}) = 0");
+            if let Some(patient) = &under.patient {
+                let patient = sql.bind(patient.as_str());
+                whose.extend([" AND g.patient = ", &patient]);
+            }
+            let at = sql.bind(at.as_microsecond());
+            let holds = format!("g.since <= {at} AND g.until > {at}");
+            sql.asking = Some(Rc::new(Self { whose, holds }));
+        }
+        sql.asking.clone()
+    }
 }
 
 /// What a row `g` of `allowed` has to meet so that it allows the row of `resource` under this alias.
 fn grants(sql: &mut Sql, under: &Under, row: &str) -> Option<String> {
-    let at = under.at.filter(|_| !under.grantee.is_empty())?;
-    let grantee = sql.bind(under.grantee.as_str());
-    let at = sql.bind(at.as_microsecond());
-    let patient = under.patient.as_ref().map_or_else(String::new, |patient| {
-        let patient = sql.bind(patient.as_str());
-        format!(" AND g.patient = {patient}")
-    });
-    let fits = fits(sql, under, row);
-    Some(format!(
-        "g.tenant = {row}.tenant \
-         AND g.patient = {row}.patient AND g.grantee = {grantee} AND g.class = {row}.class \
-         AND g.since <= {at} AND g.until > {at} AND {fits}{patient}"
-    ))
+    let asking = Asking::of(sql, under)?;
+    let about = about(sql, row);
+    Some([&about, " AND ", &asking.whose, " AND ", &asking.holds].concat())
 }
 
-/// What a row `g` says of what it is about, beside whom, whose and when.
-fn fits(sql: &mut Sql, under: &Under, row: &str) -> String {
-    // What may be seen under a condition only is not there where it cannot be met.
-    let unable = sql.bind(i64::from(Obligations::ALL.without(under.able).bits()));
+/// What a row `g` says of what it is about, beside whom and when.
+fn about(sql: &Sql, row: &str) -> String {
     let named = sql.dialect.contains("g.except_of", &format!("'|' || {row}.related || '|'"));
     format!(
-        "(g.duties & {unable}) = 0 \
+        "g.tenant = {row}.tenant AND g.patient = {row}.patient AND g.class = {row}.class \
          AND g.dated_since <= {row}.dated AND g.dated_until > {row}.dated \
          AND (g.related = {row}.related OR (g.related = '*' AND NOT {named}))"
     )
@@ -67,16 +85,15 @@ pub(super) fn closed(
     (since, until): (i64, i64),
 ) -> Option<String> {
     let under = permit.under()?;
-    let at = under.at.filter(|_| !under.grantee.is_empty())?;
-    let grantee = sql.bind(under.grantee.as_str());
-    let (since, until) = (sql.bind(since), sql.bind(until.min(at.as_microsecond())));
-    let fits = fits(sql, under, row);
+    let whose = &Asking::of(sql, under)?.whose;
+    let until = under.at.map_or(until, |at| until.min(at.as_microsecond()));
+    let (since, until) = (sql.bind(since), sql.bind(until));
+    let about = about(sql, row);
     let ended = |table: &str| {
         format!(
-            "EXISTS (SELECT 1 FROM {table} g WHERE g.tenant = {row}.tenant \
-             AND g.patient = {row}.patient AND g.grantee = {grantee} AND g.class = {row}.class \
+            "EXISTS (SELECT 1 FROM {table} g WHERE {about} AND {whose} \
              AND g.since < g.until AND g.until >= {since} AND g.until <= {until} \
-             AND {row}.arrived < g.until AND {fits})"
+             AND {row}.arrived < g.until)"
         )
     };
     // One that was taken back, and one whose time was over.

@@ -4,15 +4,17 @@
 //! The compartment comes first, by type and newest first, along one index; then what it refers to
 //! outside, by type and id. A cursor of the second part has no instant.
 
-use aws_lc_rs::digest::{Context, SHA256};
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest::{Context, Digest, SHA256};
 use jiff::Timestamp;
 
 use super::page::cursor;
 use super::trim::{leads_beyond, trim};
-use super::visible::visible_types;
-use super::{Snapshot, Sql, Statement, Value, also, columns};
-use crate::error::Result;
-use crate::fhir::search::{Cursor, SortValue, param};
+use super::visible::{minute, visible_types};
+use super::{Snapshot, Sql, Statement, also, columns};
+use crate::error::{Error, Result};
+use crate::fhir::search::{Cursor, SortValue, fingerprint, param};
 use crate::policy::{OUTSIDE, Permit, Under};
 use crate::store::{Everything, Page};
 
@@ -44,46 +46,56 @@ pub(in crate::store) fn everything(
 
 /// Names what a page holds: while it is the same, so is the page.
 ///
-/// It is a digest of the page's statements with their values, which say who may see what, and of
+/// It is a digest of all that the page's statements are made of, which says who may see what, and of
 /// the changes that the database counts in the patient's compartment and outside of all. So a
 /// statement of the page may read nothing but what is counted there ([`COUNTED`]).
 ///
-/// Under grants the instant of the request is in the statements too. What they let through is the same
-/// from one instant at which a grant begins or ends to the next, so that the last of those stands for it.
+/// What grants let through is the same from one instant at which one of them begins or ends to the next,
+/// so that the last of those stands for the instant of the request.
 pub(in crate::store) fn edition(
     snapshot: &impl Snapshot,
     permit: &Permit,
     scope: &Everything,
 ) -> Result<String> {
-    let reach = Reach::of(permit, scope);
     let mut digest = Context::new(&SHA256);
-    let mut counted = vec![changes(snapshot, permit, scope)];
-    if let Some(under) = permit.under() {
-        counted.push(turns(snapshot, permit, scope, under));
-    }
-    for statement in counted {
+    let Everything { patient, types, since, count, after } = scope;
+    let after = serde_json::to_vec(after).map_err(Error::internal)?;
+    let since = since.map_or(i64::MIN, Timestamp::as_microsecond);
+    part(&mut digest, CODE.as_ref());
+    part(&mut digest, permit.tenant().as_str().as_bytes());
+    part(&mut digest, permit.reach().as_bytes());
+    part(&mut digest, &minute(permit).unwrap_or(i64::MIN).to_be_bytes());
+    part(&mut digest, patient.as_str().as_bytes());
+    part(&mut digest, types.join(",").as_bytes());
+    part(&mut digest, &since.to_be_bytes());
+    part(&mut digest, &count.to_be_bytes());
+    part(&mut digest, &after);
+    let turns = permit.under().map(|under| turns(snapshot, permit, scope, under));
+    for statement in turns.into_iter().chain([changes(snapshot, permit, scope)]) {
         for change in snapshot.texts(&statement)? {
             part(&mut digest, change.as_bytes());
         }
     }
-    let permit = &permit.timeless();
-    let inside = inside(snapshot, permit, scope, &reach.inside);
-    let outside = outside(snapshot, permit, scope, &reach, scope.count.saturating_add(1));
-    for statement in [inside, outside] {
-        part(&mut digest, b"statement");
-        if let Some(statement) = statement {
-            part(&mut digest, statement.text.as_bytes());
-            for value in &statement.values {
-                match value {
-                    Value::Int(number) => part(&mut digest, &number.to_be_bytes()),
-                    Value::Real(number) => part(&mut digest, &number.to_be_bytes()),
-                    Value::Text(text) => part(&mut digest, text.as_bytes()),
-                }
-            }
-        }
-    }
     Ok(hex::encode(digest.finish().as_ref()))
 }
+
+/// What makes pages. Replicas of two versions may share a cache, and make other pages of the same.
+static CODE: LazyLock<Digest> = LazyLock::new(|| {
+    let mut code = Context::new(&SHA256);
+    for text in [
+        include_str!("allowed.rs"),
+        include_str!("condition.rs"),
+        include_str!("everything.rs"),
+        include_str!("trim.rs"),
+        include_str!("visible.rs"),
+        include_str!("../../fhir/prune.rs"),
+        include_str!("../../policy/minimum.rs"),
+        &fingerprint(),
+    ] {
+        part(&mut code, text.as_bytes());
+    }
+    code.finish()
+});
 
 /// Adds a part to a digest, so that it cannot reach into the next.
 fn part(digest: &mut Context, bytes: &[u8]) {
@@ -116,8 +128,7 @@ fn turns(
     under: &Under,
 ) -> Statement {
     let mut sql = Sql::new(snapshot.dialect());
-    let at = under.at.map_or(i64::MIN, Timestamp::as_microsecond);
-    let at = sql.bind(at);
+    let at = sql.bind(under.at.map_or(i64::MIN, Timestamp::as_microsecond));
     let tenant = sql.bind(permit.tenant().as_str());
     let patient = sql.bind(scope.patient.as_str());
     let grantee = sql.bind(under.grantee.as_str());

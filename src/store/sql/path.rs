@@ -36,9 +36,21 @@ pub(super) fn choose<'q>(
     if query.conditions.iter().any(|condition| matches!(condition, Condition::Id(_))) {
         return Ok(Path::Ids);
     }
+    // What refers to a patient is about as much as what is in their compartment.
+    let patients = query.conditions.iter().filter_map(|condition| match condition {
+        Condition::Patient(patient) => Some(format!("Patient/{patient}")),
+        _ => None,
+    });
+    let patients: Vec<String> = patients.collect();
+    let is_known = |condition: &Condition| {
+        target(condition).is_some_and(|target| patients.iter().any(|known| known == target))
+    };
     let with = |ease| {
         let conditions = query.conditions.iter().enumerate();
-        conditions.filter(move |(_, condition)| access(condition) == ease).collect::<Vec<_>>()
+        let fits = |(_, condition): &(usize, &Condition)| {
+            access(condition) == ease && !is_known(condition)
+        };
+        conditions.filter(fits).collect::<Vec<_>>()
     };
     let mut candidates = with(Access::Seek);
     if candidates.is_empty() {

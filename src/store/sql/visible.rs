@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::fhir::search::index::MEMBER;
 use crate::fhir::search::param::search_type;
 use crate::fhir::search::{Condition, Operand, SortValue, Test};
-use crate::policy::{Clause, Permit, Reach};
+use crate::policy::{Clause, Permit, Principal, Reach, UserType};
 use crate::store::StoredResource;
 
 /// The seconds of a minute.
@@ -108,16 +108,23 @@ fn one(sql: &mut Sql, permit: &Permit, row: &str, clause: &Clause) -> String {
     if tests.is_empty() { "1 = 1".to_owned() } else { format!("({})", tests.join(" AND ")) }
 }
 
+/// The minute in which a practitioner asks, in seconds since 1970: no membership of a care team begins or
+/// ends within one. None for anybody else, who has no caseload.
+pub(super) fn minute(permit: &Permit) -> Option<i64> {
+    let Principal { fhir_user, at, .. } = permit.principal();
+    fhir_user.as_ref().filter(|user| user.kind == UserType::Practitioner)?;
+    at.map(|at| at.as_second().div_euclid(MINUTE_S).saturating_mul(MINUTE_S))
+}
+
 /// The patients whose active care teams a practitioner is in when they ask. The instant is cut to
-/// its minute, within which no membership begins or ends, so that the statement stays the same.
+/// its minute, so that the statement stays the same.
 #[expect(clippy::cast_precision_loss, reason = "microseconds are whole in it until the year 2255")]
 fn caseload(sql: &mut Sql, permit: &Permit, practitioner: &FhirId) -> String {
     let status = search_type("CareTeam").and_then(|team| team.param("status"));
-    let (Some((status, _)), Some(at)) = (status, permit.principal().at) else {
+    let (Some((status, _)), Some(at)) = (status, minute(permit)) else {
         return format!("SELECT '' WHERE {NEVER}");
     };
-    let at = at.as_second().div_euclid(MINUTE_S).saturating_mul(MINUTE_S * 1_000_000);
-    let at = sql.bind(at as f64);
+    let at = sql.bind(at.saturating_mul(1_000_000) as f64);
     let tenant = sql.bind(permit.tenant().as_str());
     let target = sql.bind(format!("Practitioner/{practitioner}").as_str());
     let member = sql.bind(MEMBER);
