@@ -86,12 +86,12 @@ mod tests {
     use super::super::SqliteStore;
     use super::*;
     use crate::domain::{Kind, TenantId};
-    use crate::fhir::search::param::search_type;
+    use crate::fhir::search::param::{self, search_type};
     use crate::fhir::search::parse::{self, Setting};
     use crate::fhir::search::{ValueSets, index};
     use crate::policy::{Action, Grantee, Obligations, Permit, Principal, Purpose, Under};
     use crate::store::{
-        Allowed, Everything, Guard, NewResource, Store, StoredResource, Write, sql,
+        Allowed, Everything, Export, Guard, NewResource, Store, StoredResource, Whose, Write, sql,
     };
 
     /// A connection that notes which steps of its answers go through all that a tenant has.
@@ -237,9 +237,34 @@ mod tests {
         ("Encounter", "_id=e&_revinclude=Provenance:target"),
         ("Patient", "family=A&_revinclude=Encounter:patient"),
         ("Patient", "_has:Encounter:patient:status=finished"),
+        ("Encounter", "date=ge2026-01-01&patient=p&_include=Encounter:participant:Practitioner"),
+        ("Encounter", "identifier=urn:x|1&type:not=a|b"),
+        ("Condition", "patient=p&encounter:missing=true"),
+        ("Condition", "code=a|b,a|c&_total=accurate"),
+        ("Patient", "identifier=1&_revinclude=Encounter:*"),
         ("DocumentReference", "patient=p&_sort=_lastUpdated"),
+        ("DocumentReference", "category=a&_security=R&_lastUpdated=gt2020"),
         ("Practitioner", "_id=d"),
     ];
+
+    #[test]
+    fn what_is_granted_anew_is_another_edition() {
+        let at = Some(Timestamp::from_second(1).unwrap());
+        let grantee = Grantee::of_recipient("ehr", Purpose::Treatment).as_str().to_owned();
+        let under = Under { grantee, patient: None, at, able: Obligations::OF_FHIR };
+        let store = store(std::slice::from_ref(&under));
+        let (patient, types) = ("p".parse().unwrap(), Vec::new());
+        let scope = Everything { patient, types, since: None, count: 100, after: None };
+        let principal =
+            Principal { under: Some(under), ..Principal::new(tenant(), "ehr", "system/*.rs") };
+        let permit = Permit::decide(&Arc::new(principal), Action::Search, "Patient").unwrap();
+        let before = store.edition(&permit, &scope).unwrap();
+        assert_eq!(store.edition(&permit, &scope).unwrap(), before);
+        let mut write = store.write().unwrap();
+        write.put_allowed(&tenant(), &scope.patient, &[]).unwrap();
+        write.commit().unwrap();
+        assert_ne!(store.edition(&permit, &scope).unwrap(), before);
+    }
 
     #[test]
     fn no_answer_goes_through_all_that_a_tenant_has() {
@@ -296,6 +321,15 @@ mod tests {
             let scope = Everything { patient, types, since: None, count: 100, after: None };
             seen += sql::everything(&watched, &everything, &scope).unwrap().matches.len();
             sql::edition(&watched, &everything, &scope).unwrap();
+            for whose in [Whose::One("p".parse().unwrap()), Whose::Between("o".into(), "p".into())]
+            {
+                let types = param::TYPES.iter().map(|known| known.name).collect();
+                let wanted = Export { types, whose, since: None, until: None, filters: Vec::new() };
+                seen += sql::export(&watched, &everything, &wanted).unwrap().len();
+                let wanted = Export { since: at, ..wanted };
+                sql::removed(&watched, &everything, &wanted).unwrap();
+            }
+            sql::still(&watched, &everything, &["p".parse().unwrap()]).unwrap();
             let wide = watched.wide.into_inner();
             assert!(wide.is_empty(), "{scopes} {under:?}: {wide:?}");
         }
