@@ -29,12 +29,15 @@ pub(super) struct Graph<'a> {
     pub(super) scores: Vec<Score>,
 }
 
-/// The drawing's size, and the margins around what is drawn.
-const SIZE: (f64, f64) = (640.0, 240.0);
-const LEFT: f64 = 36.0;
-const RIGHT: f64 = 12.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 30.0;
+/// The drawing's size on a telephone, and the margins around what is drawn; on wider screens it is larger, and
+/// what is written in it is not (`style.css`).
+const SIZE: (f64, f64) = (320.0, 150.0);
+const LEFT: f64 = 26.0;
+const RIGHT: f64 = 6.0;
+const TOP: f64 = 10.0;
+const BOTTOM: f64 = 24.0;
+/// From the frame to the first and the last score.
+const INSET: f64 = 5.0;
 /// The steps of the scale.
 const STEP: f64 = 5.0;
 
@@ -104,14 +107,14 @@ impl Graph<'_> {
                         @for step in self.steps() {
                             @let y = self.height(step);
                             line x1=(LEFT) x2=(width - RIGHT) y1=(y) y2=(y) {}
-                            text x=(LEFT - 8.0) y=(y + 4.0) text-anchor="end" { (step) }
+                            text x=(LEFT - 6.0) y=(y) text-anchor="end" dominant-baseline="central" { (step) }
                         }
                     }
                     polyline.trend points=(line.join(" ")) fill="none" {}
-                    @for (x, y) in &points { circle.point cx=(x) cy=(y) r="4.5" {} }
+                    @for (x, y) in &points { circle.point cx=(x) cy=(y) r="2.8" {} }
                     g.grid {
-                        text x=(LEFT) y=(height - 8.0) { (name(first)) }
-                        text x=(width - RIGHT) y=(height - 8.0) text-anchor="end" { (name(last)) }
+                        text x=(LEFT) y=(height - 5.0) { (name(first)) }
+                        text x=(width - RIGHT) y=(height - 5.0) text-anchor="end" { (name(last)) }
                     }
                 }
                 figcaption.soft.small { (texts.lower) }
@@ -147,8 +150,8 @@ impl Graph<'_> {
         let days: Vec<f64> = self.scores.iter().map(|score| f64::from(day(score))).collect();
         let first = days.first().copied().unwrap_or_default();
         let all = (days.last().copied().unwrap_or_default() - first).max(1.0);
-        let room = SIZE.0 - LEFT - RIGHT - 16.0;
-        let place = |day: f64| LEFT + 8.0 + room * (day - first) / all;
+        let room = SIZE.0 - LEFT - RIGHT - 2.0 * INSET;
+        let place = |day: f64| LEFT + INSET + room * (day - first) / all;
         let of = |(score, day): (&Score, &f64)| (place(*day), self.height(score.value));
         self.scores.iter().zip(&days).map(of).collect()
     }
