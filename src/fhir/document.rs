@@ -79,6 +79,9 @@ pub enum Kind {
     Collection,
 }
 
+/// About as many bytes are around an entry.
+const FRAME: usize = 32;
+
 /// Puts a Bundle together: of each entry the absolute URL, and the resource as it is.
 pub fn bundle<'a>(
     kind: Kind,
@@ -93,7 +96,9 @@ pub fn bundle<'a>(
         r#type: if kind == Kind::Document { "document" } else { "collection" },
         timestamp: about.timestamp,
     };
+    let entries: Vec<(&str, &[u8])> = entries.into_iter().collect();
     let mut out = serde_json::to_vec(&head).map_err(Error::internal)?;
+    out.reserve(entries.iter().map(|(url, body)| url.len() + body.len() + FRAME).sum());
     out.pop();
     let mut between: &[u8] = br#","entry":["#;
     for (url, body) in entries {

@@ -1,6 +1,7 @@
 //! The record as a FHIR document: LOINC 18761-7, transfer summary, or 60591-5 for a summary
 //! (`summary` makes that). Each section has the narrative that people read and its entries.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -25,6 +26,10 @@ const EMPTY_REASON: &str = "http://terminology.hl7.org/CodeSystem/list-empty-rea
 const SECTIONS: &str = "https://throughline.example/fhir/CodeSystem/document-section";
 /// What has no place in a document: it tells of resources, and is not what they tell.
 const NOT_IN_A_DOCUMENT: &[&str] = &["Provenance"];
+
+/// A resource as it goes along: its name, `Type/id`, and its bytes, which are the record's own where nothing is
+/// taken out.
+pub(super) type Entry<'a> = (String, Cow<'a, [u8]>);
 
 /// What a Composition is made of.
 pub(super) struct Frame<'a> {
@@ -76,19 +81,20 @@ pub(super) fn put_together(
     about: &About<'_>,
     composition: &Composition,
     base: &str,
-    entries: &[(String, Vec<u8>)],
+    entries: &[Entry<'_>],
 ) -> Result<Vec<u8>> {
     let first = serde_json::to_vec(composition).map_err(Error::internal)?;
-    let first = (format!("{base}/Composition/{}", about.uuid), first);
-    let others = entries.iter().map(|(name, body)| (format!("{base}/{name}"), body.clone()));
-    let all: Vec<(String, Vec<u8>)> = std::iter::once(first).chain(others).collect();
-    bundle(Kind::Document, about, all.iter().map(|(url, body)| (url.as_str(), body.as_slice())))
+    let first = (format!("{base}/Composition/{}", about.uuid), Cow::Owned(first));
+    let others =
+        entries.iter().map(|(name, body)| (format!("{base}/{name}"), Cow::Borrowed(&**body)));
+    let all: Vec<Entry<'_>> = std::iter::once(first).chain(others).collect();
+    bundle(Kind::Document, about, all.iter().map(|(url, body)| (url.as_str(), &**body)))
 }
 
 /// The entries that one comes to from the Composition, by references and theirs.
 pub(super) fn reached(
     composition: &Composition,
-    entries: &[(String, Vec<u8>)],
+    entries: &[Entry<'_>],
 ) -> Result<BTreeSet<String>> {
     let first = serde_json::to_value(composition).map_err(Error::internal)?;
     let mut reached = BTreeSet::new();
@@ -116,7 +122,7 @@ fn targets(value: &Value) -> Vec<String> {
 
 /// The resources of a record without those of some types, and without references to what is not
 /// there: of each `Type/id` and the bytes.
-pub(super) fn closed(record: &Record, without: &[&str]) -> Vec<(String, Vec<u8>)> {
+pub(super) fn closed<'a>(record: &'a Record, without: &[&str]) -> Vec<Entry<'a>> {
     let is_in = |resource_type: &str| !without.contains(&resource_type);
     let mut names: BTreeSet<String> = record
         .all
@@ -133,7 +139,7 @@ pub(super) fn closed(record: &Record, without: &[&str]) -> Vec<(String, Vec<u8>)
             let piece = &resource.piece;
             let keep = |target: &str| names.contains(target);
             match references::within(&elements, &piece.resource_type, &piece.body, &keep) {
-                Some(body) => entries.push((resource.name(), body.into_owned())),
+                Some(body) => entries.push((resource.name(), body)),
                 None => gone.push(resource.name()),
             }
         }

@@ -13,6 +13,9 @@ use crate::policy::{Confidentiality, Labels};
 
 use super::texts::Language;
 
+/// The types of which nothing is told but their labels, and of which there are as many as of all others.
+const UNTOLD: [&str; 1] = ["Provenance"];
+
 /// A resource as it was let through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
@@ -127,7 +130,12 @@ impl Record {
     pub(super) fn new(patient: &FhirId, pieces: Vec<Piece>) -> Result<Self> {
         let mut all = BTreeMap::new();
         for piece in pieces {
-            let value = serde_json::from_slice(&piece.body).map_err(Error::internal)?;
+            let mut value: Value = serde_json::from_slice(&piece.body).map_err(Error::internal)?;
+            if let Some(members) =
+                value.as_object_mut().filter(|_| UNTOLD.contains(&&*piece.resource_type))
+            {
+                members.retain(|name, _| name == "meta");
+            }
             let key = (piece.resource_type.clone(), piece.id.clone());
             all.insert(key, Resource { piece, value });
         }

@@ -4,6 +4,8 @@
 //! A practice of therapists keeps no list of allergies or medicines. The guide has codes that say so
 //! (`no-allergy-info`), and never the other that says that there are none.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -124,11 +126,11 @@ impl Summarizer {
         let labels = labels(&marks);
         let about = About { uuid: &uuid, profile: &[BUNDLE], labels: &labels, timestamp: &at };
         let mut entries = closed(&record, TOLD_IN_WORDS);
-        entries.extend(unknown.into_iter().map(|one| (one.name, one.body)));
+        entries.extend(unknown.into_iter().map(|one| (one.name, Cow::Owned(one.body))));
         let named = document::reached(&composition, &entries)?;
         entries.retain(|(name, _)| named.contains(name));
         for (_, body) in entries.iter_mut().filter(|(name, _)| name.starts_with("Patient/")) {
-            with_birth_date(body);
+            with_birth_date(body.to_mut());
         }
         let bundle = document::put_together(&about, &composition, base, &entries)?;
         let is_shown = |one: &Resource| {
