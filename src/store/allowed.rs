@@ -1,5 +1,7 @@
 //! What consents allow, as rows that a query looks up.
 
+use crate::policy::Grantee;
+
 /// By what a resource is allowed or not, beside whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
@@ -45,4 +47,22 @@ pub struct Allowed {
     pub duties: u16,
     /// The consents that it rests on, as `Consent/id` with blanks between, where they go along.
     pub basis: String,
+}
+
+impl Allowed {
+    /// All of a class, always and under no condition.
+    pub fn always(grantee: &Grantee, class: &str) -> Self {
+        Self {
+            grantee: grantee.as_str().to_owned(),
+            class: class.to_owned(),
+            related: "*".to_owned(),
+            except: String::new(),
+            since: i64::MIN,
+            until: i64::MAX,
+            dated_since: i64::MIN,
+            dated_until: i64::MAX,
+            duties: 0,
+            basis: String::new(),
+        }
+    }
 }

@@ -12,6 +12,8 @@ mod isolated;
 mod jobs;
 mod ledger;
 mod links;
+#[cfg(test)]
+mod plans;
 mod projection;
 mod quarantine;
 mod read;

@@ -176,11 +176,10 @@ async fn a_patient_who_is_not_there_and_what_is_not_taken_are_refused() {
 async fn a_page_that_was_kept_is_answered_until_something_on_it_changes() {
     let server = server();
     let path = "Patient/p1/$everything";
-    let hits = || server.metric(r#"cache_lookups_total{layer="memory",outcome="hit"}"#);
     let first = server.get(path).await.text;
-    let before = hits();
+    let before = server.memory_hits();
     assert_eq!(server.get(path).await.text, first);
-    assert_eq!(hits(), before + 1, "it was kept");
+    assert_eq!(server.memory_hits(), before + 1, "it was kept");
     let subject = json!({"subject": {"reference": "Patient/p1"}});
     let added = |text: &str| {
         let mut condition = resource("Condition", "p1-c2", 4, &subject);

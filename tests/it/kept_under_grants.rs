@@ -31,14 +31,13 @@ type Step<'a> = (&'a str, &'a dyn Fn() -> Vec<Value>, bool);
 
 /// What the client themself and a recipient see of a record, kept, which is what is put together anew.
 async fn shown(server: &Server, patient: &str, step: &str, fresh: u32) -> [String; 2] {
-    let hits = || server.metric(r#"cache_lookups_total{layer="memory",outcome="hit"}"#);
     let mut shown = Vec::new();
     for token in [server.of_person(patient, patient), server.of_recipient()] {
         let [kept, made] = both(server, &token, patient, fresh).await;
         assert_eq!(kept, made, "{step}");
-        let before = hits();
+        let before = server.memory_hits();
         assert_eq!(both(server, &token, patient, fresh).await, [kept.clone(), made], "{step}");
-        assert_eq!(hits() - before, if kept.is_array() { 2 } else { 0 }, "{step}");
+        assert_eq!(server.memory_hits() - before, if kept.is_array() { 2 } else { 0 }, "{step}");
         shown.push(kept.to_string());
     }
     shown.try_into().unwrap()
@@ -116,12 +115,11 @@ async fn a_page_that_turns_on_records_of_another_is_not_kept() {
     let patient = holding(&all, "Patient", "One");
     let linked = all[&patient]["link"].is_array();
     let token = server.of_person(&patient, &patient);
-    let hits = || server.metric(r#"cache_lookups_total{layer="memory",outcome="hit"}"#);
     for _ in 0..2 {
-        let before = hits();
+        let before = server.memory_hits();
         let answer = server.by_token(&token, &format!("{patient}/$everything")).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         assert!(linked, "the test needs a reference: {}", all[&patient]);
-        assert_eq!(hits(), before);
+        assert_eq!(server.memory_hits(), before);
     }
 }

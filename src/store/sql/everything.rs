@@ -39,8 +39,8 @@ pub(in crate::store) fn everything(
     matches.truncate(scope.count);
     let next = matches.last().filter(|_| more).map(cursor);
     let mut matches: Vec<_> = matches.into_iter().map(|found| found.resource).collect();
-    let is_beyond = leads_beyond(snapshot, permit, &scope.patient, &matches)?;
-    trim(snapshot, permit, &[], matches.iter_mut())?;
+    let looked_up = trim(snapshot, permit, &[], matches.iter_mut())?;
+    let is_beyond = leads_beyond(snapshot, permit, &scope.patient, &looked_up)?;
     Ok(Page { matches, next, is_beyond, ..Page::default() })
 }
 
@@ -86,10 +86,14 @@ static CODE: LazyLock<Digest> = LazyLock::new(|| {
         include_str!("allowed.rs"),
         include_str!("condition.rs"),
         include_str!("everything.rs"),
+        include_str!("operand.rs"),
         include_str!("trim.rs"),
         include_str!("visible.rs"),
+        include_str!("../sql.rs"),
         include_str!("../../fhir/prune.rs"),
+        include_str!("../../policy/clause.rs"),
         include_str!("../../policy/minimum.rs"),
+        include_str!("../../policy/permit.rs"),
         &fingerprint(),
     ] {
         part(&mut code, text.as_bytes());

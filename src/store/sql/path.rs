@@ -37,13 +37,10 @@ pub(super) fn choose<'q>(
         return Ok(Path::Ids);
     }
     // What refers to a patient is about as much as what is in their compartment.
-    let patients = query.conditions.iter().filter_map(|condition| match condition {
-        Condition::Patient(patient) => Some(format!("Patient/{patient}")),
-        _ => None,
-    });
-    let patients: Vec<String> = patients.collect();
     let is_known = |condition: &Condition| {
-        target(condition).is_some_and(|target| patients.iter().any(|known| known == target))
+        let patient = target(condition).and_then(|target| target.strip_prefix("Patient/"));
+        let is_theirs = |known: &Condition| matches!(known, Condition::Patient(id) if Some(id.as_str()) == patient);
+        query.conditions.iter().any(is_theirs)
     };
     let with = |ease| {
         let conditions = query.conditions.iter().enumerate();

@@ -21,14 +21,15 @@ const FEW: usize = 8;
 type Local<'a> = (&'a str, &'a str);
 
 /// Makes of these resources what the caller may see of them. The practice itself is shown them as
-/// they are. `seen` are references that were found to lead to what the caller may see.
+/// they are. `seen` are references that were found to lead to what the caller may see; answers those that
+/// had to be looked up.
 pub(super) fn trim<'r>(
     snapshot: &impl Snapshot,
     permit: &Permit,
     seen: &[&str],
     resources: impl Iterator<Item = &'r mut StoredResource>,
-) -> Result<()> {
-    let Some(under) = permit.under() else { return Ok(()) };
+) -> Result<Vec<String>> {
+    let Some(under) = permit.under() else { return Ok(Vec::new()) };
     let mut all: Vec<&mut StoredResource> = resources.collect();
     let bodies: Vec<Arc<[u8]>> = all.iter().map(|one| Arc::clone(&one.body)).collect();
     let named: Vec<Vec<Local<'_>>> = bodies.iter().map(|body| local(body).collect()).collect();
@@ -36,7 +37,7 @@ pub(super) fn trim<'r>(
     let shown: Vec<(String, FhirId)> = shown.collect();
     let shown = shown.iter().map(|(name, id)| (name.as_str(), id.as_str()));
     let known = seen.iter().filter_map(|reference| parts(reference)).chain(shown).collect();
-    let seen = Seen::of(snapshot, permit, known, named.iter().flatten().copied())?;
+    let (seen, looked_up) = Seen::of(snapshot, permit, known, named.iter().flatten().copied())?;
     let keeps = |reference: &str| parts(reference).is_none_or(|local| seen.has(local));
     for ((resource, body), named) in all.iter_mut().zip(&bodies).zip(&named) {
         let purpose = under.purpose();
@@ -54,26 +55,19 @@ pub(super) fn trim<'r>(
         resource.version_id = pruned.version_id;
         resource.shown.is_part = elements.is_some();
     }
-    Ok(())
+    Ok(looked_up)
 }
 
-/// Whether what of these resources is shown under a grant may turn on records of others than this patient:
-/// where they refer to what is not in the patient's compartment, or not there.
+/// Whether one of these references leads to what is not in this patient's compartment, nor in nobody's, or is
+/// not there.
 pub(super) fn leads_beyond(
     snapshot: &impl Snapshot,
     permit: &Permit,
     patient: &FhirId,
-    resources: &[StoredResource],
+    references: &[String],
 ) -> Result<bool> {
-    if permit.under().is_none() {
-        return Ok(false);
-    }
-    let shown = resources.iter().map(|one| (one.resource_type.as_str(), one.id.as_str()));
-    let shown: HashSet<Local<'_>> = shown.collect();
-    let named = resources.iter().flat_map(|one| local(&one.body));
-    let others = named.filter(|local| !is_open(*local) && !shown.contains(local));
-    let others: Vec<Local<'_>> = others.collect::<BTreeSet<_>>().into_iter().collect();
-    for some in others.chunks(TOGETHER) {
+    let all: Vec<Local<'_>> = references.iter().filter_map(|one| parts(one)).collect();
+    for some in all.chunks(TOGETHER) {
         let own =
             |sql: &mut Sql| Some(format!("r.patient IN ('', {})", sql.bind(patient.as_str())));
         let found = snapshot.texts(&there(snapshot, permit, some, own))?;
@@ -100,15 +94,16 @@ struct Seen<'a>(HashSet<Local<'a>>);
 impl<'a> Seen<'a> {
     /// `seen` are those that are known to, since they are shown as well. What is in nobody's
     /// compartment is not looked up either: it is withheld from none of those who ask under consents
-    /// ([`allowed::test`]).
+    /// ([`allowed::test`]). Answers those that were looked up too.
     fn of(
         snapshot: &impl Snapshot,
         permit: &Permit,
         mut seen: HashSet<Local<'a>>,
         named: impl Iterator<Item = Local<'a>>,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Vec<String>)> {
         let unknown = named.filter(|local| !is_open(*local) && !seen.contains(local));
         let unknown: BTreeSet<Local<'a>> = unknown.collect();
+        let looked_up = unknown.iter().map(|(name, id)| format!("{name}/{id}")).collect();
         let (files, others): (Vec<_>, Vec<_>) =
             unknown.into_iter().partition(|(name, _)| *name == "Binary");
         for (references, name) in [(others, ""), (files, "Binary")] {
@@ -120,7 +115,7 @@ impl<'a> Seen<'a> {
                 }
             }
         }
-        Ok(Self(seen))
+        Ok((Self(seen), looked_up))
     }
 
     fn has(&self, local: Local<'_>) -> bool {

@@ -264,6 +264,11 @@ impl Server {
         value.map_or(0, |value| value.parse().unwrap())
     }
 
+    /// How often the memory of the process had what was asked for.
+    pub(crate) fn memory_hits(&self) -> u64 {
+        self.metric(r#"cache_lookups_total{layer="memory",outcome="hit"}"#)
+    }
+
     /// Stores the resources that are made from one record, all in the same version.
     pub(crate) fn store(&self, tenant: &str, record: &str, resources: &[Value]) {
         let tenant: TenantId = tenant.parse().unwrap();
@@ -282,19 +287,7 @@ impl Server {
 /// All that is stored here, for the patient and for the practice `ehr`.
 fn everything() -> Vec<Allowed> {
     let grantees = [Grantee::of_patient(), Grantee::of_recipient("ehr", Purpose::Treatment)];
-    let all = |grantee: Grantee| Allowed {
-        grantee: grantee.as_str().to_owned(),
-        class: ANY.to_owned(),
-        related: "*".to_owned(),
-        except: String::new(),
-        since: i64::MIN,
-        until: i64::MAX,
-        dated_since: i64::MIN,
-        dated_until: i64::MAX,
-        duties: 0,
-        basis: String::new(),
-    };
-    grantees.into_iter().map(all).collect()
+    grantees.iter().map(|grantee| Allowed::always(grantee, ANY)).collect()
 }
 
 /// The class of all that is stored here.
